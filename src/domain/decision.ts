@@ -1,0 +1,64 @@
+import type { Color, InstanceId, Instant, ReleaseId, RouteArn, ServiceName, TargetGroupArn } from './ids.js';
+import type { GroupWeight } from './observation.js';
+
+/** A change to the world, as data. Every action is a short call; long work is seen later, never awaited. */
+export type Action =
+  | { readonly is: 'inspect'; readonly instance: InstanceId }
+  | { readonly is: 'pull'; readonly instance: InstanceId }
+  | { readonly is: 'task'; readonly instance: InstanceId; readonly service: ServiceName }
+  | {
+      readonly is: 'start' | 'restore';
+      readonly instance: InstanceId;
+      readonly service: ServiceName;
+      readonly color: Color;
+      readonly release: ReleaseId;
+    }
+  | { readonly is: 'stop'; readonly instance: InstanceId; readonly service: ServiceName; readonly color: Color }
+  | {
+      readonly is: 'register' | 'deregister';
+      readonly group: TargetGroupArn;
+      readonly targets: readonly { readonly instance: InstanceId; readonly port: number }[];
+    }
+  | {
+      readonly is: 'weights';
+      readonly route: RouteArn;
+      /** The frame that was seen: written only if it still stands. */
+      readonly frame: string;
+      readonly expected: readonly GroupWeight[];
+      /** Managed groups only. */
+      readonly set: readonly GroupWeight[];
+      readonly stickiness?: { readonly enabled: boolean; readonly seconds?: number };
+    };
+
+/** Something that is being waited for, in words, with the time at which waiting stops making sense. */
+export interface Wait {
+  readonly what: string;
+  readonly instance?: InstanceId;
+  readonly service?: ServiceName;
+  readonly until: Instant;
+}
+
+export type Outcome = 'succeeded' | 'rolled-back' | 'failed' | 'held' | 'interrupted';
+
+export type Decision =
+  | {
+      readonly is: 'act';
+      readonly actions: readonly [Action, ...Action[]];
+      readonly waits: readonly Wait[];
+      readonly reason: string;
+      readonly bake?: string;
+    }
+  | {
+      readonly is: 'wait';
+      readonly waits: readonly [Wait, ...Wait[]];
+      /** Look again no later than this; the engine looks at least every `timing.poll`. */
+      readonly recheckAt: Instant;
+      readonly reason: string;
+      /** A bake is on: the engine collects samples under this key, and starts anew when it changes. */
+      readonly bake?: string;
+    }
+  /** The new release is bad: steer back. */
+  | { readonly is: 'abort'; readonly reason: string }
+  /** Nobody can tell what is right: change nothing, alert, wait for the world or for a person. */
+  | { readonly is: 'hold'; readonly until: Instant; readonly reason: string }
+  | { readonly is: 'done'; readonly outcome: 'succeeded' | 'rolled-back' | 'failed'; readonly reason: string };

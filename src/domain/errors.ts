@@ -1,0 +1,92 @@
+/** Exit codes are a contract (README, "Exit codes"). */
+export const EXIT = {
+  done: 0,
+  somethingToDo: 2,
+  rolledBack: 10,
+  needsHuman: 11,
+  refused: 12,
+  leaseHeld: 13,
+  inProgress: 14,
+  usage: 64,
+  bug: 70,
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/**
+ * An expected failure. The message names the thing, the value seen and the value wanted; `next` is what to type or do.
+ * `code` is a stable word for scripts: `config.unknown-key`, `preflight.refused`, `lease.held`.
+ */
+export class DeployctlError extends Error {
+  readonly code: string;
+  readonly exitCode: ExitCode;
+  readonly next: readonly string[];
+
+  constructor(options: {
+    readonly code: string;
+    readonly message: string;
+    readonly exitCode: ExitCode;
+    readonly next?: readonly string[];
+    readonly cause?: unknown;
+  }) {
+    super(options.message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'DeployctlError';
+    this.code = options.code;
+    this.exitCode = options.exitCode;
+    this.next = options.next ?? [];
+  }
+}
+
+/**
+ * What went wrong at a port, in our words.
+ * `access-denied`, `expired-credentials`, `not-found`, `already-exists`, `invalid`: the service said no, nothing happened.
+ * `throttled`: nothing happened, later it may. `conflict`: someone else was writing (TooManyUpdates, PriorRequestNotComplete).
+ * `timeout`, `network`, `server`: unknown; a change may or may not have taken effect.
+ */
+export type PortErrorKind =
+  | 'access-denied'
+  | 'expired-credentials'
+  | 'not-found'
+  | 'already-exists'
+  | 'invalid'
+  | 'throttled'
+  | 'conflict'
+  | 'timeout'
+  | 'network'
+  | 'server'
+  | 'aborted';
+
+/** A call to the outside that failed. `operation` is the API's own name (`elbv2:ModifyRule`). */
+export class PortError extends Error {
+  readonly kind: PortErrorKind;
+  readonly operation: string;
+  /** The service's error code: `TargetGroupNotFound`. */
+  readonly serviceCode: string | undefined;
+  readonly requestId: string | undefined;
+
+  constructor(options: {
+    readonly kind: PortErrorKind;
+    readonly operation: string;
+    readonly message: string;
+    readonly serviceCode?: string | undefined;
+    readonly requestId?: string | undefined;
+    readonly cause?: unknown;
+  }) {
+    super(options.message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'PortError';
+    this.kind = options.kind;
+    this.operation = options.operation;
+    this.serviceCode = options.serviceCode;
+    this.requestId = options.requestId;
+  }
+
+  /** Whether a changing call may have taken effect although it failed. */
+  get mayHaveTakenEffect(): boolean {
+    return this.kind === 'timeout' || this.kind === 'network' || this.kind === 'server' || this.kind === 'aborted';
+  }
+}
+
+/** `error.message`, or a printable form of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

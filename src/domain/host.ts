@@ -1,0 +1,61 @@
+import type { Color, Ms, ReleaseId, ServiceName } from './ids.js';
+import type { RunSpec } from './release.js';
+
+/**
+ * Highest wins, lexicographically: lease generation, epoch (+1 at each re-aim), send. An instance refuses a lower fence, and
+ * answers an equal one with the first result without doing anything.
+ */
+export type Fence = readonly [generation: number, epoch: number, send: number];
+
+export type HostPhase = 'inspect' | 'pull' | 'task' | 'start' | 'stop' | 'restore';
+
+/** Which container: names and labels on the instance come from these. */
+export interface Slot {
+  readonly service: ServiceName;
+  readonly containerName: string;
+  readonly color: Color;
+  readonly port: number;
+}
+
+/** What an instance is asked to do. One SSM command carries one request. */
+export type HostRequest =
+  /** Look at the containers of these slots. With a fence it waits for a running command and shuts out older ones. */
+  | { readonly phase: 'inspect'; readonly slots: readonly Slot[] }
+  /** Get the images while the old version serves. Tags them so that a prune keeps them. */
+  | {
+      readonly phase: 'pull';
+      readonly images: readonly {
+        readonly service: ServiceName;
+        readonly release: ReleaseId;
+        readonly spec: RunSpec;
+      }[];
+    }
+  /** Run the release's one-off task once. */
+  | {
+      readonly phase: 'task';
+      readonly service: ServiceName;
+      readonly containerName: string;
+      readonly release: ReleaseId;
+      readonly spec: RunSpec;
+    }
+  /**
+   * Make `release` what runs in the slot: whatever runs there is renamed, stopped with restart off and kept; then `docker run`; then the
+   * witness. Already running: only the witness. So it may be sent again at any time.
+   */
+  | {
+      readonly phase: 'start';
+      readonly slot: Slot;
+      readonly release: ReleaseId;
+      readonly spec: RunSpec;
+      readonly keep: number;
+    }
+  /** As `start`, but the kept container of the release is started again when there is one; restart policy put back. */
+  | {
+      readonly phase: 'restore';
+      readonly slot: Slot;
+      readonly release: ReleaseId;
+      readonly spec: RunSpec;
+      readonly keep: number;
+    }
+  /** Stop what runs in the slot and keep it, restart off. */
+  | { readonly phase: 'stop'; readonly slot: Slot; readonly stopTimeout: Ms; readonly keep: number };

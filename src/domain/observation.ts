@@ -1,0 +1,190 @@
+import type {
+  Color,
+  Digest,
+  InstanceId,
+  Instant,
+  ReleaseId,
+  RouteArn,
+  ServiceName,
+  TargetGroupArn,
+  TargetKey,
+} from './ids.js';
+import type { Fence, HostPhase } from './host.js';
+
+/** A fact with its time, or the admission that it could not be read. Unknown is never absent. */
+export type Seen<T> =
+  | { readonly is: 'known'; readonly value: T; readonly at: Instant }
+  | { readonly is: 'unknown'; readonly why: string; readonly since: Instant };
+
+export interface FleetInstance {
+  readonly id: InstanceId;
+  readonly name: string;
+  readonly zone: string;
+  readonly address: string;
+  /** The color of the set that it belongs to, in the layout of two sets of instances. */
+  readonly color?: Color;
+  /** What SSM says of its agent. `unmanaged`: SSM does not know the instance. */
+  readonly agent: 'online' | 'offline' | 'unmanaged';
+}
+
+export interface GroupWeight {
+  readonly group: TargetGroupArn;
+  readonly weight: number;
+}
+
+/** A listener's default action or a rule: its forward action's weights, and a hash of all that is not ours to change. */
+export interface RouteView {
+  readonly route: RouteArn;
+  /** For people: `HTTP:80 default`, `HTTPS:443 /api/*`. */
+  readonly name: string;
+  readonly weights: readonly GroupWeight[];
+  readonly stickiness: { readonly enabled: boolean; readonly seconds?: number };
+  /** Hash of the action list minus the weights of the managed groups. Differs when another hand changed the route. */
+  readonly frame: string;
+}
+
+export interface ObservedRoute extends RouteView {
+  /** Since when this process has seen these very weights without a break, per group. A group that is missing counts as 0. */
+  readonly since: ReadonlyMap<TargetGroupArn, Instant>;
+}
+
+export type TargetState = 'initial' | 'healthy' | 'unhealthy' | 'unused' | 'draining' | 'unavailable' | 'absent';
+
+export interface TargetView {
+  readonly state: Exclude<TargetState, 'absent'>;
+  readonly reason?: string;
+  readonly description?: string;
+}
+
+export interface ObservedTarget {
+  readonly state: TargetState;
+  readonly reason?: string;
+  readonly description?: string;
+  /** Since when this process has seen this state without a break. Starts again when this process registers or deregisters it. */
+  readonly since: Instant;
+  /**
+   * Since when this process has seen without a break that the load balancer has no reason to send it a request: not registered or
+   * draining, or all its group's weights are 0. Absent while it may get traffic.
+   */
+  readonly unroutedSince?: Instant;
+}
+
+/** A container as `docker inspect` on the instance shows it. */
+export interface Container {
+  readonly id: string;
+  readonly name: string;
+  readonly running: boolean;
+  readonly startedAt: string;
+  readonly restartCount: number;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  readonly restartPolicy: string;
+  /** Published host ports. */
+  readonly ports: readonly number[];
+  /** Digest of the image: from our label, else from the image's repo digests. */
+  readonly digest?: Digest;
+  readonly imageReference: string;
+  /** Present when deployctl started it for this app and environment. */
+  readonly ours?: { readonly service: ServiceName; readonly color: Color; readonly release: ReleaseId };
+}
+
+/** The witness on the instance: health path and checks passed for exactly this start of this container. */
+export interface Verified {
+  readonly release: ReleaseId;
+  readonly containerId: string;
+  readonly startedAt: string;
+  readonly restartCount: number;
+  /** When it was last confirmed that the container is still the verified one. */
+  readonly at: Instant;
+}
+
+/** Why a host command failed, in words and with its evidence. */
+export interface HostFailure {
+  readonly phase: HostPhase;
+  readonly service?: ServiceName;
+  readonly release?: ReleaseId;
+  readonly code: string;
+  readonly message: string;
+  readonly lastProbe?: string;
+  readonly exitCode?: number;
+  readonly oomKilled?: boolean;
+  readonly logTail?: string;
+  readonly at: Instant;
+}
+
+/** What this process knows of commands on an instance. One at a time. */
+export type HostOp =
+  | { readonly is: 'idle' }
+  | {
+      readonly is: 'running';
+      readonly phase: HostPhase;
+      readonly service?: ServiceName;
+      readonly fence: Fence;
+      readonly since: Instant;
+      readonly until: Instant;
+    }
+  /** The send or its result was lost: inspect with the next fence before anything else is sent. */
+  | { readonly is: 'lost'; readonly phase: HostPhase; readonly why: string; readonly since: Instant };
+
+export type SlotKey = `${ServiceName}/${Color}`;
+export const slotKey = (service: ServiceName, color: Color): SlotKey => `${service}/${color}`;
+
+export interface ObservedHost {
+  readonly containers: Seen<readonly Container[]>;
+  readonly op: HostOp;
+  readonly verified: ReadonlyMap<SlotKey, Verified>;
+  /** The last failure per slot in the present aim; a success of the slot clears it. */
+  readonly failures: ReadonlyMap<SlotKey, HostFailure>;
+  /** Releases whose image is on the instance, by service, as a pull of this process confirmed. */
+  readonly pulled: ReadonlySet<string>;
+  readonly pullFailure?: HostFailure;
+}
+
+/** Result of a gate over the samples of the present bake. */
+export type GateVerdict =
+  | { readonly is: 'pass'; readonly why: string }
+  | { readonly is: 'fail'; readonly why: string }
+  | { readonly is: 'inconclusive'; readonly why: string };
+
+/** Counters of one probe since the start of the present bake. */
+export interface ProbeSamples {
+  readonly probe: string;
+  readonly good: number;
+  readonly bad: number;
+  /** Milliseconds, of good samples. */
+  readonly p95?: number;
+  readonly lastFailure?: string;
+}
+
+export interface CommandResult {
+  readonly gate: string;
+  readonly passed: boolean;
+  readonly why: string;
+}
+
+export interface TaskState {
+  readonly is: 'none' | 'running' | 'succeeded' | 'failed' | 'unknown';
+  readonly why?: string;
+}
+
+export interface Steer {
+  readonly id: string;
+  readonly is: 'abort' | 'pause' | 'promote';
+  readonly by: string;
+  readonly at: Instant;
+  readonly reason?: string;
+}
+
+export interface Observation {
+  readonly fleet: Seen<readonly FleetInstance[]>;
+  readonly routes: ReadonlyMap<RouteArn, Seen<ObservedRoute>>;
+  /** Every configured target has an entry; one that the group does not list is `absent`. */
+  readonly targets: ReadonlyMap<TargetGroupArn, Seen<ReadonlyMap<TargetKey, ObservedTarget>>>;
+  readonly hosts: ReadonlyMap<InstanceId, ObservedHost>;
+  /** Key of the bake that the samples belong to, chosen by the strategy; see Decision.bake. */
+  readonly bake?: { readonly key: string; readonly since: Instant };
+  readonly probes: readonly ProbeSamples[];
+  readonly commands: readonly CommandResult[];
+  readonly tasks: ReadonlyMap<ServiceName, TaskState>;
+  readonly steering: readonly Steer[];
+}

@@ -1,0 +1,87 @@
+import type {
+  Color,
+  InstanceId,
+  Instant,
+  Ms,
+  ReleaseId,
+  RolloutId,
+  RouteArn,
+  ServiceName,
+  TargetGroupArn,
+} from './ids.js';
+import type { Release, ServiceRelease } from './release.js';
+import type { Amount, FleetSelector, GateSettings, Layout, Timing, Warm } from './settings.js';
+
+export interface ColorPlan {
+  readonly color: Color;
+  readonly port: number;
+  readonly group: TargetGroupArn;
+}
+
+export interface ServicePlan {
+  readonly service: ServiceName;
+  readonly containerName: string;
+  readonly colors: Readonly<Partial<Record<Color, ColorPlan>>>;
+  readonly routes: readonly RouteArn[];
+  /** The color that had the traffic when the rollout began. */
+  readonly live: Color;
+  readonly from: ServiceRelease;
+  readonly to: ServiceRelease;
+  readonly warm: Warm;
+}
+
+/** Where the loop steers. `old` is rollback: the same loop, epoch + 1. */
+export type Aim =
+  | { readonly to: 'new'; readonly epoch: number }
+  | { readonly to: 'old'; readonly epoch: number; readonly because: string };
+
+export type How =
+  | { readonly is: 'rolling'; readonly maxParallel: Amount; readonly floor?: Amount; readonly allowDowntime: boolean }
+  | {
+      readonly is: 'blue-green';
+      readonly layout: Layout;
+      /** Ascending percentages, last is 100. */
+      readonly steps: readonly number[];
+      readonly stickySeconds?: number;
+    }
+  /** Drain and stop the idle color. */
+  | { readonly is: 'retire'; readonly layout: Layout };
+
+export interface Plan {
+  readonly rollout: RolloutId;
+  readonly generation: number;
+  /** `rollback`: a manual one: quick, no canary steps, no witness for what is warm and healthy. */
+  readonly kind: 'rollout' | 'rollback' | 'retire';
+  readonly app: string;
+  readonly environment: string;
+  readonly aim: Aim;
+  readonly from: Release;
+  readonly to: Release;
+  /** Services that the plan may touch, in order: backend before frontend. */
+  readonly services: readonly ServicePlan[];
+  /** A rule, not a list of ids: late joiners are just another difference. */
+  readonly scope: FleetSelector;
+  readonly how: How;
+  readonly pullParallel: Amount;
+  readonly keep: number;
+  readonly timing: Timing;
+  readonly gates: GateSettings;
+  /** Unreachable instances that the rollout goes on without. */
+  readonly excluded: readonly InstanceId[];
+  readonly startedAt: Instant;
+  readonly deadline: Instant;
+  /** Predicted, for people. */
+  readonly estimate?: Ms;
+  /** Releases whose containers may be stopped as foreign to the plan are never guessed: only these ids. */
+  readonly keepReleases: readonly ReleaseId[];
+}
+
+/** Re-aims a plan at the release that served before. Everything else of the plan stays. */
+export function redirect(plan: Plan, because: string): Plan {
+  return { ...plan, aim: { to: 'old', epoch: plan.aim.epoch + 1, because } };
+}
+
+/** The release of a service that the plan steers to now. */
+export function wanted(plan: Plan, service: ServicePlan): ServiceRelease {
+  return plan.aim.to === 'new' ? service.to : service.from;
+}

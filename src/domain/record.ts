@@ -1,0 +1,80 @@
+import type { Color, InstanceId, Instant, ReleaseId, RolloutId, RouteArn, ServiceName } from './ids.js';
+import type { GroupWeight } from './observation.js';
+import type { Outcome } from './decision.js';
+import type { Aim, How } from './plan.js';
+
+/** Who acts: for people, and to tell a dead holder on the same machine from a live one. */
+export interface Actor {
+  /** `ci: acme/shop run 812`, `anna@laptop`. */
+  readonly name: string;
+  readonly host: string;
+  readonly bootId: string;
+  readonly pid: number;
+  readonly processStart: string;
+}
+
+/** Intent, stored before the first change that it leads to. At most 4 KB as JSON. Progress is not in it: that is observed. */
+export interface RolloutRecord {
+  readonly schema: 1;
+  readonly id: RolloutId;
+  readonly kind: 'rollout' | 'rollback' | 'retire';
+  readonly generation: number;
+  readonly by: string;
+  readonly startedAt: Instant;
+  readonly deadline: Instant;
+  readonly from: ReleaseId;
+  readonly to: ReleaseId;
+  readonly how: How;
+  readonly aim: Aim;
+  /** The live color of each service when it began. */
+  readonly live: Readonly<Record<ServiceName, Color>>;
+  readonly weightsBefore: Readonly<Record<RouteArn, readonly GroupWeight[]>>;
+  readonly weightsIntended?: Readonly<Record<RouteArn, readonly GroupWeight[]>>;
+  readonly weightsLast?: Readonly<Record<RouteArn, readonly GroupWeight[]>>;
+  readonly tasks?: Readonly<Record<ServiceName, 'intended' | 'succeeded' | 'failed'>>;
+  readonly excluded: readonly InstanceId[];
+  /** Display only. */
+  readonly phase: string;
+  readonly notified: readonly string[];
+  readonly discordMessage?: string;
+  readonly skipValidation?: boolean;
+  readonly endedAt?: Instant;
+  readonly outcome?: Outcome;
+  readonly reason?: string;
+}
+
+/** Written once per lease generation that ended a rollout. The current release is `serving` of the highest. */
+export interface OutcomeRecord {
+  readonly schema: 1;
+  readonly generation: number;
+  readonly rollout: RolloutId;
+  readonly kind: 'rollout' | 'rollback' | 'adopted' | 'retire';
+  readonly strategy: string;
+  readonly from: ReleaseId;
+  readonly to: ReleaseId;
+  /** What serves now, when that is one release; null when a human is needed. */
+  readonly serving: ReleaseId | null;
+  readonly outcome: 'succeeded' | 'rolled-back' | 'failed';
+  readonly reason: string;
+  readonly by: string;
+  readonly startedAt: Instant;
+  readonly endedAt: Instant;
+  /** Service → image for people: `backend` → `1.1.0 (sha256:…)`. */
+  readonly images: Readonly<Record<ServiceName, string>>;
+  /** Instances that were left out. */
+  readonly excluded: readonly InstanceId[];
+}
+
+/** The lock. One parameter per generation; the highest owns. */
+export interface LeaseRecord {
+  readonly schema: 1;
+  readonly generation: number;
+  readonly nonce: string;
+  readonly holder: Actor;
+  readonly command: string;
+  readonly rollout?: RolloutId;
+  readonly ttl: number;
+  readonly beat: number;
+  readonly at: Instant;
+  readonly released: boolean;
+}
