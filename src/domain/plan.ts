@@ -3,7 +3,6 @@ import type {
   InstanceId,
   Instant,
   Ms,
-  ReleaseId,
   RolloutId,
   RouteArn,
   ServiceName,
@@ -72,8 +71,6 @@ export interface Plan {
   readonly deadline: Instant;
   /** Predicted, for people. */
   readonly estimate?: Ms;
-  /** Releases whose containers may be stopped as foreign to the plan are never guessed: only these ids. */
-  readonly keepReleases: readonly ReleaseId[];
 }
 
 /** Re-aims a plan at the release that served before. Everything else of the plan stays. */

@@ -26,7 +26,8 @@ export type RouteName =
   | {
       readonly is: 'match';
       readonly loadBalancer: string;
-      readonly port: number;
+      /** Of the listener; absent: the only listener that fits. */
+      readonly port?: number;
       readonly path?: string;
       readonly host?: string;
     };

@@ -101,7 +101,6 @@ export interface TrafficPort {
 }
 
 export type CommandState =
-  /** `known: false`: SSM does not list it (yet). */
   | { readonly is: 'pending' | 'running' }
   | { readonly is: 'finished'; readonly exitCode: number; readonly stdout: string; readonly stderr: string }
   /** Killed at its execution timeout or by a cancel: it may have done any part of its work. */
