@@ -1,13 +1,4 @@
-import type {
-  Color,
-  InstanceId,
-  Instant,
-  Ms,
-  RolloutId,
-  RouteArn,
-  ServiceName,
-  TargetGroupArn,
-} from './ids.js';
+import type { Color, InstanceId, Instant, Ms, RolloutId, RouteArn, ServiceName, TargetGroupArn } from './ids.js';
 import type { Release, ServiceRelease } from './release.js';
 import type { Amount, FleetSelector, GateSettings, Layout, Timing, Warm } from './settings.js';
 
@@ -38,13 +29,12 @@ export type How =
   | { readonly is: 'rolling'; readonly maxParallel: Amount; readonly floor?: Amount; readonly allowDowntime: boolean }
   | {
       readonly is: 'blue-green';
-      readonly layout: Layout;
       /** Ascending percentages, last is 100. */
       readonly steps: readonly number[];
       readonly stickySeconds?: number;
     }
   /** Drain and stop the idle color. */
-  | { readonly is: 'retire'; readonly layout: Layout };
+  | { readonly is: 'retire' };
 
 export interface Plan {
   readonly rollout: RolloutId;
@@ -60,6 +50,7 @@ export interface Plan {
   readonly services: readonly ServicePlan[];
   /** A rule, not a list of ids: late joiners are just another difference. */
   readonly scope: FleetSelector;
+  readonly layout: Layout;
   readonly how: How;
   readonly pullParallel: Amount;
   readonly keep: number;
@@ -69,6 +60,8 @@ export interface Plan {
   readonly excluded: readonly InstanceId[];
   readonly startedAt: Instant;
   readonly deadline: Instant;
+  /** Group stickiness of each route before the first change: a borrowed setting returns. */
+  readonly stickinessBefore: ReadonlyMap<RouteArn, { readonly enabled: boolean; readonly seconds?: number }>;
   /** Predicted, for people. */
   readonly estimate?: Ms;
 }

@@ -29,6 +29,7 @@ export interface RolloutRecord {
   /** The live color of each service when it began. */
   readonly live: Readonly<Record<ServiceName, Color>>;
   readonly weightsBefore: Readonly<Record<RouteArn, readonly GroupWeight[]>>;
+  readonly stickinessBefore: Readonly<Record<RouteArn, { readonly enabled: boolean; readonly seconds?: number }>>;
   readonly weightsIntended?: Readonly<Record<RouteArn, readonly GroupWeight[]>>;
   readonly weightsLast?: Readonly<Record<RouteArn, readonly GroupWeight[]>>;
   readonly tasks?: Readonly<Record<ServiceName, 'intended' | 'succeeded' | 'failed'>>;

@@ -84,3 +84,8 @@ export function imageName(image: ImageRef): string {
 export function imageTag(image: ImageRef): string {
   return image.tag ?? image.digest.slice('sha256:'.length, 'sha256:'.length + 12);
 }
+
+/** Id of a service release that deployctl found running and did not start: the same on every instance that runs the same image. */
+export function adoptedRelease(digest: Digest): ReleaseId {
+  return `adopted-${digest.slice('sha256:'.length, 'sha256:'.length + 12)}`;
+}

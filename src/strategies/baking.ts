@@ -1,0 +1,68 @@
+import type { Instant } from '../domain/ids.js';
+import type { Decision } from '../domain/decision.js';
+import type { Observation } from '../domain/observation.js';
+import { slotKey } from '../domain/observation.js';
+import type { Plan } from '../domain/plan.js';
+import { judgeGates } from './gates.js';
+import type { Standing } from './standing.js';
+import { isChanged } from './preload.js';
+
+/**
+ * Watches the new release for `timing.bake` under this key. At its end every container is looked at once more: one that crashed and was restarted is
+ * healthy again within a moment. Returns undefined when the bake is over and passed.
+ */
+export function bake(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  key: string,
+  standings: readonly Standing[],
+): Decision | undefined {
+  const since = seen.bake?.key === key ? seen.bake.since : now;
+  const end = since + plan.timing.bake;
+  const over = now >= end;
+  const verdict = judgeGates(plan.gates, seen.probes, seen.commands, over);
+  if (verdict.is === 'fail') return { is: 'abort', reason: verdict.why };
+  const what = `bake: ${verdict.why}`;
+  if (!over)
+    return {
+      is: 'wait',
+      waits: [{ what, until: end }],
+      recheckAt: Math.min(end, now + plan.timing.poll),
+      reason: what,
+      bake: key,
+    };
+  if (verdict.is === 'inconclusive') {
+    return {
+      is: 'wait',
+      waits: [{ what, until: end + plan.timing.bake }],
+      recheckAt: now + plan.timing.poll,
+      reason: what,
+      bake: key,
+    };
+  }
+  const unseen = standings.filter((standing) => {
+    if (standing.place !== 'serving' || !isChanged(standing.service)) return false;
+    const verified = seen.hosts
+      .get(standing.instance.id)
+      ?.verified.get(slotKey(standing.service.service, standing.color.color));
+    return verified !== undefined && verified.at < end;
+  });
+  const instances = [...new Set(unseen.map((standing) => standing.instance.id))];
+  const [first, ...rest] = instances.filter((id) => seen.hosts.get(id)?.op.is === 'idle');
+  const reason = 'the containers are looked at once more';
+  if (first !== undefined) {
+    const [head, ...tail] = [first, ...rest].map((instance) => ({ is: 'inspect', instance }) as const);
+    if (head !== undefined) return { is: 'act', actions: [head, ...tail], waits: [], reason, bake: key };
+  }
+  if (instances.length > 0) {
+    return {
+      is: 'wait',
+      waits: [{ what: reason, until: now + plan.timing.hostCommand }],
+      recheckAt: now + plan.timing.poll,
+      reason,
+      bake: key,
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,72 @@
+import type { Color, Instant } from '../domain/ids.js';
+import type { Action, Wait } from '../domain/decision.js';
+import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { Plan, ServicePlan } from '../domain/plan.js';
+import { slotKey } from '../domain/observation.js';
+import { colorOf, isExcluded, isRegistered, membersOf, occupantOf, releaseOf, targetOf, valueOf } from './standing.js';
+import type { Work } from './work.js';
+import { mergeTargets } from './work.js';
+
+/**
+ * Takes a color that gets no traffic out of service: deregister once the weights have been 0 for the settle time, let it drain, stop its containers
+ * and keep them. `only`: leaves containers of other releases alone, and with them instances that were not touched.
+ */
+export function emptyColor(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  fleet: readonly FleetInstance[],
+  service: ServicePlan,
+  colorName: Color,
+  only: string | undefined,
+): Work {
+  const color = colorOf(service, colorName);
+  const actions: Action[] = [];
+  const waits: Wait[] = [];
+  for (const instance of membersOf(plan, fleet, colorName)) {
+    const host = seen.hosts.get(instance.id);
+    const target = targetOf(seen, color, instance.id);
+    const wait = (what: string, until: Instant): void => {
+      waits.push({ what, until, instance: instance.id, service: service.service });
+    };
+    const excluded = isExcluded(plan, instance);
+    const containers = valueOf(host?.containers);
+    const occupant = containers === undefined ? undefined : occupantOf(containers, service, color);
+    if (!excluded && host?.op.is === 'running') {
+      wait(`${host.op.phase} runs on the instance`, host.op.until);
+      continue;
+    }
+    if (!excluded && (containers === undefined || host?.op.is === 'lost')) {
+      // Its containers are unknown: look, but never wait for it longer than one command may take.
+      const since = host?.containers.is === 'unknown' ? host.containers.since : now;
+      if (now < since + plan.timing.hostCommand) {
+        actions.push({ is: 'inspect', instance: instance.id });
+        wait('its containers are read', since + plan.timing.hostCommand);
+        continue;
+      }
+    }
+    const untouched = only !== undefined && occupant !== undefined && releaseOf(occupant) !== only;
+    if (untouched) continue;
+    if (target === undefined) {
+      wait('its target group is read', now + plan.timing.healthTimeout);
+      continue;
+    }
+    if (isRegistered(target)) {
+      const settled = (target.unroutedSince ?? now) + plan.timing.settle;
+      if (target.unroutedSince !== undefined && now >= settled) {
+        actions.push({ is: 'deregister', group: color.group, targets: [{ instance: instance.id, port: color.port }] });
+      } else wait('the load balancer may still send it requests', settled);
+      continue;
+    }
+    if (target.state === 'draining') {
+      wait('requests in flight finish', target.since + plan.timing.drainCap);
+      continue;
+    }
+    if (excluded || occupant === undefined || host === undefined) continue;
+    if (host.failures.get(slotKey(service.service, colorName))?.phase === 'stop') continue;
+    const settled = (target.unroutedSince ?? now) + plan.timing.settle;
+    if (now < settled) wait('the load balancer may still send it requests', settled);
+    else actions.push({ is: 'stop', instance: instance.id, service: service.service, color: colorName });
+  }
+  return { actions: mergeTargets(actions), waits, bad: [], complete: actions.length === 0 && waits.length === 0 };
+}

@@ -1,0 +1,164 @@
+import type { Instant } from '../domain/ids.js';
+import type { Action, Wait } from '../domain/decision.js';
+import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { Plan, ServicePlan } from '../domain/plan.js';
+import type { Amount } from '../domain/settings.js';
+import { alternateZones, atMost, floorOf } from './amounts.js';
+import type { Standing } from './standing.js';
+import { healthyIn, isRegistered, membersOf, runsRelease } from './standing.js';
+import type { Work } from './work.js';
+import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf } from './work.js';
+
+export interface Window {
+  readonly maxParallel: Amount;
+  readonly floor?: Amount;
+  readonly allowDowntime: boolean;
+}
+
+/** Places in which an instance is on its way: out of the load balancer, or not back for good. */
+const inFlight = new Set<Standing['place']>([
+  'draining',
+  'quiet',
+  'swapping',
+  'unverified',
+  'ready',
+  'warming',
+  'settling',
+]);
+
+/**
+ * Moves one service to its wanted release where it runs, a window of instances at a time:
+ * deregister → drained and settled → swap → instance witness → register → target witness → healthy for long enough → next.
+ * On the way back the window is as wide as the floor of healthy targets allows, and what is out of the load balancer anyway goes at once.
+ */
+export function moveInPlace(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  fleet: readonly FleetInstance[],
+  service: ServicePlan,
+  window: Window,
+): Work {
+  const standings = standingsOf(plan, seen, now, fleet, service, service.live);
+  const actions: Action[] = [];
+  const waits: Wait[] = [];
+  const bad = standings.filter((standing) => standing.place === 'bad');
+
+  for (const standing of standings) {
+    const step = stepOf(plan, now, standing);
+    actions.push(...step.actions);
+    waits.push(...step.waits);
+  }
+  actions.push(...next(plan, seen, fleet, service, window, standings));
+
+  const left = standings.filter((standing) => standing.place === 'old' || standing.place === 'empty');
+  const taken = new Set(
+    actions.flatMap((a) => ('targets' in a ? a.targets.map((t) => t.instance) : 'instance' in a ? [a.instance] : [])),
+  );
+  for (const standing of left) {
+    if (!taken.has(standing.instance.id))
+      waits.push({ ...waitOf(standing, now, plan), what: 'waits for its turn', until: plan.deadline });
+  }
+  return {
+    actions: mergeTargets(actions),
+    waits,
+    bad,
+    complete: standings.every((standing) => standing.place === 'serving' || standing.place === 'excluded'),
+  };
+}
+
+/** What an instance that is already on its way needs now. */
+function stepOf(plan: Plan, now: Instant, standing: Standing): { actions: readonly Action[]; waits: readonly Wait[] } {
+  const wait = { actions: [], waits: [waitOf(standing, now, plan)] };
+  switch (standing.place) {
+    case 'unverified':
+    case 'quiet':
+      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;
+    case 'ready':
+      return { actions: [registerOf(standing)], waits: [] };
+    case 'settling':
+    case 'unknown':
+      return standing.look && standing.free
+        ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits }
+        : lost(standing, wait);
+    case 'draining':
+    case 'swapping':
+    case 'warming':
+      return wait;
+    case 'excluded':
+    case 'bad':
+    case 'old':
+    case 'empty':
+    case 'serving':
+      return { actions: [], waits: [] };
+  }
+}
+
+/** A lost command is looked into although the host does not count as free. */
+function lost(standing: Standing, wait: { actions: readonly Action[]; waits: readonly Wait[] }): typeof wait {
+  return standing.place === 'unknown' && standing.look
+    ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits }
+    : wait;
+}
+
+/** Opens the window: who goes next. Empty and unhealthy ones first, since they cost no capacity; zones alternating. */
+function next(
+  plan: Plan,
+  seen: Observation,
+  fleet: readonly FleetInstance[],
+  service: ServicePlan,
+  window: Window,
+  standings: readonly Standing[],
+): readonly Action[] {
+  const members = membersOf(plan, fleet, service.live);
+  const back = plan.aim.to === 'old' || plan.kind === 'rollback';
+  let slots = back
+    ? members.length
+    : atMost(window.maxParallel, members.length) - standings.filter((standing) => inFlight.has(standing.place)).length;
+  const color = service.colors[service.live];
+  if (color === undefined) return [];
+  const actions: Action[] = [];
+  for (const standing of standings.filter((s) => s.place === 'empty')) {
+    if (slots <= 0 || !standing.free) continue;
+    slots -= 1;
+    actions.push(startOf(plan, standing));
+  }
+  let spare = healthyIn(seen, color, members) - floorOf(members.length, window);
+  const order = new Map(alternateZones(members).map((instance, index) => [instance.id, index]));
+  const candidates = standings
+    .filter((standing) => standing.place === 'old')
+    .sort(
+      (a, b) =>
+        Number(a.target?.state === 'healthy') - Number(b.target?.state === 'healthy') ||
+        (order.get(a.instance.id) ?? 0) - (order.get(b.instance.id) ?? 0),
+    );
+  for (const standing of candidates) {
+    if (slots <= 0) break;
+    const costs = standing.target?.state === 'healthy' ? 1 : 0;
+    if (costs > 0 && spare <= 0) break;
+    slots -= 1;
+    spare -= costs;
+    actions.push(deregisterOf(standing));
+  }
+  return [...actions, ...leaveOut(standings, spare)];
+}
+
+/**
+ * An instance that cannot be reached may run anything: it leaves the load balancer once all others serve, as far as the floor holds, and comes
+ * back only when it is verified.
+ */
+export function leaveOut(standings: readonly Standing[], spare: number): readonly Action[] {
+  const others = standings.filter((standing) => standing.place !== 'excluded');
+  if (others.length === 0 || others.some((standing) => standing.place !== 'serving')) return [];
+  const actions: Action[] = [];
+  let left = spare;
+  for (const standing of standings) {
+    const { place, target, occupant, want } = standing;
+    if (place !== 'excluded' || target === undefined || !isRegistered(target) || runsRelease(occupant, want)) continue;
+    const costs = target.state === 'healthy' ? 1 : 0;
+    if (costs > left) continue;
+    left -= costs;
+    actions.push(deregisterOf(standing));
+  }
+  return actions;
+}

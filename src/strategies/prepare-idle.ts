@@ -1,0 +1,94 @@
+import type { Instant } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
+import type { Action, Wait } from '../domain/decision.js';
+import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { Plan, ServicePlan } from '../domain/plan.js';
+import { leaveOut } from './in-place.js';
+import { attach, pairsOf } from './shift.js';
+import type { Standing } from './standing.js';
+import type { Work } from './work.js';
+import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf } from './work.js';
+
+/**
+ * Brings the wanted release up on the idle color, all instances at once, since none of them has traffic: into the routes at weight 0 → old targets out,
+ * drained → old container stopped, new one started → instance witness → register → all healthy since then.
+ */
+export function prepareIdle(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  fleet: readonly FleetInstance[],
+  service: ServicePlan,
+): Work {
+  const pairs = pairsOf(seen, [service]) ?? [];
+  const missing = pairs.filter((pair) => !pair.attached).map(attach);
+  if (missing.length > 0) return { actions: missing, waits: [], bad: [], complete: false };
+
+  const carriesTraffic = pairs.some((pair) => pair.idle > 0);
+  const standings = standingsOf(plan, seen, now, fleet, service, otherColor(service.live));
+  const actions: Action[] = [];
+  const waits: Wait[] = [];
+  for (const standing of standings) {
+    const step = stepOf(plan, now, standing, carriesTraffic);
+    actions.push(...step.actions);
+    waits.push(...step.waits);
+  }
+  actions.push(...leaveOut(standings, standings.length));
+  const usable = standings.filter((standing) => standing.place !== 'excluded');
+  const complete = usable.length > 0 && usable.every((standing) => standing.place === 'serving');
+  if (usable.length === 0)
+    waits.push({
+      what: 'no instance of the idle color can be reached',
+      service: service.service,
+      until: now + plan.timing.healthTimeout,
+    });
+  return {
+    actions: mergeTargets(actions),
+    waits,
+    bad: standings.filter((standing) => standing.place === 'bad'),
+    complete,
+  };
+}
+
+function stepOf(
+  plan: Plan,
+  now: Instant,
+  standing: Standing,
+  carriesTraffic: boolean,
+): { readonly actions: readonly Action[]; readonly waits: readonly Wait[] } {
+  const wait = { actions: [], waits: [waitOf(standing, now, plan)] };
+  switch (standing.place) {
+    case 'empty':
+    case 'quiet':
+    case 'unverified':
+      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;
+    case 'ready':
+      return { actions: [registerOf(standing)], waits: [] };
+    case 'settling':
+    case 'unknown':
+      return standing.look && (standing.free || standing.place === 'unknown')
+        ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits }
+        : wait;
+    case 'old': {
+      // What runs there is the release before the previous one. It has no traffic; it leaves once that has been so for the settle time.
+      const since = standing.target?.unroutedSince;
+      const settled = (since ?? now) + plan.timing.settle;
+      if (since !== undefined && now >= settled && !carriesTraffic)
+        return { actions: [deregisterOf(standing)], waits: [] };
+      return {
+        actions: [],
+        waits: [
+          { ...waitOf(standing, now, plan), what: 'the load balancer may still send it requests', until: settled },
+        ],
+      };
+    }
+    case 'draining':
+    case 'swapping':
+    case 'warming':
+      return wait;
+    case 'bad':
+    case 'excluded':
+    case 'serving':
+      return { actions: [], waits: [] };
+  }
+}

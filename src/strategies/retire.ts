@@ -1,0 +1,44 @@
+import type { Decision } from '../domain/decision.js';
+import type { Instant } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
+import type { Observation } from '../domain/observation.js';
+import type { Plan } from '../domain/plan.js';
+import { emptyColor } from './empty-color.js';
+import { waitForFleet } from './shared.js';
+import { pairsOf } from './shift.js';
+import { decide, fleetOf, merge } from './work.js';
+
+/** Takes the idle color of every service out of service: the way back by weights is given up, the kept containers stay. */
+export function retire(plan: Plan, seen: Observation, now: Instant): Decision {
+  const fleet = fleetOf(seen);
+  if (fleet === undefined || fleet.length === 0) return waitForFleet(plan, seen, now);
+  const services = plan.services.filter((service) => service.colors[otherColor(service.live)] !== undefined);
+  const pairs = pairsOf(seen, services);
+  if (pairs === undefined) {
+    const until = now + plan.timing.healthTimeout;
+    return {
+      is: 'wait',
+      waits: [{ what: 'the weights are read', until }],
+      recheckAt: now + plan.timing.poll,
+      reason: 'the weights cannot be read',
+    };
+  }
+  const busy = pairs.find((pair) => pair.idle > 0);
+  if (busy !== undefined) {
+    return {
+      is: 'done',
+      outcome: 'failed',
+      reason: `${busy.route.name}: the color to retire has traffic (weight ${String(busy.idle)})`,
+    };
+  }
+  const work = merge(
+    services.map((service) => emptyColor(plan, seen, now, fleet, service, otherColor(service.live), undefined)),
+  );
+  return (
+    decide(work, 'take the idle color out of service', now, plan) ?? {
+      is: 'done',
+      outcome: 'succeeded',
+      reason: 'the idle color is drained and stopped; its containers are kept',
+    }
+  );
+}

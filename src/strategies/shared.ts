@@ -1,0 +1,64 @@
+import type { Decision } from '../domain/decision.js';
+import type { Instant } from '../domain/ids.js';
+import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { Plan } from '../domain/plan.js';
+import type { Standing } from './standing.js';
+import { membersOf, targetOf } from './standing.js';
+import { describeBad } from './work.js';
+
+export function waitForFleet(plan: Plan, seen: Observation, now: Instant): Decision {
+  const unknown = seen.fleet.is === 'unknown' ? seen.fleet : undefined;
+  const what = unknown === undefined ? 'the fleet has no running instance' : `the fleet cannot be read: ${unknown.why}`;
+  const until = (unknown?.since ?? now) + plan.timing.healthTimeout;
+  if (now < until) return { is: 'wait', waits: [{ what, until }], recheckAt: now + plan.timing.poll, reason: what };
+  return { is: 'hold', until: until + plan.timing.hold, reason: what };
+}
+
+/**
+ * The new release looks bad. If the old one fails too, where nothing was touched, the world is to blame and nobody can tell what is right: hold.
+ */
+export function failing(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  fleet: readonly FleetInstance[],
+  bad: readonly Standing[],
+): Decision {
+  const reason = bad.slice(0, 3).map(describeBad).join('; ');
+  const byBalancer = bad.filter((standing) => standing.target?.state === 'unhealthy');
+  if (byBalancer.length === bad.length) {
+    const untouched = untouchedUnhealthy(plan, seen, fleet, bad);
+    if (untouched !== undefined) {
+      const until = untouched.since + plan.timing.hold;
+      if (now < until) {
+        return {
+          is: 'hold',
+          until,
+          reason: `${reason}; and the old version fails too, on ${untouched.name}: the rollout may not be the cause`,
+        };
+      }
+    }
+  }
+  return { is: 'abort', reason };
+}
+
+/** An instance of the old version that this rollout did not touch and that the load balancer calls unhealthy. */
+function untouchedUnhealthy(
+  plan: Plan,
+  seen: Observation,
+  fleet: readonly FleetInstance[],
+  bad: readonly Standing[],
+): { readonly name: string; readonly since: Instant } | undefined {
+  for (const service of plan.services) {
+    if (!bad.some((standing) => standing.service.service === service.service)) continue;
+    const color = service.colors[service.live];
+    if (color === undefined) continue;
+    for (const instance of membersOf(plan, fleet, service.live)) {
+      if (bad.some((standing) => standing.instance.id === instance.id && standing.color.color === service.live))
+        continue;
+      const target = targetOf(seen, color, instance.id);
+      if (target?.state === 'unhealthy') return { name: `${instance.name} (${instance.id})`, since: target.since };
+    }
+  }
+  return undefined;
+}

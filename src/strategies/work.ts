@@ -1,0 +1,124 @@
+import type { Color, Instant, TargetGroupArn } from '../domain/ids.js';
+import type { Action, Decision, Wait } from '../domain/decision.js';
+import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { Plan, ServicePlan } from '../domain/plan.js';
+import { wanted } from '../domain/plan.js';
+import type { Standing } from './standing.js';
+import { membersOf, standingOf, valueOf } from './standing.js';
+
+/** What a part of a strategy found to do in this tick. */
+export interface Work {
+  readonly actions: readonly Action[];
+  readonly waits: readonly Wait[];
+  /** Standings that make the release bad (or, on the way back, that cannot be helped). */
+  readonly bad: readonly Standing[];
+  /** Nothing is left to do and nothing is waited for. */
+  readonly complete: boolean;
+}
+
+export const nothing: Work = { actions: [], waits: [], bad: [], complete: true };
+
+export function merge(works: readonly Work[]): Work {
+  return {
+    actions: mergeTargets(works.flatMap((work) => work.actions)),
+    waits: works.flatMap((work) => work.waits),
+    bad: works.flatMap((work) => work.bad),
+    complete: works.every((work) => work.complete),
+  };
+}
+
+/** One RegisterTargets or DeregisterTargets per group and tick, whatever the number of targets. */
+export function mergeTargets(actions: readonly Action[]): readonly Action[] {
+  const groups = new Map<string, Extract<Action, { is: 'register' | 'deregister' }>>();
+  const others: Action[] = [];
+  for (const action of actions) {
+    if (action.is !== 'register' && action.is !== 'deregister') {
+      others.push(action);
+      continue;
+    }
+    const key = `${action.is} ${action.group}`;
+    const same = groups.get(key);
+    groups.set(key, same === undefined ? action : { ...same, targets: [...same.targets, ...action.targets] });
+  }
+  return [...groups.values(), ...others];
+}
+
+/** Hosts take one command at a time: of several actions for one host only the first is kept, the others come back next tick. */
+export function oneCommandPerHost(actions: readonly Action[]): readonly Action[] {
+  const taken = new Set<string>();
+  return actions.filter((action) => {
+    if (!('instance' in action)) return true;
+    if (taken.has(action.instance)) return false;
+    taken.add(action.instance);
+    return true;
+  });
+}
+
+export function fleetOf(seen: Observation): readonly FleetInstance[] | undefined {
+  return valueOf(seen.fleet);
+}
+
+export function standingsOf(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  fleet: readonly FleetInstance[],
+  service: ServicePlan,
+  color: Color,
+): readonly Standing[] {
+  const want = wanted(plan, service);
+  return membersOf(plan, fleet, color).map((instance) => standingOf(plan, seen, now, instance, service, color, want));
+}
+
+export function waitOf(standing: Standing, now: Instant, plan: Plan): Wait {
+  return {
+    what: standing.why ?? standing.place,
+    instance: standing.instance.id,
+    service: standing.service.service,
+    until: standing.until ?? now + plan.timing.hostCommand,
+  };
+}
+
+export function deregisterOf(standing: Standing): Action {
+  return { is: 'deregister', group: standing.color.group, targets: [targetRef(standing)] };
+}
+
+export function registerOf(standing: Standing): Action {
+  return { is: 'register', group: standing.color.group, targets: [targetRef(standing)] };
+}
+
+function targetRef(standing: Standing): { instance: Standing['instance']['id']; port: number } {
+  return { instance: standing.instance.id, port: standing.color.port };
+}
+
+/** Brings the wanted release up in the slot: from the image on a rollout, from what is kept on the way back. */
+export function startOf(plan: Plan, standing: Standing): Action {
+  return {
+    is: plan.aim.to === 'old' || plan.kind === 'rollback' ? 'restore' : 'start',
+    instance: standing.instance.id,
+    service: standing.service.service,
+    color: standing.color.color,
+    release: standing.want.release,
+  };
+}
+
+export function describeBad(standing: Standing): string {
+  const { service, instance, why } = standing;
+  return `${service.service} on ${instance.name} (${instance.id}): ${why ?? 'bad'}`;
+}
+
+/** Turns work into a decision; `idle` says what is decided when there is neither an action nor a wait. */
+export function decide(work: Work, reason: string, now: Instant, plan: Plan, bake?: string): Decision | undefined {
+  const actions = oneCommandPerHost(work.actions);
+  const [first, ...rest] = actions;
+  const baking = bake === undefined ? {} : { bake };
+  if (first !== undefined) return { is: 'act', actions: [first, ...rest], waits: work.waits, reason, ...baking };
+  const [wait, ...waits] = work.waits;
+  if (wait === undefined) return undefined;
+  const recheckAt = Math.min(...work.waits.map((w) => Math.max(w.until, now)), now + plan.timing.poll);
+  return { is: 'wait', waits: [wait, ...waits], recheckAt, reason, ...baking };
+}
+
+export function isKnownGroup(seen: Observation, group: TargetGroupArn): boolean {
+  return seen.targets.get(group)?.is === 'known';
+}
