@@ -59,3 +59,17 @@ export type HostRequest =
     }
   /** Stop what runs in the slot and keep it, restart off. */
   | { readonly phase: 'stop'; readonly slot: Slot; readonly stopTimeout: Ms; readonly keep: number };
+
+/** The instance itself, as an inspect saw it. Absent members could not be read. */
+export interface HostFacts {
+  readonly dockerVersion?: string;
+  /** Of the file system that holds docker's data. */
+  readonly diskFreeBytes?: number;
+  readonly memoryAvailableBytes?: number;
+  readonly memoryTotalBytes?: number;
+  readonly curl: boolean;
+  readonly flock: boolean;
+  readonly aws: boolean;
+  /** Container id → bytes that it uses, and its limit if it has one. Running ones only. */
+  readonly memory: Readonly<Record<string, { readonly used: number; readonly limit?: number }>>;
+}

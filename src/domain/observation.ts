@@ -9,7 +9,7 @@ import type {
   TargetGroupArn,
   TargetKey,
 } from './ids.js';
-import type { Fence, HostPhase } from './host.js';
+import type { HostPhase } from './host.js';
 
 /** A fact with its time, or the admission that it could not be read. Unknown is never absent. */
 export type Seen<T> =
@@ -119,7 +119,6 @@ export type HostOp =
       readonly is: 'running';
       readonly phase: HostPhase;
       readonly service?: ServiceName;
-      readonly fence: Fence;
       readonly since: Instant;
       readonly until: Instant;
     }

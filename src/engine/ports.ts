@@ -1,5 +1,14 @@
-import type { Digest, InstanceId, Instant, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
-import type { FleetInstance, GroupWeight, RouteView, TargetView } from '../domain/observation.js';
+import type { Digest, InstanceId, Instant, Ms, RolloutId, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import type { RolloutRecord } from '../domain/record.js';
+import type {
+  CommandResult,
+  FleetInstance,
+  GroupWeight,
+  ProbeSamples,
+  RouteView,
+  Steer,
+  TargetView,
+} from '../domain/observation.js';
 import type { FleetSelector, GroupName, Layout, RouteName } from '../domain/settings.js';
 import type { DeployctlEvent } from '../domain/event.js';
 
@@ -182,4 +191,29 @@ export interface Reporter {
   report(event: DeployctlEvent): void;
   /** Flushes; called once at the end. Resolves within a few seconds, whatever happens outside. */
   close(): Promise<void>;
+}
+
+/** Gates that need the outside: URL probes and the user's commands, run while a bake is on. No verdicts. */
+export interface GatePort {
+  /** Goes on with, or begins, the bake of that key (undefined: no bake, all rest) and gives what it has so far. */
+  watch(bake: string | undefined): {
+    readonly probes: readonly ProbeSamples[];
+    readonly commands: readonly CommandResult[];
+  };
+  close(): Promise<void>;
+}
+
+/** The lease, as far as a change depends on it. */
+export interface LeaseGuard {
+  readonly generation: number;
+  /** Whether a call that may last `callTimeout` surely ends within the lease. */
+  isValid(callTimeout: Ms): boolean;
+  /** Aborts when the lease is lost; its reason is a DeployctlError. */
+  readonly lost: AbortSignal;
+}
+
+/** Where intent is stored before the change that it leads to. */
+export interface RecordPort {
+  write(record: RolloutRecord): Promise<void>;
+  steering(rollout: RolloutId, signal?: AbortSignal): Promise<readonly Steer[]>;
 }

@@ -110,7 +110,12 @@ export type FaultSpec =
       readonly times?: number;
     }
   /** The connection is cut without an answer. */
-  | { readonly kind: 'api-drop'; readonly operation: string; readonly when: 'before' | 'after'; readonly times?: number }
+  | {
+      readonly kind: 'api-drop';
+      readonly operation: string;
+      readonly when: 'before' | 'after';
+      readonly times?: number;
+    }
   | {
       readonly kind: 'api-hang';
       readonly operation: string;
@@ -126,7 +131,10 @@ export type FaultSpec =
   | { readonly kind: 'ssm-lost'; readonly instance?: string; readonly times?: number }
   | { readonly kind: 'agent-offline'; readonly instance: string }
   | { readonly kind: 'agent-online'; readonly instance: string }
-  | { readonly kind: 'instance-terminate' | 'instance-stop' | 'instance-start' | 'instance-reboot'; readonly instance: string }
+  | {
+      readonly kind: 'instance-terminate' | 'instance-stop' | 'instance-start' | 'instance-reboot';
+      readonly instance: string;
+    }
   /** Data plane propagation lag, in AWS milliseconds. */
   | { readonly kind: 'lag'; readonly ms: number };
 

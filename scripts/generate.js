@@ -1,0 +1,29 @@
+// Writes what is derived from the configuration's schema; needs a build. `--check` writes nothing and fails when a file is stale.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { configReference, configSchemaText } from '../dist/config/reference.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const files = {
+  'schema/deployctl.schema.json': configSchemaText(),
+  'docs/configuration.md': configReference(),
+};
+
+const check = process.argv.includes('--check');
+for (const [name, wanted] of Object.entries(files)) {
+  const path = join(root, name);
+  const seen = await readFile(path, 'utf8').catch((error) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (seen === wanted) continue;
+  if (check) {
+    process.exitCode = 1;
+    process.stderr.write(`generate: ${name} is stale; run \`npm run build && npm run generate\` and commit it\n`);
+  } else {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, wanted);
+    process.stdout.write(`generate: wrote ${name}\n`);
+  }
+}

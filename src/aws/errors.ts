@@ -1,0 +1,254 @@
+import { PortError } from '../domain/errors.js';
+import type { PortErrorKind } from '../domain/errors.js';
+
+/** The reason of an abort that we caused ourselves because a call took longer than it may. */
+export class TimeLimit extends Error {
+  constructor(readonly limit: number) {
+    super(`no answer within ${limit} ms`);
+    this.name = 'TimeLimit';
+  }
+}
+
+/** Codes whose kind their spelling does not give away. Wire spelling, without the SDK's `Exception` suffix. */
+const kinds: Readonly<Record<string, PortErrorKind>> = {
+  // Throttling, from the SDK's own list (its retry classification) and the EC2 and ELB throttling guides.
+  BandwidthLimitExceeded: 'throttled',
+  EC2Throttled: 'throttled',
+  LimitExceeded: 'throttled',
+  ProvisionedThroughputExceeded: 'throttled',
+  RateExceeded: 'throttled',
+  RequestLimitExceeded: 'throttled',
+  RequestThrottled: 'throttled',
+  SlowDown: 'throttled',
+  Throttled: 'throttled',
+  Throttling: 'throttled',
+  TooManyRequests: 'throttled',
+  // Someone else is writing the same thing. Neither is retried here: what is there must be read again first.
+  PriorRequestNotComplete: 'conflict',
+  ResourceInUse: 'conflict',
+  TooManyUpdates: 'conflict',
+  TransactionInProgress: 'conflict',
+  ExpiredToken: 'expired-credentials',
+  RequestExpired: 'expired-credentials',
+  TokenRefreshRequired: 'expired-credentials',
+  TokenProviderError: 'expired-credentials',
+  AccessDenied: 'access-denied',
+  AuthFailure: 'access-denied',
+  InvalidClientTokenId: 'access-denied',
+  InvalidSignature: 'access-denied',
+  IncompleteSignature: 'access-denied',
+  MissingAuthenticationToken: 'access-denied',
+  NotAuthorized: 'access-denied',
+  OptInRequired: 'access-denied',
+  SignatureDoesNotMatch: 'access-denied',
+  UnauthorizedOperation: 'access-denied',
+  UnrecognizedClient: 'access-denied',
+  InvocationDoesNotExist: 'not-found',
+  PriorityInUse: 'already-exists',
+  HealthUnavailable: 'server',
+  InternalError: 'server',
+  InternalFailure: 'server',
+  InternalServerError: 'server',
+  ServiceUnavailable: 'server',
+  Unavailable: 'server',
+  RequestTimeout: 'timeout',
+};
+
+const networkCodes: ReadonlySet<string> = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+]);
+
+/** The prefix that IAM gives the rights of a service; the operation's name is ours (`elbv2:ModifyRule`). */
+const iamPrefix: Readonly<Record<string, string>> = { elbv2: 'elasticloadbalancing' };
+
+/** What the SDK threw, as far as it tells. */
+interface WireError {
+  readonly name: string;
+  readonly code: string | undefined;
+  readonly message: string;
+  readonly status: number | undefined;
+  readonly requestId: string | undefined;
+  /** An answer came, so whatever happened, happened between the SDK and the service. */
+  readonly answered: boolean;
+}
+
+/**
+ * What the SDK, the network or an abort threw, as a PortError. Matches on `name` and `Code`: ELBv2 sends `TargetGroupNotFound` where the SDK
+ * says `TargetGroupNotFoundException`, and SSM may send no message at all, which the SDK reports as "UnknownError".
+ *
+ * @param operation the API's name, `elbv2:ModifyRule`
+ * @param signal the signal that the call was given: an abort of it is `aborted`, unless our own time limit was the reason
+ * @returns a PortError; or the error itself when nothing in it comes from outside, which makes it a bug
+ */
+export function toPortError(error: unknown, operation: string, signal?: AbortSignal): Error {
+  if (error instanceof PortError) {
+    return error;
+  }
+  if (error instanceof TimeLimit || (signal?.aborted === true && signal.reason instanceof TimeLimit)) {
+    const limit = error instanceof TimeLimit ? error.limit : (signal?.reason as TimeLimit).limit;
+    return portError('timeout', operation, `no answer within ${limit} ms`, { cause: error });
+  }
+  if (signal?.aborted === true || (error instanceof Error && error.name === 'AbortError')) {
+    return portError('aborted', operation, 'the call was aborted', { cause: error });
+  }
+  const wire = read(error);
+  const kind = kindOf(wire, error);
+  if (kind === undefined) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+  return portError(kind, operation, describe(wire, kind, operation), {
+    serviceCode: wire.code,
+    requestId: wire.requestId,
+    cause: error,
+  });
+}
+
+/** A PortError whose message starts with the operation. */
+export function portError(
+  kind: PortErrorKind,
+  operation: string,
+  message: string,
+  more: {
+    readonly serviceCode?: string | undefined;
+    readonly requestId?: string | undefined;
+    readonly cause?: unknown;
+  } = {},
+): PortError {
+  return new PortError({ kind, operation, message: `${operation}: ${message}`, ...more });
+}
+
+/** Whether the service said that what was asked for does not exist. */
+export const isNotFound = (error: unknown): boolean => error instanceof PortError && error.kind === 'not-found';
+
+/** The list of an answer. One that is missing is not an empty list: the answer was not what the service sends. */
+export function listed<T>(operation: string, field: string, list: readonly T[] | undefined): readonly T[] {
+  if (list === undefined) {
+    throw portError('server', operation, `the answer has no ${field}`);
+  }
+  return list;
+}
+
+function kindOf(wire: WireError, error: unknown): PortErrorKind | undefined {
+  const said = wire.code === undefined ? undefined : kindOfCode(wire.code, wire.message);
+  // The SDK calls a connection that was reset or refused a TimeoutError as well, so the socket's own code goes before the name.
+  const known = said ?? networkCause(error) ?? kindOfCode(wire.name, wire.message);
+  if (known !== undefined) {
+    return known;
+  }
+  if (wire.status !== undefined) {
+    return kindOfStatus(wire.status);
+  }
+  return wire.answered ? 'server' : undefined;
+}
+
+function kindOfCode(raw: string, message: string): PortErrorKind | undefined {
+  const code = raw.replace(/Exception$/, '');
+  const known = Object.hasOwn(kinds, code) ? kinds[code] : undefined;
+  if (known !== undefined) {
+    return known;
+  }
+  if (code === 'CredentialsProviderError') {
+    return /expired|refresh/i.test(message) ? 'expired-credentials' : 'access-denied';
+  }
+  if (code === 'TimeoutError' || code === 'ETIMEDOUT') {
+    return 'timeout';
+  }
+  if (/\.NotFound$|NotFound$/.test(code)) {
+    return 'not-found';
+  }
+  return /AlreadyExists$|^Duplicate(Listener|TargetGroupName)/.test(code) ? 'already-exists' : undefined;
+}
+
+/** An answer without a code that we know: an HTML page of a proxy, an empty body, a new code. */
+function kindOfStatus(status: number): PortErrorKind {
+  switch (status) {
+    case 401:
+    case 403:
+      return 'access-denied';
+    case 408:
+      return 'timeout';
+    case 429:
+      return 'throttled';
+    default:
+      return status >= 400 && status < 500 ? 'invalid' : 'server';
+  }
+}
+
+/** The SDK wraps what the socket said; its code may be a few causes down. */
+function networkCause(error: unknown, depth = 0): 'network' | 'timeout' | undefined {
+  if (!(error instanceof Error) || depth > 5) {
+    return undefined;
+  }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (code === 'ETIMEDOUT') {
+    return 'timeout';
+  }
+  if (networkCodes.has(code) || error.message === 'socket hang up') {
+    return 'network';
+  }
+  if (error instanceof AggregateError) {
+    return networkCause(error.errors[0], depth + 1);
+  }
+  return networkCause(error.cause, depth + 1);
+}
+
+function read(error: unknown): WireError {
+  if (!(error instanceof Error)) {
+    return {
+      name: '',
+      code: undefined,
+      message: String(error),
+      status: undefined,
+      requestId: undefined,
+      answered: false,
+    };
+  }
+  const metadata = '$metadata' in error ? record(error.$metadata) : undefined;
+  const code = 'Code' in error && typeof error.Code === 'string' ? error.Code : undefined;
+  // Errors of the service carry their code as name; those of the SDK and the socket are not codes of the service.
+  const fromService = '$fault' in error && error.name !== 'Error' && error.name !== 'Unknown';
+  return {
+    name: error.name,
+    code: code ?? (fromService ? error.name : undefined),
+    message: error.message,
+    status: typeof metadata?.['httpStatusCode'] === 'number' ? metadata['httpStatusCode'] : undefined,
+    requestId: typeof metadata?.['requestId'] === 'string' ? metadata['requestId'] : undefined,
+    answered: '$response' in error || metadata?.['httpStatusCode'] !== undefined,
+  };
+}
+
+function record(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null ? { ...value } : undefined;
+}
+
+function describe(wire: WireError, kind: PortErrorKind, operation: string): string {
+  const said = wire.message === '' || wire.message === 'UnknownError' ? undefined : wire.message;
+  const text = [wire.code, said].filter((part) => part !== undefined && part !== '').join(': ');
+  const status = wire.status === undefined ? '' : ` (HTTP ${wire.status})`;
+  return `${text === '' ? `failed without a message${status}` : text}${advice(kind, wire, operation)}`;
+}
+
+function advice(kind: PortErrorKind, wire: WireError, operation: string): string {
+  if (wire.name === 'CredentialsProviderError' && kind === 'access-denied') {
+    return '; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
+  }
+  if (kind === 'expired-credentials') {
+    return '; log in again, then run the command again';
+  }
+  if (
+    kind === 'access-denied' &&
+    wire.code !== undefined &&
+    /AccessDenied|Unauthorized|NotAuthorized/.test(wire.code)
+  ) {
+    const [service = '', action = ''] = operation.split(':');
+    return `; the credentials need the right ${iamPrefix[service] ?? service}:${action}`;
+  }
+  return '';
+}

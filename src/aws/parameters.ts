@@ -1,0 +1,123 @@
+import { PortError } from '../domain/errors.js';
+import type { ParameterPort } from '../engine/ports.js';
+import type { Calls } from './calls.js';
+import { allPages, chunks } from './calls.js';
+import { isNotFound, listed, portError } from './errors.js';
+
+/** Largest page of GetParametersByPath, and most names of DeleteParameters (API reference). */
+const perCall = 10;
+
+/** Parameter Store of Systems Manager: plain String parameters of the standard tier (up to 4 KB). */
+export function createParameters(calls: Calls): ParameterPort {
+  const read = (name: string, decrypt: boolean, signal: AbortSignal | undefined): Promise<string | undefined> =>
+    calls
+      .ssm({ operation: 'GetParameter', use: 'read', signal }, async (sdk, client, options) => {
+        const answer = await client.send(new sdk.GetParameterCommand({ Name: name, WithDecryption: decrypt }), options);
+        if (answer.Parameter?.Value === undefined) {
+          throw portError('server', 'ssm:GetParameter', `the answer for ${name} has no value`);
+        }
+        return answer.Parameter.Value;
+      })
+      .catch((error: unknown) => {
+        if (isNotFound(error)) {
+          return undefined;
+        }
+        throw error;
+      });
+
+  return {
+    async create(name, value, signal) {
+      await calls
+        .ssm({ operation: 'PutParameter', use: 'change', signal }, (sdk, client, options) =>
+          client.send(
+            new sdk.PutParameterCommand({ Name: name, Value: value, Type: 'String', Overwrite: false }),
+            options,
+          ),
+        )
+        .catch(naming(name));
+    },
+
+    async overwrite(name, value, signal) {
+      await calls
+        .ssm({ operation: 'PutParameter', use: 'change', signal }, (sdk, client, options) =>
+          client.send(new sdk.PutParameterCommand({ Name: name, Value: value, Overwrite: true }), options),
+        )
+        .catch((error: unknown) => {
+          // "A parameter type is required when you create a parameter": there is none to overwrite.
+          if (
+            error instanceof PortError &&
+            error.kind === 'invalid' &&
+            /\btype\b.*\brequired\b|\brequired\b.*\btype\b/i.test(error.message)
+          ) {
+            throw portError('not-found', error.operation, `there is no parameter ${name} to overwrite`, {
+              serviceCode: error.serviceCode,
+              requestId: error.requestId,
+              cause: error,
+            });
+          }
+          return naming(name)(error);
+        });
+    },
+
+    get: (name, signal) => read(name, false, signal),
+
+    async secret(name, signal) {
+      const value = await read(name, true, signal);
+      if (value === undefined) {
+        throw portError('not-found', 'ssm:GetParameter', `there is no parameter ${name} in this region`, {
+          serviceCode: 'ParameterNotFound',
+        });
+      }
+      return value;
+    },
+
+    async list(path, signal) {
+      const operation = 'ssm:GetParametersByPath';
+      const all = await allPages(operation, (token) =>
+        calls.ssm({ operation: 'GetParametersByPath', use: 'read', signal }, async (sdk, client, options) => {
+          const input = { Path: path, Recursive: true, MaxResults: perCall, NextToken: token };
+          const answer = await client.send(new sdk.GetParametersByPathCommand(input), options);
+          return { items: listed(operation, 'Parameters', answer.Parameters), next: answer.NextToken };
+        }),
+      );
+      return new Map(
+        all.map(({ Name: name, Value: value }) => {
+          if (name === undefined || value === undefined) {
+            throw portError(
+              'server',
+              operation,
+              `the answer has a parameter without ${name === undefined ? 'name' : 'value'}`,
+            );
+          }
+          return [name, value];
+        }),
+      );
+    },
+
+    async remove(names, signal) {
+      for (const part of chunks(names, perCall)) {
+        // Names that do not exist come back in InvalidParameters, with HTTP 200.
+        await calls.ssm({ operation: 'DeleteParameters', use: 'change', signal }, (sdk, client, options) =>
+          client.send(new sdk.DeleteParametersCommand({ Names: [...part] }), options),
+        );
+      }
+    },
+  };
+}
+
+/** The service's errors do not name the parameter. */
+function naming(name: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof PortError)) {
+      throw error;
+    }
+    throw new PortError({
+      kind: error.kind,
+      operation: error.operation,
+      message: `${error.message} (parameter ${name})`,
+      serviceCode: error.serviceCode,
+      requestId: error.requestId,
+      cause: error,
+    });
+  };
+}

@@ -1,0 +1,106 @@
+import { Command, Flags } from '@oclif/core';
+import type { ExitCode } from './domain/errors.js';
+import { DeployctlError, EXIT, messageOf, PortError } from './domain/errors.js';
+import type { EnvironmentSettings } from './domain/settings.js';
+import type { Toolbox } from './operations/toolbox.js';
+
+/** What `--json` prints for a failure. */
+interface ErrorDocument {
+  readonly schemaVersion: 1;
+  readonly ok: false;
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly exitCode: number;
+    readonly next: readonly string[];
+  };
+}
+
+/** The only file that knows how oclif reports errors: exit codes, the JSON envelope, signals. */
+export abstract class BaseCommand extends Command {
+  static override enableJsonFlag = true;
+  static override baseFlags = {
+    config: Flags.string({
+      description: 'configuration file (default: deployctl.yml, found upwards)',
+      env: 'DEPLOYCTL_CONFIG',
+      helpGroup: 'GLOBAL',
+    }),
+    env: Flags.string({
+      description: 'environment (may be left out when there is one)',
+      env: 'DEPLOYCTL_ENV',
+      helpGroup: 'GLOBAL',
+    }),
+  };
+
+  /** Loads the configuration, composes, runs `work`, flushes. An interrupt aborts the toolbox's signal; a second one ends the process at once. */
+  protected async operate<T>(
+    flags: { readonly config?: string | undefined; readonly env?: string | undefined },
+    work: (box: Toolbox) => Promise<T>,
+    prepare?: (settings: EnvironmentSettings) => void,
+  ): Promise<T> {
+    const { loadSettings, selectEnvironment } = await import('./config/load.js');
+    const file = flags.config === undefined ? {} : { file: flags.config };
+    const all = await loadSettings({ ...file, cwd: process.cwd(), env: process.env });
+    const settings = selectEnvironment(all, flags.env);
+    prepare?.(settings);
+    const interrupt = new AbortController();
+    const stop = (signal: NodeJS.Signals): void => {
+      if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+      interrupt.abort(new Error(`interrupted by ${signal}`));
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+    const { compose } = await import('./compose/index.js');
+    const composed = await compose({ settings, env: process.env, signal: interrupt.signal, quiet: this.jsonEnabled() });
+    try {
+      return await work(composed.box);
+    } catch (error) {
+      if (!interrupt.signal.aborted || error instanceof DeployctlError) throw error;
+      throw new DeployctlError({
+        code: 'interrupted',
+        message: messageOf(interrupt.signal.reason),
+        exitCode: EXIT.interrupted,
+        next: [`deployctl status --env ${settings.environment}`],
+        cause: error,
+      });
+    } finally {
+      await composed.close();
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+    }
+  }
+
+  /** The exit code of a result that is no error: text and JSON modes give the same. */
+  protected ends(exitCode: ExitCode): void {
+    process.exitCode = exitCode;
+  }
+
+  protected override async catch(error: Error & { exitCode?: number; oclif?: { exit?: number } }): Promise<unknown> {
+    const document = this.documentOf(error);
+    process.exitCode = document.error.exitCode;
+    if (this.jsonEnabled()) {
+      this.logJson(document);
+      return undefined;
+    }
+    const { code, message, next } = document.error;
+    this.logToStderr(`Error: ${message}`);
+    if (next.length > 0) this.logToStderr(['', 'Next:', ...next.map((line) => `  ${line}`)].join('\n'));
+    if (code === 'bug') this.logToStderr(`\n${error.stack ?? ''}`);
+    return Promise.resolve(undefined);
+  }
+
+  private documentOf(error: Error & { exitCode?: number; oclif?: { exit?: number } }): ErrorDocument {
+    const made = (code: string, exitCode: number, next: readonly string[]): ErrorDocument => ({
+      schemaVersion: 1,
+      ok: false,
+      error: { code, message: error.message, exitCode, next },
+    });
+    if (error instanceof DeployctlError) return made(error.code, error.exitCode, error.next);
+    if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, ['deployctl status']);
+    if (error.name === 'SandboxError') return made('sandbox', error.exitCode ?? EXIT.bug, []);
+    const exit = error.oclif?.exit;
+    if (exit !== undefined)
+      return made(exit === EXIT.usage ? 'usage' : 'error', exit, [`deployctl ${this.id ?? ''} --help`]);
+    return made('bug', EXIT.bug, ['please report this with the lines below']);
+  }
+}

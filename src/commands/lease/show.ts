@@ -1,0 +1,18 @@
+import { BaseCommand } from '../../base-command.js';
+import type { LeaseView } from '../../state/index.js';
+
+export default class LeaseShow extends BaseCommand {
+  static override summary = 'who holds the lock of an environment';
+  static override examples = ['<%= config.bin %> <%= command.id %>'];
+
+  async run(): Promise<LeaseView> {
+    const { flags } = await this.parse(LeaseShow);
+    return this.operate(flags, async (box) => {
+      const { leaseText } = await import('../../presentation/lease.js');
+      const { readLease } = await import('../../operations/lease.js');
+      const lease = await readLease(box);
+      this.log(leaseText(lease, Date.now()));
+      return lease;
+    });
+  }
+}

@@ -1,0 +1,22 @@
+import { BaseCommand } from '../base-command.js';
+import type { OperationResult } from '../operations/drive.js';
+import { lockWaitFlag } from '../presentation/confirm.js';
+import { resultLine } from '../presentation/result.js';
+
+export default class Resume extends BaseCommand {
+  static override summary = 'go on with a rollout that was interrupted, from what is observed';
+  static override examples = ['<%= config.bin %> <%= command.id %>'];
+  static override flags = { 'lock-wait': lockWaitFlag };
+
+  async run(): Promise<OperationResult> {
+    const { flags } = await this.parse(Resume);
+    return this.operate(flags, async (box) => {
+      const { resume } = await import('../operations/resume.js');
+      const wait = flags['lock-wait'];
+      const result = await resume(box, wait === undefined ? {} : { lockWait: wait });
+      this.log(resultLine(result));
+      this.ends(result.exitCode);
+      return result;
+    });
+  }
+}

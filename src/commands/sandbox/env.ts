@@ -1,0 +1,30 @@
+import { Command, Flags } from '@oclif/core';
+
+export default class SandboxEnv extends Command {
+  static override description = 'print shell exports that point any AWS client at the sandbox';
+  static override examples = [
+    'eval "$(<%= config.bin %> <%= command.id %>)"',
+    'eval "$(<%= config.bin %> <%= command.id %> --unset)"',
+  ];
+  static override enableJsonFlag = true;
+  static override flags = {
+    'state-dir': Flags.string({
+      description: 'folder of the sandbox',
+      env: 'DEPLOYCTL_SANDBOX_DIR',
+      default: '.deployctl-sandbox',
+    }),
+    unset: Flags.boolean({ description: 'print what takes the exports back' }),
+  };
+
+  async run(): Promise<Record<string, string>> {
+    const { flags } = await this.parse(SandboxEnv);
+    const sandbox = await import('../../sandbox/process/index.js');
+    if (flags.unset) {
+      sandbox.unsetLines().forEach((line) => this.log(line));
+      return {};
+    }
+    const state = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
+    sandbox.exportLines(state).forEach((line) => this.log(line));
+    return sandbox.environment(state);
+  }
+}

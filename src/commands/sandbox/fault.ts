@@ -1,0 +1,55 @@
+import { Args, Command, Flags } from '@oclif/core';
+
+export default class SandboxFault extends Command {
+  static override description = 'make the sandbox misbehave: API errors, lost commands, dead agents, ended instances';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> api-error --operation SendCommand --code ThrottlingException --times 3',
+    '<%= config.bin %> <%= command.id %> ssm-duplicate --ms 2000 --times 1',
+    '<%= config.bin %> <%= command.id %> instance-terminate --instance i-0123456789abcdef0',
+    '<%= config.bin %> <%= command.id %> --clear',
+  ];
+  static override enableJsonFlag = true;
+  static override args = {
+    kind: Args.string({
+      description:
+        'api-error, api-drop, api-hang, ssm-duplicate, ssm-late, ssm-lost, agent-offline, agent-online, instance-terminate, instance-stop, instance-start, instance-reboot, lag',
+    }),
+  };
+  static override flags = {
+    'state-dir': Flags.string({
+      description: 'folder of the sandbox',
+      env: 'DEPLOYCTL_SANDBOX_DIR',
+      default: '.deployctl-sandbox',
+    }),
+    instance: Flags.string({ description: 'the instance that it is about' }),
+    operation: Flags.string({ description: 'API operation like SendCommand; all when left out' }),
+    code: Flags.string({ description: 'error code (api-error); ThrottlingException when left out' }),
+    status: Flags.integer({ description: 'HTTP status (api-error); 400 when left out', min: 400, max: 599 }),
+    when: Flags.option({ options: ['before', 'after'] as const })({
+      description: 'before or after the call takes effect',
+    }),
+    ms: Flags.integer({ description: 'milliseconds: real ones, for lag those of AWS', min: 0 }),
+    times: Flags.integer({ description: 'how often; until --clear when left out', min: 1 }),
+    clear: Flags.boolean({ description: 'end all faults', exclusive: ['list'] }),
+    list: Flags.boolean({ description: 'list the faults in force' }),
+  };
+
+  async run(): Promise<{ readonly faults: readonly unknown[] }> {
+    const { args, flags } = await this.parse(SandboxFault);
+    const sandbox = await import('../../sandbox/process/index.js');
+    const fault = args.kind === undefined ? undefined : sandbox.faultFromFlags(args.kind, flags);
+    if (fault === undefined && !flags.clear && !flags.list) {
+      this.error('name a kind of fault, or --clear, or --list; see --help', { exit: 64 });
+    }
+    const { endpoint } = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
+    if (flags.clear) {
+      await sandbox.clearFaults(endpoint);
+    }
+    if (fault !== undefined) {
+      await sandbox.addFault(endpoint, fault);
+    }
+    const faults = await sandbox.listFaults(endpoint);
+    this.log(faults.length === 0 ? 'no fault in force' : faults.map((one) => JSON.stringify(one)).join('\n'));
+    return { faults };
+  }
+}

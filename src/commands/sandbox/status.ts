@@ -1,0 +1,22 @@
+import { Command, Flags } from '@oclif/core';
+
+export default class SandboxStatus extends Command {
+  static override description = 'show the sandbox: its endpoint, load balancer, target groups and instances';
+  static override enableJsonFlag = true;
+  static override flags = {
+    'state-dir': Flags.string({
+      description: 'folder of the sandbox',
+      env: 'DEPLOYCTL_SANDBOX_DIR',
+      default: '.deployctl-sandbox',
+    }),
+  };
+
+  async run(): Promise<Record<string, unknown>> {
+    const { flags } = await this.parse(SandboxStatus);
+    const sandbox = await import('../../sandbox/process/index.js');
+    const state = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
+    const status = await sandbox.getStatus(state.endpoint);
+    sandbox.statusLines(status).forEach((line) => this.log(line));
+    return status;
+  }
+}

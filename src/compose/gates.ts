@@ -1,0 +1,58 @@
+import { execa } from 'execa';
+import { messageOf } from '../domain/errors.js';
+import type { CommandResult } from '../domain/observation.js';
+import type { CommandGate, GateSettings } from '../domain/settings.js';
+import type { Clock, GatePort, HttpPort } from '../engine/ports.js';
+import { createSampler } from '../health/sampler.js';
+
+/** Probes and user commands of a bake. Each command runs once per bake, from its beginning. */
+export function createGates(deps: { readonly http: HttpPort; readonly clock: Clock }, gates: GateSettings): GatePort {
+  const sampler = createSampler(deps);
+  let bake: { readonly key: string; readonly results: CommandResult[]; readonly stop: AbortController } | undefined;
+
+  function begin(key: string): NonNullable<typeof bake> {
+    const begun = { key, results: new Array<CommandResult>(), stop: new AbortController() };
+    for (const gate of gates.commands) {
+      void runCommand(gate, begun.stop.signal).then((result) => {
+        if (!begun.stop.signal.aborted) begun.results.push(result);
+      });
+    }
+    return begun;
+  }
+
+  return {
+    watch(key) {
+      sampler.follow(key, gates.probes);
+      if (key !== bake?.key) {
+        bake?.stop.abort();
+        bake = key === undefined ? undefined : begin(key);
+      }
+      return { probes: sampler.current()?.probes ?? [], commands: [...(bake?.results ?? [])] };
+    },
+    async close() {
+      bake?.stop.abort();
+      await sampler.stop();
+    },
+  };
+}
+
+/** argv, no shell; exit 0 passes. Never rejects: what went wrong is the result. */
+async function runCommand(gate: CommandGate, signal: AbortSignal): Promise<CommandResult> {
+  const [file = '', ...args] = gate.command;
+  const result = await execa(file, args, {
+    timeout: gate.timeout,
+    cancelSignal: signal,
+    reject: false,
+    stdin: 'ignore',
+    all: true,
+    maxBuffer: 64 * 1024,
+  });
+  if (!result.failed) return { gate: gate.name, passed: true, why: 'exit 0' };
+  const output = (result.all ?? '').trim().split('\n').at(-1) ?? '';
+  const how = result.timedOut
+    ? 'timed out'
+    : result.exitCode === undefined
+      ? messageOf(result)
+      : `exit ${String(result.exitCode)}`;
+  return { gate: gate.name, passed: false, why: output === '' ? how : `${how}: ${output}` };
+}

@@ -1,0 +1,57 @@
+import { PortError } from '../domain/errors.js';
+import type { Fence } from '../domain/host.js';
+import type { HostCommandState, HostPort } from '../engine/host-port.js';
+import type { CommandState, RunnerPort } from '../engine/ports.js';
+import { encodeRequest, encodeResolve, HostRequestError } from '../host/encode.js';
+import { parseResult } from '../host/result.js';
+
+/** The instance script over SSM Run Command: requests in, parsed answers out. */
+export function createHostPort(
+  runner: RunnerPort,
+  scope: { readonly app: string; readonly environment: string; readonly region: string },
+): HostPort {
+  const { app, environment, region } = scope;
+  const prefix = `deployctl ${app}/${environment} `;
+  return {
+    send: ({ instance, request, fence, timeout }, signal) => {
+      const script = encoded(() =>
+        encodeRequest({ app, environment, region, request, timeout, ...(fence === undefined ? {} : { fence }) }),
+      );
+      const comment = `${prefix}${request.phase} ${fenceText(fence)}`.slice(0, 100);
+      return runner.send({ instance, script, comment, timeout }, signal);
+    },
+    sendResolve: ({ instance, repository, tag, timeout }, signal) => {
+      const script = encoded(() => encodeResolve({ app, environment, region, repository, tag, timeout }));
+      return runner.send({ instance, script, comment: `${prefix}resolve`.slice(0, 100), timeout }, signal);
+    },
+    poll: async (commands, signal) => {
+      const states = await runner.poll(commands, signal);
+      return new Map([...states].map(([id, state]) => [id, read(state)]));
+    },
+  };
+}
+
+function read(state: CommandState): HostCommandState {
+  switch (state.is) {
+    case 'pending':
+    case 'running':
+      return { is: 'pending' };
+    case 'finished':
+      return { is: 'replied', reply: parseResult(state) };
+    case 'killed':
+    case 'undelivered':
+      return { is: 'lost', why: state.why };
+  }
+}
+
+const fenceText = (fence: Fence | undefined): string => (fence === undefined ? 'look' : fence.join('.'));
+
+/** What cannot be encoded is refused before anything is sent. */
+function encoded(make: () => string): string {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof HostRequestError)) throw error;
+    throw new PortError({ kind: 'invalid', operation: 'ssm:SendCommand', message: error.message, cause: error });
+  }
+}

@@ -1,0 +1,120 @@
+import type { Action } from '../domain/decision.js';
+import type { HostRequest, Slot } from '../domain/host.js';
+import type { Color, Ms } from '../domain/ids.js';
+import { targetKey } from '../domain/ids.js';
+import type { Plan, ServicePlan } from '../domain/plan.js';
+import type { ServiceRelease } from '../domain/release.js';
+import { needsPull } from '../strategies/preload.js';
+import type { HostBook } from './book.js';
+import type { Observer } from './observer.js';
+import type { TrafficPort } from './ports.js';
+
+interface ActDeps {
+  readonly traffic: TrafficPort;
+  readonly book: HostBook;
+  readonly observer: Observer;
+}
+
+/** The slots of a plan: both colors of all its services. */
+export function slotsOf(plan: Plan): readonly Slot[] {
+  return plan.services.flatMap((service) => Object.values(service.colors).map((color) => slot(service, color.color)));
+}
+
+/** Makes one action happen: one short call. Rejects with PortError; the next observation tells what it did. */
+export async function act(deps: ActDeps, plan: Plan, action: Action, signal?: AbortSignal): Promise<void> {
+  switch (action.is) {
+    case 'register':
+    case 'deregister': {
+      const keys = action.targets.map(({ instance, port }) => targetKey(instance, port));
+      if (action.is === 'register') await deps.traffic.register(action.group, action.targets, signal);
+      else await deps.traffic.deregister(action.group, action.targets, signal);
+      deps.observer.changed(action.group, keys, action.is === 'register');
+      return;
+    }
+    case 'weights': {
+      const managed = action.set.map(({ group }) => group);
+      deps.observer.routeWritten(await deps.traffic.setWeights({ ...action, managed }, signal));
+      return;
+    }
+    case 'inspect':
+    case 'pull':
+    case 'task':
+    case 'start':
+    case 'restore':
+    case 'stop':
+      await deps.book.send(action.instance, requestOf(deps, plan, action), timeoutOf(plan, action), signal);
+  }
+}
+
+type HostAction = Extract<Action, { readonly instance: unknown }>;
+
+function requestOf(deps: ActDeps, plan: Plan, action: HostAction): HostRequest {
+  switch (action.is) {
+    case 'inspect':
+      return { phase: 'inspect', slots: slotsOf(plan) };
+    case 'pull': {
+      const seen = deps.observer.snapshot();
+      const instance =
+        seen.fleet.is === 'known' ? seen.fleet.value.find(({ id }) => id === action.instance) : undefined;
+      const lacking = plan.services.filter(
+        (service) => instance !== undefined && needsPull(plan, seen, instance, service),
+      );
+      return {
+        phase: 'pull',
+        images: lacking.map((service) => ({
+          service: service.service,
+          release: service.to.release,
+          spec: service.to.spec,
+        })),
+      };
+    }
+    case 'task': {
+      const service = serviceOf(plan, action.service);
+      const { containerName } = service;
+      return {
+        phase: 'task',
+        service: action.service,
+        containerName,
+        release: service.to.release,
+        spec: service.to.spec,
+      };
+    }
+    case 'start':
+    case 'restore': {
+      const service = serviceOf(plan, action.service);
+      const { release, spec } = releaseIn(service, action.release);
+      return { phase: action.is, slot: slot(service, action.color), release, spec, keep: plan.keep };
+    }
+    case 'stop': {
+      const service = serviceOf(plan, action.service);
+      const stopTimeout = Math.max(service.from.spec.stopTimeout, service.to.spec.stopTimeout);
+      return { phase: 'stop', slot: slot(service, action.color), stopTimeout, keep: plan.keep };
+    }
+  }
+}
+
+function timeoutOf(plan: Plan, action: HostAction): Ms {
+  if (action.is === 'pull') return plan.timing.pullTimeout;
+  if (action.is === 'task')
+    return (serviceOf(plan, action.service).to.spec.task?.timeout ?? 0) + plan.timing.hostCommand;
+  return plan.timing.hostCommand;
+}
+
+function serviceOf(plan: Plan, name: string): ServicePlan {
+  const service = plan.services.find((each) => each.service === name);
+  if (service === undefined) throw new Error(`the plan has no service ${name}`);
+  return service;
+}
+
+function releaseIn(service: ServicePlan, release: string): ServiceRelease {
+  const found = [service.to, service.from].find((each) => each.release === release);
+  if (found === undefined)
+    throw new Error(`${service.service}: release ${release} is neither where the plan comes from nor where it goes`);
+  return found;
+}
+
+function slot(service: ServicePlan, color: Color): Slot {
+  const plan = service.colors[color];
+  if (plan === undefined) throw new Error(`service ${service.service} has no ${color}`);
+  return { service: service.service, containerName: service.containerName, color, port: plan.port };
+}

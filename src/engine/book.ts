@@ -1,0 +1,318 @@
+import type { Fence, HostFacts, HostRequest } from '../domain/host.js';
+import type { InstanceId, Instant, Ms } from '../domain/ids.js';
+import type {
+  Container,
+  HostFailure,
+  HostOp,
+  ObservedHost,
+  Seen,
+  SlotKey,
+  TaskState,
+  Verified,
+} from '../domain/observation.js';
+import { slotKey } from '../domain/observation.js';
+import { messageOf, PortError } from '../domain/errors.js';
+import type { EventBody } from '../domain/event.js';
+import type { HostCommandState, HostPort, HostReply } from './host-port.js';
+import type { Clock } from './ports.js';
+
+interface Entry {
+  containers: Seen<readonly Container[]>;
+  op: HostOp;
+  command?: { readonly id: string; readonly request: HostRequest; readonly sentAt: Instant };
+  readonly verified: Map<SlotKey, Verified>;
+  readonly failures: Map<SlotKey, HostFailure>;
+  readonly pulled: Set<string>;
+  pullFailure?: HostFailure;
+  facts?: HostFacts;
+}
+
+/** Failures that say nothing of the release: the command is looked into and sent again. */
+const inconclusive = new Set(['lock-timeout', 'broken-output', 'task-unknown']);
+
+/** How much longer than its own time limit a command may stay open: delivery, and the agent's own delays. */
+const deliveryGrace: Ms = 90_000;
+
+export interface BookDeps {
+  readonly hosts: HostPort;
+  readonly clock: Clock;
+  readonly emit: (event: EventBody) => void;
+  readonly nameOf: (instance: InstanceId) => string;
+  /** The next fence: each send of this process is higher than all before. undefined: a look that takes no lock. */
+  readonly nextFence: () => Fence | undefined;
+}
+
+/** What this process knows of each instance's containers, and the one command that it has open there. */
+export class HostBook {
+  readonly tasks = new Map<string, TaskState>();
+  /** An instance has seen a higher fence than ours: someone else took over. */
+  fencedOut: string | undefined;
+  readonly #deps: BookDeps;
+  readonly #entries = new Map<InstanceId, Entry>();
+
+  constructor(deps: BookDeps) {
+    this.#deps = deps;
+  }
+
+  /** Known hosts, for the strategies. An instance that was never looked at has unknown containers. */
+  view(instances: readonly InstanceId[]): ReadonlyMap<InstanceId, ObservedHost> {
+    return new Map(instances.map((id) => [id, this.#entry(id)]));
+  }
+
+  facts(instance: InstanceId): HostFacts | undefined {
+    return this.#entries.get(instance)?.facts;
+  }
+
+  isFree(instance: InstanceId): boolean {
+    return this.#entry(instance).op.is !== 'running';
+  }
+
+  get busy(): readonly InstanceId[] {
+    return [...this.#entries].filter(([, entry]) => entry.op.is === 'running').map(([id]) => id);
+  }
+
+  /** A new aim: what failed on the way there says nothing of the way back. */
+  forgetFailures(): void {
+    for (const entry of this.#entries.values()) {
+      entry.failures.clear();
+      delete entry.pullFailure;
+    }
+  }
+
+  /** The first failure that is known, for alerts. */
+  firstFailure(): HostFailure | undefined {
+    const all = [...this.#entries.values()].flatMap((entry) => [
+      ...entry.failures.values(),
+      ...(entry.pullFailure ? [entry.pullFailure] : []),
+    ]);
+    return all.sort((a, b) => a.at - b.at)[0];
+  }
+
+  /** Sends one command. What SSM says of the send decides whether it may run: then it is lost until an inspect has shut it out. */
+  async send(instance: InstanceId, request: HostRequest, timeout: Ms, signal?: AbortSignal): Promise<void> {
+    const entry = this.#entry(instance);
+    const now = this.#deps.clock.now();
+    const fence = this.#deps.nextFence();
+    const service = serviceOf(request);
+    const until = now + timeout + deliveryGrace;
+    entry.op = {
+      is: 'running',
+      phase: request.phase,
+      since: now,
+      until,
+      ...(service === undefined ? {} : { service }),
+    };
+    delete entry.command;
+    if (request.phase === 'task') this.tasks.set(request.service, { is: 'running' });
+    try {
+      const id = await this.#deps.hosts.send(
+        { instance, request, timeout, ...(fence === undefined ? {} : { fence }) },
+        signal,
+      );
+      entry.command = { id, request, sentAt: now };
+    } catch (error) {
+      if (!(error instanceof PortError)) throw error;
+      if (error.mayHaveTakenEffect) this.#lose(entry, request, messageOf(error));
+      else this.#notSent(instance, entry, request, error);
+    }
+  }
+
+  /** Reads the state of every open command and takes in what ended. */
+  async poll(signal?: AbortSignal): Promise<void> {
+    const open = [...this.#entries].flatMap(([instance, { command }]) =>
+      command ? [{ id: command.id, instance }] : [],
+    );
+    const states = open.length === 0 ? new Map<string, HostCommandState>() : await this.#read(open, signal);
+    const now = this.#deps.clock.now();
+    for (const [instance, entry] of this.#entries) {
+      const { command, op } = entry;
+      if (op.is !== 'running') continue;
+      const state = command === undefined ? undefined : states.get(command.id);
+      if (command !== undefined && state?.is === 'replied')
+        this.#take(instance, entry, command.request, command.sentAt, state.reply);
+      else if (command !== undefined && state?.is === 'lost') this.#lose(entry, command.request, state.why);
+      else if (command !== undefined && now >= op.until) {
+        this.#lose(entry, command.request, `no result after ${String(Math.round((now - op.since) / 1000))} s`);
+      }
+    }
+  }
+
+  async #read(
+    open: readonly { readonly id: string; readonly instance: InstanceId }[],
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<string, HostCommandState>> {
+    try {
+      return await this.#deps.hosts.poll(open, signal);
+    } catch (error) {
+      // Not read is not ended: the commands stay open, and their own time limits judge.
+      if (error instanceof PortError && error.kind !== 'aborted') return new Map();
+      throw error;
+    }
+  }
+
+  #take(instance: InstanceId, entry: Entry, request: HostRequest, sentAt: Instant, reply: HostReply): void {
+    const now = this.#deps.clock.now();
+    if (!reply.ok && reply.code === 'fenced') {
+      this.fencedOut ??= `${this.#deps.nameOf(instance)} (${instance}) follows a newer rollout: ${reply.message}`;
+    }
+    if (!reply.ok && inconclusive.has(reply.code)) {
+      this.#lose(entry, request, reply.message);
+      return;
+    }
+    entry.op = { is: 'idle' };
+    delete entry.command;
+    if (reply.containers !== undefined) entry.containers = { is: 'known', value: reply.containers, at: now };
+    if (reply.ok) this.#succeeded(instance, entry, request, sentAt, reply);
+    else this.#failed(instance, entry, request, reply);
+  }
+
+  #succeeded(
+    instance: InstanceId,
+    entry: Entry,
+    request: HostRequest,
+    sentAt: Instant,
+    reply: Extract<HostReply, { ok: true }>,
+  ): void {
+    const now = this.#deps.clock.now();
+    if (reply.facts !== undefined) entry.facts = reply.facts;
+    switch (request.phase) {
+      case 'inspect':
+        confirm(entry, sentAt);
+        return;
+      case 'pull':
+        for (const image of request.images) entry.pulled.add(`${image.service}@${image.release}`);
+        delete entry.pullFailure;
+        break;
+      case 'task':
+        this.tasks.set(request.service, { is: 'succeeded' });
+        break;
+      case 'start':
+      case 'restore': {
+        const { service, color } = request.slot;
+        entry.failures.delete(slotKey(service, color));
+        const container = reply.container;
+        if (container === undefined) {
+          entry.containers = { is: 'unknown', why: 'the instance did not say which container it started', since: now };
+          return;
+        }
+        const { id: containerId, startedAt, restartCount } = container;
+        entry.verified.set(slotKey(service, color), {
+          release: request.release,
+          containerId,
+          startedAt,
+          restartCount,
+          at: sentAt,
+        });
+        break;
+      }
+      case 'stop':
+        entry.failures.delete(slotKey(request.slot.service, request.slot.color));
+        entry.verified.delete(slotKey(request.slot.service, request.slot.color));
+        break;
+    }
+    const text = `${request.phase} ${serviceOf(request) ?? ''}`.trim();
+    this.#deps.emit({ type: 'host.done', instance, name: this.#deps.nameOf(instance), text, took: now - sentAt });
+  }
+
+  #failed(instance: InstanceId, entry: Entry, request: HostRequest, reply: Extract<HostReply, { ok: false }>): void {
+    const now = this.#deps.clock.now();
+    const failure = failureOf(request, reply, now);
+    if (reply.containers === undefined) entry.containers = { is: 'unknown', why: reply.message, since: now };
+    switch (request.phase) {
+      case 'inspect':
+        break;
+      case 'pull':
+        entry.pullFailure = failure;
+        break;
+      case 'task':
+        this.tasks.set(request.service, { is: 'failed', why: reply.message });
+        break;
+      case 'start':
+      case 'restore':
+      case 'stop':
+        entry.failures.set(slotKey(request.slot.service, request.slot.color), failure);
+        break;
+    }
+    this.#deps.emit({ type: 'host.failed', instance, name: this.#deps.nameOf(instance), failure });
+  }
+
+  /** It may have run, be running, or run later: only an inspect under a higher fence tells. */
+  #lose(entry: Entry, request: HostRequest, why: string): void {
+    const now = this.#deps.clock.now();
+    const since = entry.containers.is === 'unknown' ? entry.containers.since : now;
+    entry.op = { is: 'lost', phase: request.phase, why, since };
+    entry.containers = { is: 'unknown', why, since };
+    delete entry.command;
+    if (request.phase === 'task') this.tasks.set(request.service, { is: 'unknown', why });
+  }
+
+  /** The service refused the send: nothing runs. Throttled ones are simply sent again; the rest is a failure of that step. */
+  #notSent(instance: InstanceId, entry: Entry, request: HostRequest, error: PortError): void {
+    entry.op = { is: 'idle' };
+    if (request.phase === 'task') this.tasks.set(request.service, { is: 'none' });
+    if (error.kind === 'throttled' || error.kind === 'conflict') return;
+    if (request.phase === 'inspect' || error.kind === 'invalid') {
+      // SSM does not take commands for the instance (any more): that is a fact about the instance, not about the release.
+      this.#lose(entry, request, error.message);
+      return;
+    }
+    this.#failed(instance, entry, request, { ok: false, code: error.kind, message: error.message });
+  }
+
+  #entry(instance: InstanceId): Entry {
+    const existing = this.#entries.get(instance);
+    if (existing !== undefined) return existing;
+    const since = this.#deps.clock.now();
+    const entry: Entry = {
+      containers: { is: 'unknown', why: 'its containers were not read yet', since },
+      op: { is: 'idle' },
+      verified: new Map(),
+      failures: new Map(),
+      pulled: new Set(),
+    };
+    this.#entries.set(instance, entry);
+    return entry;
+  }
+}
+
+/** A later look confirms what was verified as long as it is the same start of the same container. */
+function confirm(entry: Entry, lookedAt: Instant): void {
+  if (entry.containers.is !== 'known') return;
+  for (const [slot, verified] of entry.verified) {
+    const same = entry.containers.value.find((container) => container.id === verified.containerId);
+    const unchanged =
+      same?.running === true && same.startedAt === verified.startedAt && same.restartCount === verified.restartCount;
+    if (unchanged) entry.verified.set(slot, { ...verified, at: lookedAt });
+  }
+}
+
+function serviceOf(request: HostRequest): string | undefined {
+  switch (request.phase) {
+    case 'inspect':
+    case 'pull':
+      return undefined;
+    case 'task':
+      return request.service;
+    case 'start':
+    case 'restore':
+    case 'stop':
+      return request.slot.service;
+  }
+}
+
+function failureOf(request: HostRequest, reply: Extract<HostReply, { ok: false }>, at: Instant): HostFailure {
+  const service = serviceOf(request);
+  const release = 'release' in request ? request.release : undefined;
+  return {
+    phase: request.phase,
+    code: reply.code,
+    message: reply.message,
+    at,
+    ...(service === undefined ? {} : { service }),
+    ...(release === undefined ? {} : { release }),
+    ...(reply.lastProbe === undefined ? {} : { lastProbe: reply.lastProbe }),
+    ...(reply.exitCode === undefined ? {} : { exitCode: reply.exitCode }),
+    ...(reply.oomKilled === undefined ? {} : { oomKilled: reply.oomKilled }),
+    ...(reply.logTail === undefined ? {} : { logTail: reply.logTail }),
+  };
+}

@@ -1,0 +1,58 @@
+import type { Fence, HostFacts, HostRequest } from '../domain/host.js';
+import type { Digest, InstanceId, Ms, ServiceName } from '../domain/ids.js';
+import type { Container } from '../domain/observation.js';
+
+/** The answer of the instance script, parsed. */
+export type HostReply =
+  | {
+      readonly ok: true;
+      /** The instance had seen this very fence before and did nothing. */
+      readonly replayed: boolean;
+      readonly containers?: readonly Container[];
+      /** The container that now holds the slot (start, restore). */
+      readonly container?: Container;
+      readonly digests?: Readonly<Record<ServiceName, Digest>>;
+      /** Answer to sendResolve. */
+      readonly digest?: Digest;
+      readonly facts?: HostFacts;
+    }
+  | {
+      readonly ok: false;
+      /** `fenced`, `pull-failed`, `port-taken`, `start-failed`, `exited`, `unhealthy`, `check-failed`, `task-failed`, `lock-timeout`, `broken-output`, … */
+      readonly code: string;
+      readonly message: string;
+      readonly lastProbe?: string;
+      readonly exitCode?: number;
+      readonly oomKilled?: boolean;
+      readonly logTail?: string;
+      readonly containers?: readonly Container[];
+    };
+
+export type HostCommandState =
+  | { readonly is: 'pending' }
+  | { readonly is: 'replied'; readonly reply: HostReply }
+  /** Killed, undelivered or unreadable: it may have done any part of its work, or do it later. */
+  | { readonly is: 'lost'; readonly why: string };
+
+/** Commands on instances: one request, one command, one answer. */
+export interface HostPort {
+  /** One attempt. @returns the command id. Rejects with PortError. */
+  send(
+    command: {
+      readonly instance: InstanceId;
+      readonly request: HostRequest;
+      readonly fence?: Fence;
+      readonly timeout: Ms;
+    },
+    signal?: AbortSignal,
+  ): Promise<string>;
+  poll(
+    commands: readonly { readonly id: string; readonly instance: InstanceId }[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, HostCommandState>>;
+  /** Asks an instance for the digest of a tag, by pulling it there. @returns the command id, to be polled */
+  sendResolve(
+    command: { readonly instance: InstanceId; readonly repository: string; readonly tag: string; readonly timeout: Ms },
+    signal?: AbortSignal,
+  ): Promise<string>;
+}

@@ -1,0 +1,277 @@
+import type { Action, Decision, Outcome } from '../domain/decision.js';
+import { DeployctlError, EXIT, messageOf, PortError } from '../domain/errors.js';
+import type { EventBody } from '../domain/event.js';
+import type { Instant, Ms, RouteArn } from '../domain/ids.js';
+import type { GroupWeight, HostFailure, Observation } from '../domain/observation.js';
+import type { Plan } from '../domain/plan.js';
+import { redirect } from '../domain/plan.js';
+import type { RolloutRecord } from '../domain/record.js';
+import { decideNext } from '../strategies/index.js';
+import { viewOf } from '../strategies/view.js';
+import { act } from './act.js';
+import type { HostBook } from './book.js';
+import { describeAction } from '../strategies/describe-action.js';
+import type { Observer } from './observer.js';
+import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
+import { Movements } from './movements.js';
+
+/** The longest that one changing call may take, its time limit included. */
+const callTimeout: Ms = 12_000;
+
+export interface LoopDeps {
+  readonly clock: Clock;
+  readonly traffic: TrafficPort;
+  readonly book: HostBook;
+  readonly observer: Observer;
+  readonly gates: GatePort;
+  readonly records: RecordPort;
+  readonly lease: LeaseGuard;
+  readonly emit: (event: EventBody) => void;
+  /** Told of each new aim, so that fences of the old one lose. */
+  readonly onEpoch: (epoch: number) => void;
+}
+
+export interface LoopResult {
+  readonly outcome: Outcome;
+  readonly reason: string;
+  readonly plan: Plan;
+  readonly record: RolloutRecord;
+  readonly failure?: HostFailure;
+}
+
+/**
+ * Observe → decide → act, until the decision is `done`. Rollback is the same loop with another aim. Nothing is remembered that can be seen.
+ * @param signal an operator's interrupt: nothing new is sent after it
+ * @throws DeployctlError `lease.lost` when another holder took over
+ */
+export class Loop {
+  readonly #deps: LoopDeps;
+  #plan: Plan;
+  #record: RolloutRecord;
+  #failure: HostFailure | undefined;
+  #heldSince: Instant | undefined;
+  #phase = '';
+  readonly #movements: Movements;
+  readonly #steered = new Set<string>();
+
+  constructor(deps: LoopDeps, plan: Plan, record: RolloutRecord) {
+    this.#deps = deps;
+    this.#plan = plan;
+    this.#record = record;
+    this.#movements = new Movements(deps.emit);
+  }
+
+  async run(signal: AbortSignal): Promise<LoopResult> {
+    const stop = AbortSignal.any([signal, this.#deps.lease.lost]);
+    // A way back that is gone on with is told again: a death may have come before the alert.
+    const { aim } = this.#plan;
+    if (aim.to === 'old') this.#deps.emit({ type: 'rollback.started', reason: aim.because });
+    for (;;) {
+      if (signal.aborted) return this.#result('interrupted', messageOf(signal.reason));
+      this.#checkLease();
+      try {
+        const ended = await this.#tick(stop);
+        if (ended !== undefined) return ended;
+      } catch (error) {
+        if (signal.aborted) return this.#result('interrupted', messageOf(signal.reason));
+        this.#checkLease();
+        throw error;
+      }
+    }
+  }
+
+  async #tick(stop: AbortSignal): Promise<LoopResult | undefined> {
+    const { clock, observer, gates } = this.#deps;
+    const seen: Observation = { ...(await observer.observe(stop)), ...gates.watch(observer.bake?.key) };
+    this.#steer(seen);
+    const now = clock.now();
+    const decision = decideNext(this.#plan, seen, now);
+    this.#show(seen, decision, now);
+    if (decision.is !== 'hold') this.#heldSince = undefined;
+    switch (decision.is) {
+      case 'act':
+        observer.setBake(decision.bake);
+        await this.#phaseIs(decision.reason);
+        await this.#act(decision.actions, stop);
+        return undefined;
+      case 'wait':
+        observer.setBake(decision.bake);
+        await this.#phaseIs(decision.reason);
+        await clock.sleep(this.#pause(decision.recheckAt, now), stop);
+        return undefined;
+      case 'abort':
+        return this.#abort(decision.reason, now);
+      case 'hold':
+        return this.#hold(decision.reason, now, stop);
+      case 'done':
+        return this.#result(decision.outcome, decision.reason);
+    }
+  }
+
+  /** Soon after an act the world moves; while commands run on hosts it is looked at at the pace of `timing.poll`. */
+  #pause(recheckAt: Instant, now: Instant): Ms {
+    return Math.max(Math.min(recheckAt - now, this.#plan.timing.poll), Math.min(250, this.#plan.timing.poll));
+  }
+
+  async #act(actions: readonly Action[], stop: AbortSignal): Promise<void> {
+    for (const action of actions) if (action.is === 'weights') await this.#write(action, stop);
+    for (const action of actions) {
+      // A task runs once: that it is about to is stored before it can.
+      if (action.is === 'task') await this.#save({ tasks: { ...this.#record.tasks, [action.service]: 'intended' } });
+    }
+    const others = actions.filter((action) => action.is !== 'weights');
+    await Promise.all(others.map((action) => this.#perform(action, stop)));
+    if (others.some((action) => action.is === 'register' || action.is === 'deregister')) return;
+    if (others.length > 0) await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
+  }
+
+  /** A weight write: intent first, then the write with its read-back, then what came of it. So each kill point can be told apart. */
+  async #write(action: Extract<Action, { is: 'weights' }>, stop: AbortSignal): Promise<void> {
+    const set: Readonly<Record<RouteArn, readonly GroupWeight[]>> = { [action.route]: action.set };
+    await this.#save({ weightsIntended: { ...this.#record.weightsIntended, ...set } });
+    const done = await this.#perform(action, stop);
+    if (!done) return;
+    await this.#save({ weightsLast: { ...this.#record.weightsLast, ...set } });
+    const [service, color, percent] = this.#shareOf(action);
+    if (service !== undefined && color !== undefined)
+      this.#deps.emit({ type: 'traffic.shifted', service, color, percent });
+  }
+
+  #shareOf(
+    action: Extract<Action, { is: 'weights' }>,
+  ): readonly [string | undefined, 'blue' | 'green' | undefined, number] {
+    const total = action.set.reduce((sum, entry) => sum + entry.weight, 0);
+    const service = this.#plan.services.find((each) => each.routes.includes(action.route));
+    const color = service?.live === 'blue' ? 'green' : 'blue';
+    const weight = action.set.find((entry) => entry.group === service?.colors[color]?.group)?.weight ?? 0;
+    return [service?.service, color, total === 0 ? 0 : Math.round((weight / total) * 100)];
+  }
+
+  /** @returns whether the call was accepted. A refused or lost one is not an error here: the next observation shows what is. */
+  async #perform(action: Action, stop: AbortSignal): Promise<boolean> {
+    const { lease, emit, traffic, book, observer } = this.#deps;
+    if (!lease.isValid(callTimeout)) {
+      // Changes only within the lease. The heartbeat either renews it in a moment or declares it lost.
+      await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
+      return false;
+    }
+    const text = describeAction(this.#plan, action);
+    try {
+      emit({ type: 'action.sent', action, text });
+      await act({ traffic, book, observer }, this.#plan, action, stop);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
+      if (error.kind === 'expired-credentials' || error.kind === 'access-denied') throw this.#withoutRights(error);
+      emit({ type: 'action.failed', action, text, why: error.message });
+      await this.#deps.clock.sleep(this.#plan.timing.poll, stop);
+      return false;
+    }
+  }
+
+  #withoutRights(error: PortError): DeployctlError {
+    const fix =
+      error.kind === 'expired-credentials'
+        ? 'renew the credentials, then: deployctl resume'
+        : `allow ${error.operation} for this identity, then: deployctl resume`;
+    return new DeployctlError({
+      code: `aws.${error.kind}`,
+      message: `${error.operation} was refused in the middle of the rollout: ${error.message}. The fleet is as it was after the last accepted change`,
+      exitCode: EXIT.inProgress,
+      next: [fix, `deployctl rollback --env ${this.#plan.environment}`],
+      cause: error,
+    });
+  }
+
+  async #abort(reason: string, now: Instant): Promise<LoopResult | undefined> {
+    this.#failure ??= this.#deps.book.firstFailure();
+    const manual = this.#plan.services.find((s) => s.to.spec.rollback === 'manual' && s.from.release !== s.to.release);
+    if (manual !== undefined && !this.#steered.has('abort')) {
+      const why = `${reason}. ${manual.service} says rollback: manual, so nothing is rolled back by itself`;
+      return this.#result('held', why);
+    }
+    const plan = redirect(this.#plan, reason);
+    this.#plan = { ...plan, deadline: now + plan.timing.rolloutDeadline };
+    this.#deps.onEpoch(plan.aim.epoch);
+    this.#deps.book.forgetFailures();
+    this.#deps.observer.setBake(undefined);
+    this.#deps.emit({
+      type: 'rollback.started',
+      reason,
+      ...(this.#failure === undefined ? {} : { failure: this.#failure }),
+    });
+    await this.#save({ aim: this.#plan.aim, deadline: this.#plan.deadline, reason });
+    return undefined;
+  }
+
+  async #hold(reason: string, now: Instant, stop: AbortSignal): Promise<LoopResult | undefined> {
+    this.#heldSince ??= now;
+    const until = this.#heldSince + this.#plan.timing.hold;
+    if (this.#heldSince === now) this.#deps.emit({ type: 'hold.started', reason, until });
+    if (now >= until) return this.#result('held', reason);
+    await this.#phaseIs(`hold: ${reason}`);
+    await this.#deps.clock.sleep(this.#plan.timing.poll, stop);
+    return undefined;
+  }
+
+  /** Requests from other terminals. `abort` steers back; on the way back there is nothing to abort. */
+  #steer(seen: Observation): void {
+    for (const steer of seen.steering) {
+      if (this.#steered.has(steer.id)) continue;
+      this.#steered.add(steer.id);
+      if (steer.is !== 'abort' || this.#plan.aim.to === 'old') continue;
+      this.#steered.add('abort');
+      const reason = `${steer.by} asked to abort${steer.reason === undefined ? '' : `: ${steer.reason}`}`;
+      const plan = redirect(this.#plan, reason);
+      this.#plan = { ...plan, deadline: this.#deps.clock.now() + plan.timing.rolloutDeadline };
+      this.#deps.onEpoch(plan.aim.epoch);
+      this.#deps.book.forgetFailures();
+      this.#deps.emit({ type: 'rollback.started', reason });
+    }
+  }
+
+  #show(seen: Observation, decision: Decision, now: Instant): void {
+    const waits = decision.is === 'act' || decision.is === 'wait' ? decision.waits : [];
+    const view = viewOf(this.#plan, seen, now, this.#phase, waits, decision.reason);
+    this.#movements.take(view);
+    this.#deps.emit({ type: 'view', view });
+  }
+
+  async #phaseIs(phase: string): Promise<void> {
+    if (phase === this.#phase) return;
+    // A bake's words change with every sample; the phase does not.
+    const changed = phase.split(':')[0] !== this.#phase.split(':')[0] || !phase.startsWith('bake');
+    this.#phase = phase;
+    if (!changed) return;
+    this.#deps.emit({ type: 'phase.changed', phase, reason: phase });
+    await this.#save({ phase });
+  }
+
+  async #save(change: Partial<RolloutRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...change, generation: this.#plan.generation, aim: this.#plan.aim };
+    await this.#deps.records.write(this.#record);
+  }
+
+  #checkLease(): void {
+    const { lease, book } = this.#deps;
+    if (lease.lost.aborted) throw lease.lost.reason;
+    if (book.fencedOut === undefined) return;
+    throw new DeployctlError({
+      code: 'lease.lost',
+      message: `another deployctl has taken over this rollout: ${book.fencedOut}`,
+      exitCode: EXIT.leaseHeld,
+      next: ['deployctl status'],
+    });
+  }
+
+  #result(outcome: Outcome, reason: string): LoopResult {
+    this.#failure ??= this.#deps.book.firstFailure();
+    return {
+      outcome,
+      reason,
+      plan: this.#plan,
+      record: this.#record,
+      ...(this.#failure === undefined ? {} : { failure: this.#failure }),
+    };
+  }
+}

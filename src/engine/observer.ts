@@ -1,0 +1,278 @@
+import type { Instant, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import { targetKey } from '../domain/ids.js';
+import type {
+  FleetInstance,
+  ObservedRoute,
+  ObservedTarget,
+  Observation,
+  RouteView,
+  Seen,
+  Steer,
+  TargetView,
+} from '../domain/observation.js';
+import type { Plan } from '../domain/plan.js';
+import { messageOf, PortError } from '../domain/errors.js';
+import type { HostBook } from './book.js';
+import type { Clock, FleetPort, TrafficPort } from './ports.js';
+
+/** A read that comes sooner than this after our own change and contradicts it is taken for stale. */
+const staleFor = 10_000;
+/** Readings that are further apart than this say nothing of the time between them. */
+const gapFor = 20_000;
+
+/** What the observer watches: everything that the plan may touch, and nothing else. */
+export interface Scope {
+  readonly plan: Plan;
+  /** Each color's group, its host port, and the routes that may send it requests. */
+  readonly groups: readonly {
+    readonly group: TargetGroupArn;
+    readonly port: number;
+    readonly routes: readonly RouteArn[];
+  }[];
+  readonly routes: readonly RouteArn[];
+}
+
+export function scopeOf(plan: Plan): Scope {
+  return {
+    plan,
+    groups: plan.services.flatMap((service) =>
+      Object.values(service.colors).map(({ group, port }) => ({ group, port, routes: service.routes })),
+    ),
+    routes: [...new Set(plan.services.flatMap((service) => service.routes))],
+  };
+}
+
+interface ObserverDeps {
+  readonly fleet: FleetPort;
+  readonly traffic: TrafficPort;
+  readonly clock: Clock;
+  readonly book: HostBook;
+  readonly steering: (signal?: AbortSignal) => Promise<readonly Steer[]>;
+}
+
+interface Expected {
+  readonly registered: boolean;
+  readonly at: Instant;
+}
+
+/**
+ * Reads the world once a tick, and keeps what one reading cannot tell: since when a state has been seen without a break. A failed read is `unknown`;
+ * what was seen before it is not taken for the present.
+ */
+export class Observer {
+  readonly #deps: ObserverDeps;
+  readonly #scope: Scope;
+  #fleet: Seen<readonly FleetInstance[]>;
+  #fleetRead: Instant | undefined;
+  readonly #routes = new Map<RouteArn, Seen<ObservedRoute>>();
+  readonly #targets = new Map<TargetGroupArn, Seen<Map<TargetKey, ObservedTarget>>>();
+  /** The last good reading of each group: a reading that fails in between is no break unless it lasts. */
+  readonly #lastKnown = new Map<
+    TargetGroupArn,
+    { readonly value: Map<TargetKey, ObservedTarget>; readonly at: Instant }
+  >();
+  readonly #expected = new Map<string, Expected>();
+  #steering: readonly Steer[] = [];
+  #bake: { key: string; since: Instant } | undefined;
+
+  constructor(deps: ObserverDeps, scope: Scope) {
+    this.#deps = deps;
+    this.#scope = scope;
+    this.#fleet = { is: 'unknown', why: 'not read yet', since: deps.clock.now() };
+  }
+
+  get bake(): { key: string; since: Instant } | undefined {
+    return this.#bake;
+  }
+
+  /** The strategy says which bake is on; a new key starts a new one. */
+  setBake(key: string | undefined): void {
+    if (key === this.#bake?.key) return;
+    this.#bake = key === undefined ? undefined : { key, since: this.#deps.clock.now() };
+  }
+
+  /** One round of reads, all at once. Rejects only for aborts and bugs. */
+  async observe(signal?: AbortSignal): Promise<Observation> {
+    await Promise.all([
+      this.#readFleet(signal),
+      this.#readRoutes(signal),
+      ...this.#scope.groups.map(({ group }) => this.#readTargets(group, signal)),
+      this.#deps.book.poll(signal),
+      this.#readSteering(signal),
+    ]);
+    this.#completeTargets();
+    return this.snapshot();
+  }
+
+  snapshot(): Observation {
+    const instances = this.#fleet.is === 'known' ? this.#fleet.value.map(({ id }) => id) : [];
+    return {
+      fleet: this.#fleet,
+      routes: new Map(this.#routes),
+      targets: new Map(this.#targets),
+      hosts: this.#deps.book.view(instances),
+      ...(this.#bake === undefined ? {} : { bake: this.#bake }),
+      probes: [],
+      commands: [],
+      tasks: this.#deps.book.tasks,
+      steering: this.#steering,
+    };
+  }
+
+  /** Our own accepted change: timers start again, and a reading that still shows the time before it is not believed for a while. */
+  changed(group: TargetGroupArn, keys: readonly TargetKey[], registered: boolean): void {
+    const at = this.#deps.clock.now();
+    for (const key of keys) {
+      this.#expected.set(`${group} ${key}`, { registered, at });
+      const seen = this.#targets.get(group);
+      if (seen?.is !== 'known') continue;
+      const before = seen.value.get(key);
+      const state = registered ? 'initial' : 'draining';
+      seen.value.set(key, {
+        state,
+        since: at,
+        ...(before?.unroutedSince === undefined ? {} : { unroutedSince: before.unroutedSince }),
+      });
+    }
+  }
+
+  /** A weight write is read back at once: its answer is the newest reading of that route. */
+  routeWritten(view: RouteView): void {
+    this.#takeRoute(view, this.#deps.clock.now());
+    this.#completeTargets();
+  }
+
+  async #readFleet(signal: AbortSignal | undefined): Promise<void> {
+    const now = this.#deps.clock.now();
+    const { timing, scope, layout } = this.#scope.plan;
+    // Instances come and go slowly, and this is the dearest read.
+    if (this.#fleet.is === 'known' && this.#fleetRead !== undefined && now - this.#fleetRead < timing.poll * 5) return;
+    const read = await reading(() => this.#deps.fleet.instances(scope, layout, signal), now);
+    if (read.is === 'known') this.#fleetRead = now;
+    this.#fleet = read.is === 'known' ? read : { ...read, since: unknownSince(this.#fleet, now) };
+  }
+
+  async #readRoutes(signal: AbortSignal | undefined): Promise<void> {
+    const now = this.#deps.clock.now();
+    if (this.#scope.routes.length === 0) return;
+    const managed = this.#scope.groups.map(({ group }) => group);
+    const read = await reading(() => this.#deps.traffic.routes(this.#scope.routes, managed, signal), now);
+    for (const route of this.#scope.routes) {
+      const before = this.#routes.get(route);
+      const view = read.is === 'known' ? read.value.get(route) : undefined;
+      if (view !== undefined) this.#takeRoute(view, now);
+      else {
+        const why = read.is === 'unknown' ? read.why : 'the listener or rule is gone';
+        this.#routes.set(route, { is: 'unknown', why, since: unknownSince(before, now) });
+      }
+    }
+  }
+
+  #takeRoute(view: RouteView, now: Instant): void {
+    const before = this.#routes.get(view.route);
+    const since = new Map<TargetGroupArn, Instant>();
+    for (const { group } of this.#scope.groups) {
+      const was = before?.is === 'known' ? before.value : undefined;
+      const same = was !== undefined && weightIn(was, group) === weightIn(view, group);
+      since.set(group, same ? (was.since.get(group) ?? now) : now);
+    }
+    this.#routes.set(view.route, { is: 'known', value: { ...view, since }, at: now });
+  }
+
+  async #readTargets(group: TargetGroupArn, signal: AbortSignal | undefined): Promise<void> {
+    const now = this.#deps.clock.now();
+    const before = this.#targets.get(group);
+    const read = await reading(() => this.#deps.traffic.targets(group, signal), now);
+    if (read.is === 'unknown') {
+      this.#targets.set(group, { is: 'unknown', why: read.why, since: unknownSince(before, now) });
+      return;
+    }
+    const last = this.#lastKnown.get(group);
+    const was = last !== undefined && now - last.at <= gapFor ? last.value : new Map<TargetKey, ObservedTarget>();
+    const next = new Map<TargetKey, ObservedTarget>();
+    for (const [key, view] of read.value) next.set(key, this.#believe(group, key, view, was.get(key), now));
+    for (const [key, old] of was) {
+      if (!next.has(key)) next.set(key, this.#believe(group, key, undefined, old, now));
+    }
+    this.#targets.set(group, { is: 'known', value: next, at: now });
+    this.#lastKnown.set(group, { value: next, at: now });
+  }
+
+  #believe(
+    group: TargetGroupArn,
+    key: TargetKey,
+    view: TargetView | undefined,
+    before: ObservedTarget | undefined,
+    now: Instant,
+  ): ObservedTarget {
+    const expected = this.#expected.get(`${group} ${key}`);
+    const shows = view !== undefined && view.state !== 'draining' && view.reason !== 'Target.NotRegistered';
+    if (expected !== undefined) {
+      const contradicts = shows !== expected.registered;
+      if (contradicts && now - expected.at < staleFor && before !== undefined) return before;
+      if (!contradicts || now - expected.at >= staleFor) this.#expected.delete(`${group} ${key}`);
+    }
+    const state = view?.state ?? 'absent';
+    const since = before?.state === state ? before.since : now;
+    return {
+      state,
+      since,
+      ...(view?.reason === undefined ? {} : { reason: view.reason }),
+      ...(view?.description === undefined ? {} : { description: view.description }),
+      ...(before?.unroutedSince === undefined ? {} : { unroutedSince: before.unroutedSince }),
+    };
+  }
+
+  /** Targets that no group lists are absent; and for each, since when it has had no reason to get a request. */
+  #completeTargets(): void {
+    const now = this.#deps.clock.now();
+    const instances = this.#fleet.is === 'known' ? this.#fleet.value : [];
+    for (const { group, port, routes } of this.#scope.groups) {
+      const seen = this.#targets.get(group);
+      if (seen?.is !== 'known') continue;
+      for (const { id } of instances) {
+        const key = targetKey(id, port);
+        if (!seen.value.has(key)) seen.value.set(key, { state: 'absent', since: now });
+      }
+      const weighted = this.#mayBeWeighted(group, routes);
+      for (const [key, target] of seen.value) {
+        const out =
+          target.state === 'absent' || target.state === 'draining' || target.reason === 'Target.NotRegistered';
+        const { unroutedSince, ...rest } = target;
+        seen.value.set(key, weighted && !out ? rest : { ...rest, unroutedSince: unroutedSince ?? now });
+      }
+    }
+  }
+
+  /** Whether any route may send the group requests. A route that cannot be read may, and so may one that was not configured. */
+  #mayBeWeighted(group: TargetGroupArn, routes: readonly RouteArn[]): boolean {
+    if (routes.length === 0) return true;
+    return routes.some((route) => {
+      const seen = this.#routes.get(route);
+      return seen?.is !== 'known' || weightIn(seen.value, group) > 0;
+    });
+  }
+
+  async #readSteering(signal: AbortSignal | undefined): Promise<void> {
+    const read = await reading(() => this.#deps.steering(signal), this.#deps.clock.now());
+    if (read.is === 'known') this.#steering = read.value;
+  }
+}
+
+function weightIn(route: RouteView, group: TargetGroupArn): number {
+  return route.weights.find((entry) => entry.group === group)?.weight ?? 0;
+}
+
+function unknownSince(before: Seen<unknown> | undefined, now: Instant): Instant {
+  return before?.is === 'unknown' ? before.since : now;
+}
+
+async function reading<T>(read: () => Promise<T>, now: Instant): Promise<Seen<T>> {
+  try {
+    return { is: 'known', value: await read(), at: now };
+  } catch (error) {
+    if (error instanceof PortError && error.kind !== 'aborted')
+      return { is: 'unknown', why: messageOf(error), since: now };
+    throw error;
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * Renders one request as the script of one SSM command: the request as a single base64 variable, then the instance script.
+ *
+ * No value becomes code: the request is decoded into lines of `key word…`; words that people choose freely (values, paths, options) are
+ * base64 again and are only ever used in double quotes. Base64 also keeps `{{ssm:name}}` in a value from the agent, which would resolve it
+ * before any shell sees a quote (SSM guide, "Using Parameter Store parameters in Run Command").
+ */
+import type { Fence, HostRequest, Slot } from '../domain/host.js';
+import { isDigest, type Ms } from '../domain/ids.js';
+import type { Check, RunSpec } from '../domain/release.js';
+import { phaseScript, type ScriptPhase } from './script.js';
+
+/** A request that can't be encoded: names the field, the value seen and what is wanted. Never thrown for a release read by the config loader. */
+export class HostRequestError extends Error {
+  constructor(field: string, seen: unknown, wanted: string) {
+    super(`${field}: ${JSON.stringify(seen)} cannot be sent to an instance; wanted ${wanted}`);
+    this.name = 'HostRequestError';
+  }
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._/:-]*$/;
+const PARAMETER = /^[A-Za-z0-9_./-]+$/;
+const METHOD = /^[A-Z]{1,20}$/;
+
+/** Names that would change the shell, its tools or docker itself if they were exported around `docker create`. */
+const RESERVED =
+  /^(PATH|HOME|PWD|OLDPWD|IFS|ENV|CDPATH|PS[0-9]|PPID|E?UID|GROUPS|SHELL|SHELLOPTS|BASH.*|POSIXLY_CORRECT|OPT(ARG|IND|ERR)|LINENO|RANDOM|SECONDS|FUNCNAME|DIRSTACK|HISTCMD|TMPDIR|LD_.*|GO[A-Z]+|SSL_CERT_.*|DOCKER_.*|BUILDKIT_.*|DEPLOYCTL_.*|AWS_.*|[a-z]*_proxy|[A-Z]+_PROXY|_)$/;
+/** The script's own variables are lower case; exporting over one of them inside the subshell would break the loop that does it. */
+const OWN = new Set(['word', 'decoded', 'secret', 'env_words', 'secrets', 'work', 'region', 'root', 'REQUEST']);
+
+/** Options of `docker run` that belong to the script. */
+const OWNED_OPTION =
+  /^(--name|--detach|-d|--rm|--restart|--pull|--cidfile|--interactive|-i|--tty|-t|-it|-ti|-dit)(=|$)/;
+
+function matching(field: string, value: string, pattern: RegExp, wanted: string): string {
+  if (!pattern.test(value)) throw new HostRequestError(field, value, wanted);
+  return value;
+}
+
+const name = (field: string, value: string): string =>
+  matching(field, value, NAME, 'letters, digits, ".", "_" and "-", starting with a letter or digit');
+
+function integer(field: string, value: number, min: number, max: number): string {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new HostRequestError(field, value, `a whole number from ${min} to ${max}`);
+  }
+  return String(value);
+}
+
+/** Whole seconds, rounded up, at least 1. */
+const seconds = (ms: Ms): string => String(Math.max(1, Math.ceil(ms / 1000)));
+/** Seconds with milliseconds, for sleep and curl. */
+const fraction = (ms: Ms): string => (Math.max(1, Math.round(ms)) / 1000).toFixed(3);
+
+/** A free value: base64 of it and one ".", so that no word is empty and line ends at its end survive the shell. */
+function word(field: string, value: string): string {
+  if (value.includes('\0')) throw new HostRequestError(field, value, 'a value without NUL');
+  return Buffer.from(`${value}.`, 'utf8').toString('base64');
+}
+
+function urlPath(field: string, value: string): string {
+  if (!value.startsWith('/')) throw new HostRequestError(field, value, 'a path that starts with "/"');
+  // curl would expand [] and {}; spaces and non-ASCII are not allowed in a URL.
+  const path = value.replace(/[^\x21-\x7e]|["<>\\^`{|}[\]]/gu, (char) => encodeURIComponent(char));
+  return word(field, path);
+}
+
+function slotWords(slot: Slot): string {
+  return [
+    name('service', slot.service),
+    slot.color,
+    integer('port', slot.port, 1, 65535),
+    name('container name', slot.containerName),
+  ].join(' ');
+}
+
+function imageLines(spec: RunSpec): string[] {
+  return [
+    `repository ${matching('image', spec.image.repository, REPOSITORY, 'a repository without tag')}`,
+    `digest ${digest(spec.image.digest)}`,
+  ];
+}
+
+function digest(value: string): string {
+  if (!isDigest(value)) throw new HostRequestError('image digest', value, 'sha256: and 64 hex digits');
+  return value;
+}
+
+function environmentLines(spec: RunSpec): string[] {
+  const lines: string[] = [];
+  for (const [key, value] of Object.entries(spec.env)) {
+    const field = `env ${key}`;
+    matching('env', key, VARIABLE, 'a variable name: letters, digits and "_", not starting with a digit');
+    if (!RESERVED.test(key) && !OWN.has(key)) {
+      lines.push(`env ${key}:${word(field, value)}`);
+    } else if (/[\r\n]/.test(value)) {
+      throw new HostRequestError(field, value, `a single line for this name, which travels in an env file`);
+    } else {
+      lines.push(`env-line ${word(field, `${key}=${value}`)}`);
+    }
+  }
+  for (const [key, parameter] of Object.entries(spec.secrets)) {
+    matching('secrets', key, VARIABLE, 'a variable name: letters, digits and "_", not starting with a digit');
+    if (RESERVED.test(key) || OWN.has(key)) {
+      throw new HostRequestError('secrets', key, 'a name that neither the shell nor docker uses itself');
+    }
+    lines.push(`secret ${key}:${matching(`secret ${key}`, parameter, PARAMETER, 'a Parameter Store name')}`);
+  }
+  for (const file of spec.envFiles) {
+    if (!file.startsWith('/')) throw new HostRequestError('env file', file, 'an absolute path on the instance');
+    lines.push(`env-file ${word('env file', file)}`);
+  }
+  return lines;
+}
+
+function optionLines(spec: RunSpec): string[] {
+  return spec.runOptions.map((option) => {
+    if (OWNED_OPTION.test(option)) {
+      throw new HostRequestError('run option', option, 'an option that deployctl does not set itself');
+    }
+    return `option ${word('run option', option)}`;
+  });
+}
+
+const argumentLines = (command: readonly string[]): string[] =>
+  command.map((argument) => `argument ${word('command', argument)}`);
+
+function checkLine(check: Check): string {
+  const headers = Object.entries(check.headers).map(([key, value]) => {
+    if (!/^[A-Za-z0-9-]+$/.test(key) || /[\r\n]/.test(value)) {
+      throw new HostRequestError(`check ${check.path}, header ${key}`, value, 'a header name and a single line');
+    }
+    return word('header', `${key}: ${value}`);
+  });
+  return [
+    'check',
+    matching(`check ${check.path}, method`, check.method, METHOD, 'an HTTP method in capitals'),
+    integer(`check ${check.path}, samples`, check.samples, 1, 10_000),
+    integer(`check ${check.path}, maxFailures`, check.maxFailures, 0, 10_000),
+    fraction(check.timeout),
+    check.status
+      .map(([from, to]) => `${integer('status', from, 100, 599)}-${integer('status', to, 100, 599)}`)
+      .join(','),
+    urlPath('check', check.path),
+    check.contains === undefined ? '-' : word('contains', check.contains),
+    headers.length === 0 ? '-' : headers.join(' '),
+  ].join(' ');
+}
+
+function slotLines(slot: Slot): string[] {
+  const [service, color, port, container] = slotWords(slot).split(' ');
+  return [`service ${service}`, `color ${color}`, `port ${port}`, `container ${container}`, `slot ${slotWords(slot)}`];
+}
+
+function startLines(request: Extract<HostRequest, { phase: 'start' | 'restore' }>): string[] {
+  const { spec } = request;
+  return [
+    ...slotLines(request.slot),
+    `release ${name('release', request.release)}`,
+    `keep ${integer('keep', request.keep, 0, 1000)}`,
+    `container-port ${integer('container port', spec.containerPort, 1, 65535)}`,
+    `stop-timeout ${seconds(spec.stopTimeout)}`,
+    ...imageLines(spec),
+    ...environmentLines(spec),
+    ...optionLines(spec),
+    ...argumentLines(spec.command),
+    `health-path ${urlPath('health path', spec.health.path)}`,
+    `passes ${integer('health passes', spec.health.passes, 1, 1000)}`,
+    `interval ${fraction(spec.health.interval)}`,
+    `probe-timeout ${fraction(spec.health.timeout)}`,
+    `start-timeout ${seconds(spec.health.startTimeout)}`,
+    ...spec.checks.map(checkLine),
+  ];
+}
+
+function phaseLines(request: HostRequest): string[] {
+  switch (request.phase) {
+    case 'inspect':
+      return request.slots.map((slot) => `slot ${slotWords(slot)}`);
+    case 'pull':
+      return request.images.map(
+        ({ service, release, spec }) =>
+          `image ${name('service', service)} ${name('release', release)} ${imageLines(spec)
+            .map((line) => line.split(' ')[1])
+            .join(' ')}`,
+      );
+    case 'task':
+      if (request.spec.task === undefined) throw new HostRequestError('task', request.service, 'a release with a task');
+      return [
+        `service ${name('service', request.service)}`,
+        `container ${name('container name', request.containerName)}`,
+        `release ${name('release', request.release)}`,
+        ...imageLines(request.spec),
+        ...environmentLines(request.spec),
+        ...optionLines(request.spec),
+        ...argumentLines(request.spec.task.command),
+        `task-timeout ${seconds(request.spec.task.timeout)}`,
+      ];
+    case 'start':
+    case 'restore':
+      return startLines(request);
+    case 'stop':
+      return [
+        ...slotLines(request.slot),
+        `stop-timeout ${seconds(request.stopTimeout)}`,
+        `keep ${integer('keep', request.keep, 0, 1000)}`,
+      ];
+  }
+}
+
+function render(phase: ScriptPhase, lines: readonly string[]): string {
+  const request = Buffer.from([`phase ${phase}`, ...lines, ''].join('\n'), 'utf8').toString('base64');
+  return `#!/bin/sh\nREQUEST=${request}\n${phaseScript(phase)}\n`;
+}
+
+function commonLines(input: { app: string; environment: string; region: string; timeout: Ms }): string[] {
+  return [
+    `app ${name('app', input.app)}`,
+    `environment ${name('environment', input.environment)}`,
+    `region ${name('region', input.region)}`,
+    // A little less than the time after which the agent kills: an answer in time is worth more than the last second of trying.
+    `budget ${Math.max(5, Math.floor(input.timeout / 1000) - 3)}`,
+  ];
+}
+
+/**
+ * The script of one request, one element of `commands` of AWS-RunShellScript.
+ * @param input.fence required for every phase but `inspect`, which without one changes nothing and waits for nothing
+ * @param input.slots further slots whose containers the answer shall list; those of the request are always in it
+ * @param input.timeout execution timeout of the command in ms: the script answers before
+ * @throws HostRequestError for a value that the script can't take
+ */
+export function encodeRequest(input: {
+  readonly app: string;
+  readonly environment: string;
+  readonly fence?: Fence;
+  readonly request: HostRequest;
+  readonly slots?: readonly Slot[];
+  readonly region: string;
+  readonly timeout: Ms;
+}): string {
+  const { fence, request } = input;
+  if (fence === undefined && request.phase !== 'inspect') {
+    throw new HostRequestError('fence', fence, `one for phase ${request.phase}`);
+  }
+  return render(request.phase, [
+    ...commonLines(input),
+    ...(fence === undefined
+      ? []
+      : [`fence ${fence.map((part) => integer('fence', part, 0, Number.MAX_SAFE_INTEGER)).join(' ')}`]),
+    ...phaseLines(request),
+    ...(input.slots ?? []).map((slot) => `slot ${slotWords(slot)}`),
+  ]);
+}
+
+/**
+ * The script that asks an instance which digest a tag has, by pulling it: for registries without an API of their own. The answer's `digest`.
+ * @throws HostRequestError
+ */
+export function encodeResolve(input: {
+  readonly app: string;
+  readonly environment: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly region: string;
+  readonly timeout?: Ms;
+}): string {
+  return render('resolve', [
+    ...commonLines({ ...input, timeout: input.timeout ?? 300_000 }),
+    `repository ${matching('image', input.repository, REPOSITORY, 'a repository without tag')}`,
+    `tag ${matching('tag', input.tag, /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, 'a tag')}`,
+  ]);
+}

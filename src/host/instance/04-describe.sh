@@ -1,0 +1,74 @@
+# --- containers as JSON -------------------------------------------------------------------------------------------------------------
+
+# inspect's description of containers $@, comma separated. Environment and commands are left out: they may hold secrets.
+describe() {
+  # shellcheck disable=SC2016
+  inspect '{"id":<<json .Id>>,"name":<<json .Name>>,"image":<<json .Image>>,"reference":<<json .Config.Image>>,"status":<<json .State.Status>>,'\
+'"startedAt":<<json .State.StartedAt>>,"restartCount":<<json .RestartCount>>,"exitCode":<<json .State.ExitCode>>,"oomKilled":<<json .State.OOMKilled>>,'\
+'"restartPolicy":<<json .HostConfig.RestartPolicy.Name>>,"memoryLimit":<<json .HostConfig.Memory>>,"ports":"<<range $k, $v := .HostConfig.PortBindings>>'\
+'<<range $v>><<.HostPort>>,<<end>><<end>><<range $k, $v := .NetworkSettings.Ports>><<range $v>><<.HostPort>>,<<end>><<end>>",'\
+'"app":<<json (index .Config.Labels "deployctl.app")>>,"environment":<<json (index .Config.Labels "deployctl.environment")>>,'\
+'"service":<<json (index .Config.Labels "deployctl.service")>>,"color":<<json (index .Config.Labels "deployctl.color")>>,'\
+'"release":<<json (index .Config.Labels "deployctl.release")>>,"digest":<<json (index .Config.Labels "deployctl.digest")>>}' "$@" |
+    awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }'
+}
+
+# Which containers of $table concern the request: ours, those set aside, and any on a port or under the name of one of $slots. Running
+# ones first, newest first.
+concerned() {
+  {
+    notes
+    printf '%s' "$slots" | while read -r s_service s_color s_port s_container; do
+      printf 'slot|%s|%s|%s|%s\n' "$s_service" "$s_color" "$s_port" "$s_container"
+    done
+    printf '%s\n' "$table"
+  } | awk -F '|' -v app="$app" -v env="$environment" '
+    $1 == "note" { noted[$2] = 1; next }
+    $1 == "slot" { ports[$4] = 1; names[$5] = 1; next }
+    $1 != "row" || $12 != "" { next }
+    {
+      hit = ($7 == app && $8 == env) || ($2 in noted) || ($3 in names)
+      for (p in ports) if (index("," $14, "," p ",") > 0) hit = 1
+      if (hit) print ($4 == "running" ? 1 : 0) "|" $6 "|" $2
+    }' | sort -r | awk -F '|' '{ print $3 }'
+}
+
+# containers_json MAX: ,"containers":[…],"images":{…},"omitted":N in $containers. SSM cuts an answer at 24,000 characters. The repo digests of unlabelled containers' images are what tells their release.
+containers_json() {
+  look
+  wanted=$(concerned)
+  total=$(printf '%s\n' "$wanted" | grep -c .)
+  wanted=$(printf '%s\n' "$wanted" | head -n "$1")
+  listed='' image_digests=''
+  if [ -n "$wanted" ]; then
+    # shellcheck disable=SC2086
+    listed=$(describe $wanted)
+    image_ids=$(
+      # shellcheck disable=SC2086
+      inspect '<<if not (index .Config.Labels "deployctl.digest")>><<.Image>><<end>>' $wanted | grep . | sort -u
+    )
+    # shellcheck disable=SC2086
+    [ -z "$image_ids" ] || image_digests=$(dk image inspect --format "$(braces '<<json .Id>>:<<json .RepoDigests>>')" $image_ids | awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }')
+  fi
+  containers=",\"containers\":[$listed],\"images\":{$image_digests},\"omitted\":$((total > $1 ? total - $1 : 0))"
+}
+
+# Evidence for a failure of container $1: what docker says of it and the end of its log.
+evidence() {
+  evidence_state=$(inspect '<<.State.Status>> <<.State.ExitCode>> <<.State.OOMKilled>>' "$1")
+  case $evidence_state in
+    # The exit code of a container that runs again is that of no end.
+    "running "*) printf ',"oomKilled":%s' "${evidence_state##* }" ;;
+    *' true' | *' false') printf ',"exitCode":%s,"oomKilled":%s' "$(printf %s "$evidence_state" | cut -d ' ' -f 2)" "${evidence_state##* }" ;;
+  esac
+  printf ',"logTail":%s' "$(tail_text "$(dk logs --tail 40 "$1" 2>&1)" 4000)"
+  [ -z "${asked-}" ] || printf ',"lastProbe":%s' "$(text "$asked")"
+  evidence_container=$(describe "$1") && printf ',"container":%s' "$evidence_container"
+}
+
+# fail_container CODE MESSAGE ID: a failure with its evidence and with what is here now.
+fail_container() {
+  found_evidence=$(evidence "$3")
+  containers_json 12
+  fail "$1" "$2" "$found_evidence$containers"
+}

@@ -1,0 +1,192 @@
+# --- the slot ------------------------------------------------------------------------------------------------------------------------
+
+# The containers of the slot out of $table, a line each: role|release|id|name|status|finished|verified
+#   ours     labelled with this app, environment, service and color
+#   adopted  unlabelled: set aside by us earlier (note or name), or running on the slot's port, or under its name
+#   foreign  labelled otherwise, and in the way
+# An adopted one that was never set aside has no release here: see adopted_release.
+slot_rows() {
+  { notes; printf '%s\n' "$table"; } | awk -F '|' -v app="$app" -v env="$environment" -v service="$service" -v color="$color" \
+    -v port="$port" -v container="$container" -v live="$live" '
+    $1 == "note" { if ($3 == service && $4 == color) noted[$2] = $5; next }
+    $1 != "row" { next }
+    {
+      id = $2; name = $3; up = ($4 == "running" || $4 == "paused" || $4 == "restarting")
+      publishes = (index("," $14, "," port ",") > 0)
+      ours_prefix = container "-" color "-adopted-"
+      role = ""; release = $11
+      if ($12 != "") next
+      if ($7 == app && $8 == env && $9 == service && $10 == color) role = "ours"
+      else if ($7 != "") { if ((up && publishes) || name == live) role = "foreign" }
+      else if (id in noted) { role = "adopted"; release = noted[id] }
+      else if (index(name, ours_prefix) == 1) {
+        role = "adopted"; release = substr(name, length(container "-" color "-") + 1); sub(/-[0-9a-f]+$/, "", release)
+      }
+      else if ((up && (publishes || name == container)) || name == live) { role = "adopted"; release = "" }
+      if (role != "") print role "|" release "|" id "|" name "|" $4 "|" $5
+    }'
+}
+
+# Release of a container that deployctl did not start: adopted- and the first 12 of its image's digest (else of the image id).
+# The same rule as adoptedRelease() in domain/release.ts.
+adopted_release() {
+  adopted_image=$(inspect '<<.Image>>' "$1")
+  adopted_reference=$(inspect '<<.Config.Image>>' "$1")
+  adopted_digests=$(dk image inspect --format "$(braces '<<range .RepoDigests>><<.>> <<end>>')" "$adopted_image") || adopted_digests=''
+  adopted_repository=${adopted_reference%%@*}
+  case ${adopted_repository##*/} in *:*) adopted_repository=${adopted_repository%:*} ;; esac
+  adopted_pick=''
+  for adopted_digest in $adopted_digests; do
+    [ -n "$adopted_pick" ] || adopted_pick=${adopted_digest##*@}
+    if [ "${adopted_digest%@*}" = "$adopted_repository" ]; then
+      adopted_pick=${adopted_digest##*@}
+      break
+    fi
+  done
+  adopted_pick=${adopted_pick:-$adopted_image}
+  printf 'adopted-%.12s' "${adopted_pick#sha256:}"
+}
+
+# Reads the slot: $rows with every release filled in.
+read_slot() {
+  look
+  rows=$(
+    slot_rows | while IFS='|' read -r role row_release id name status finished; do
+      [ -n "$row_release" ] || row_release=$(adopted_release "$id")
+      printf '%s|%s|%s|%s|%s|%s\n' "$role" "$row_release" "$id" "$name" "$status" "$finished"
+    done
+  )
+}
+
+# The running container of release $1 in the slot, in $found; empty when there is none.
+find_running() {
+  found=$(printf '%s\n' "$rows" | awk -F '|' -v r="$1" '$1 != "foreign" && $2 == r && $5 == "running" { print $3; exit }')
+}
+
+# The newest stopped container of release $1 in the slot, those that were once found well first; in $found.
+find_kept() {
+  found=$(
+    printf '%s\n' "$rows" | awk -F '|' -v r="$1" '$1 != "foreign" && $2 == r && $5 == "exited" { print $1 "|" $6 "|" $3 }' |
+      sort -r -t '|' -k 2,2 | while IFS='|' read -r role finished id; do
+        if [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; then printf '1 %s\n' "$id"; else printf '2 %s\n' "$id"; fi
+      done | sort -s -k 1,1 | awk 'NR == 1 { print $2 }'
+  )
+}
+
+# --- setting aside and taking back --------------------------------------------------------------------------------------------------
+
+# A container of someone else holds the slot's port or name, or one can't be kept: say so while everything still runs.
+refuse_obstacles() {
+  while IFS='|' read -r role row_release id name status finished; do
+    case $role in
+      foreign)
+        fail port-taken "container $name, which deployctl manages for another app, environment, service or color, holds port $port or the name $live; \
+give one of them another port or container name" ;;
+      ours | adopted)
+        if is_up "$status" && [ "$(inspect '<<.HostConfig.AutoRemove>>' "$id")" = true ]; then
+          fail stop-failed "container $name runs with --rm: stopping would remove it, and with it the way back; start it without --rm first"
+        fi ;;
+    esac
+  done <<ROWS
+$rows
+ROWS
+}
+
+# Removes what an earlier run created and never started.
+sweep_created() {
+  while IFS='|' read -r role row_release id name status finished; do
+    if [ "$role" = ours ] && [ "$status" = created ]; then
+      say "removing $name, which was never started"
+      dk rm -f "$id"
+    fi
+  done <<ROWS
+$rows
+ROWS
+}
+
+# set_aside ID NAME STATUS RELEASE: renamed, restart off, stopped, and a note of what it takes to bring it back.
+# The note comes first: after that, a run that finds the container half set aside still knows its release, name and restart policy.
+set_aside() {
+  kept_name=$container-$color-$4-$(printf '%.12s' "$1")
+  policy=$(inspect '<<.HostConfig.RestartPolicy.Name>>:<<.HostConfig.RestartPolicy.MaximumRetryCount>>' "$1")
+  policy=${policy%:0}
+  if [ ! -e "$state/kept/$1" ]; then
+    write_file "$state/kept/$1" "note|$1|$service|$color|$4|${policy:-no}|$2" || fail no-state "cannot write $state/kept (disk full?)"
+  fi
+  if [ "$2" != "$kept_name" ]; then dk rename "$1" "$kept_name" || fail stop-failed "cannot rename container $2, see $log on the instance"; fi
+  case $policy in '' | no) ;; *) dk update --restart=no "$1" || fail stop-failed "cannot set the restart policy of $kept_name" ;; esac
+  if is_up "$3"; then
+    say "stopping $kept_name, at most $stop_timeout s"
+    dk stop -t "$stop_timeout" "$1"
+    if is_up "$(inspect '<<.State.Status>>' "$1")"; then
+      fail stop-failed "container $kept_name still runs after docker stop -t $stop_timeout"
+    fi
+  fi
+}
+
+# Sets aside whatever runs in the slot or has its name, but not container $1.
+clear_slot() {
+  while IFS='|' read -r role row_release id name status finished; do
+    case $role in ours | adopted) ;; *) continue ;; esac
+    if [ "$id" = "${1-}" ] || [ "$status" = created ]; then continue; fi
+    if is_up "$status" || [ "$name" = "$live" ]; then set_aside "$id" "$name" "$status" "$row_release"; fi
+  done <<ROWS
+$rows
+ROWS
+}
+
+# Gives container $1 its name and restart policy back, as its note says. Its note stays until it runs.
+take_back() {
+  # A note that is lost: the policy that deployctl gives.
+  note_policy=unless-stopped note_name=''
+  if [ -e "$state/kept/$1" ]; then IFS='|' read -r _ _ _ _ _ note_policy note_name <"$state/kept/$1"; fi
+  take_role=$(printf '%s\n' "$rows" | awk -F '|' -v id="$1" '$3 == id { print $1; exit }')
+  take_name=$(printf '%s\n' "$rows" | awk -F '|' -v id="$1" '$3 == id { print $4; exit }')
+  # One that deployctl did not start gets the name under which people know it.
+  if [ "$take_role" = ours ]; then take_as=$live; else take_as=${note_name:-$take_name}; fi
+  [ "$take_name" = "$take_as" ] || dk rename "$1" "$take_as" || say "the name $take_as is taken: $take_name keeps its name"
+  case $note_policy in
+    '' | no) ;;
+    *) dk update --restart="$note_policy" "$1" || fail start-failed "cannot set the restart policy of $take_as" ;;
+  esac
+}
+
+forget_note() { rm -f "$state/kept/$1"; }
+
+# Removes stopped containers of the slot beyond the newest $keep that were once well, and beyond the newest one that was not. A bad
+# release must not push the way back out. Never one that runs.
+prune() {
+  reached=prune
+  read_slot
+  kept_well=0 kept_bad=0
+  while IFS='|' read -r finished role row_release id name; do
+    if [ -z "$id" ] || [ "$name" = "$live" ]; then continue; fi
+    if [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; then
+      kept_well=$((kept_well + 1))
+      [ "$kept_well" -gt "$keep" ] || continue
+    else
+      kept_bad=$((kept_bad + 1))
+      [ "$kept_bad" -gt 1 ] || [ "$keep" -eq 0 ] || continue
+    fi
+    say "removing $name: more than $keep are kept"
+    prune_reference=$(inspect '<<.Config.Image>>' "$id")
+    # Without -f docker refuses to remove one that was started in the meantime.
+    dk rm "$id" || continue
+    forget_note "$id"
+    rm -f "$state/verified/$id"
+    drop_tag "$prune_reference" "$row_release"
+  done <<ROWS
+$(printf '%s\n' "$rows" | awk -F '|' '($1 == "ours" || $1 == "adopted") && $5 == "exited" { print $6 "|" $1 "|" $2 "|" $3 "|" $4 }' | sort -r)
+ROWS
+  # Notes and marks of containers that someone removed.
+  for file in "$state"/kept/* "$state"/verified/*; do
+    case $table in *"${file##*/}"*) ;; *) rm -f "$file" ;; esac
+  done
+}
+
+# drop_tag REFERENCE RELEASE: the tag of a release that no container of this instance has any more. Docker refuses while one uses the image.
+drop_tag() {
+  case $1 in *@sha256:*) drop_repository=${1%%@*} ;; *:deployctl-*) drop_repository=${1%:deployctl-*} ;; *) return 0 ;; esac
+  drop_users=$(dk ps -aq --filter "label=deployctl.release=$2") || return 0
+  [ -n "$drop_users" ] || dk rmi "$drop_repository:deployctl-$2" || say "the image of $2 stays"
+}

@@ -1,0 +1,27 @@
+# --- phases pull and resolve --------------------------------------------------------------------------------------------------------
+
+# The images of a release, while the old version serves.
+phase_pull() {
+  pulled=''
+  while read -r image_service image_release image_repository image_digest; do
+    [ -n "$image_service" ] || continue
+    get_image "$image_repository" "$image_digest" "$image_release"
+    pulled="$pulled${pulled:+,}\"$image_service\":\"$image_digest\""
+  done <<IMAGES
+$images
+IMAGES
+  succeed ",\"digests\":{$pulled}"
+}
+
+# Which digest a tag has, as this instance's docker sees it.
+phase_resolve() {
+  work=$state/resolve.$$
+  mkdir -p "$work" || fail no-state "cannot write $work (disk full or read-only?)"
+  registry_login "$repository"
+  if ! pull_reference "$repository:$tag"; then
+    [ -z "$login_complaint" ] || fail login-failed "login to ECR failed ($login_complaint), and so did the pull of $repository:$tag: $complaint"
+    fail pull-failed "cannot pull $repository:$tag: $complaint"
+  fi
+  resolved=$(dk image inspect --format "$(braces '<<json .RepoDigests>>')" "$repository:$tag") || fail no-image "pulled $repository:$tag, but docker does not show it"
+  succeed ",\"repository\":$(text "$repository"),\"repoDigests\":$resolved"
+}

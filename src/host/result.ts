@@ -1,0 +1,301 @@
+/** Reads the one JSON line of the instance script. What can't be read is `broken-output`: unknown, never a failure of the app. */
+import { z } from 'zod';
+import type { Fence, HostFacts } from '../domain/host.js';
+import { isDigest, type Digest, type ServiceName } from '../domain/ids.js';
+import type { Container } from '../domain/observation.js';
+
+/** Why the script did not do what was asked. Stable words. */
+export const HOST_FAILURE_CODES = [
+  /** A higher fence was here before. Nothing was done. */
+  'fenced',
+  /** Another command still ran. Nothing was done. */
+  'lock-timeout',
+  'no-flock',
+  /** The state folder can't be read or written. Nothing was started or stopped. */
+  'no-state',
+  'no-docker',
+  'no-curl',
+  'login-failed',
+  'pull-failed',
+  'no-image',
+  'secrets-failed',
+  'port-taken',
+  'start-failed',
+  'stop-failed',
+  'nothing-to-restore',
+  /** The container ended, or docker started it again, while it was watched. */
+  'exited',
+  'unhealthy',
+  'check-failed',
+  'task-failed',
+  /** Whether the task succeeded is not known. */
+  'task-unknown',
+  /** No answer that can be read: whether anything was done is not known. */
+  'broken-output',
+] as const;
+export type HostFailureCode = (typeof HOST_FAILURE_CODES)[number];
+
+/** What an inspect adds to the facts that preflight needs. */
+export interface InstanceFacts extends HostFacts {
+  /** Whether the aws CLI is there: secrets and ECR need it. */
+  readonly aws: boolean;
+  /** Container id → bytes that it uses, and its limit if it has one. Running ones of the answer only. */
+  readonly memory: Readonly<Record<string, { readonly used: number; readonly limit?: number }>>;
+}
+
+export interface HostSuccess {
+  readonly ok: true;
+  /** The answer of an earlier command with the same fence; nothing was done now. */
+  readonly replayed: boolean;
+  /** All containers of the app and environment and those on the asked slots' ports or under their names, running ones first. */
+  readonly containers?: readonly Container[];
+  /** Further containers that did not fit into the answer: old ones that are kept. */
+  readonly omitted?: number;
+  /** The one that was started and found well. */
+  readonly container?: Container;
+  readonly digests?: Readonly<Record<ServiceName, Digest>>;
+  /** Answer to encodeResolve. */
+  readonly digest?: Digest;
+  /** Of an inspect; absent when one of them could not be read. */
+  readonly facts?: InstanceFacts;
+  /** Of a task. */
+  readonly logTail?: string;
+  readonly fence: { readonly highest?: Fence };
+}
+
+export interface HostRefusal {
+  readonly ok: false;
+  readonly replayed: boolean;
+  readonly code: HostFailureCode;
+  readonly message: string;
+  readonly lastProbe?: string;
+  readonly exitCode?: number;
+  readonly oomKilled?: boolean;
+  readonly logTail?: string;
+  /** What is there after the failure, as in HostSuccess. */
+  readonly containers?: readonly Container[];
+  readonly omitted?: number;
+  /** The container that failed. */
+  readonly container?: Container;
+  readonly fence: { readonly highest?: Fence };
+}
+
+export type HostResult = HostSuccess | HostRefusal;
+
+const wireContainer = z.object({
+  id: z.string(),
+  name: z.string(),
+  image: z.string(),
+  reference: z.string(),
+  status: z.string(),
+  startedAt: z.string(),
+  restartCount: z.number(),
+  exitCode: z.number(),
+  oomKilled: z.boolean(),
+  restartPolicy: z.string(),
+  memoryLimit: z.number(),
+  ports: z.string(),
+  app: z.string(),
+  environment: z.string(),
+  service: z.string(),
+  color: z.string(),
+  release: z.string(),
+  digest: z.string(),
+});
+type WireContainer = z.infer<typeof wireContainer>;
+
+const wireCommon = {
+  replayed: z.boolean().default(false),
+  containers: z.array(wireContainer).optional(),
+  images: z.record(z.string(), z.array(z.string()).nullable()).default({}),
+  omitted: z.number().default(0),
+  container: wireContainer.optional(),
+  logTail: z.string().optional(),
+  fence: z.tuple([z.number(), z.number(), z.number()]).nullable(),
+};
+
+const wireSuccess = z.object({
+  ...wireCommon,
+  ok: z.literal(true),
+  digests: z.record(z.string(), z.string()).optional(),
+  repository: z.string().optional(),
+  repoDigests: z.array(z.string()).optional(),
+  facts: z
+    .object({
+      dockerVersion: z.string(),
+      curl: z.boolean(),
+      flock: z.boolean(),
+      aws: z.boolean(),
+      diskFreeBytes: z.number().optional(),
+      memoryAvailableBytes: z.number().optional(),
+      memoryTotalBytes: z.number().optional(),
+      memory: z.record(z.string(), z.number()),
+    })
+    .optional(),
+});
+
+const wireFailure = z.object({
+  ...wireCommon,
+  ok: z.literal(false),
+  code: z.enum(HOST_FAILURE_CODES),
+  message: z.string(),
+  lastProbe: z.string().optional(),
+  exitCode: z.number().optional(),
+  oomKilled: z.boolean().optional(),
+});
+
+const wire = z.discriminatedUnion('ok', [wireSuccess, wireFailure]);
+
+/** Repository of a reference: `host:5000/shop/backend:1.0.0` → `host:5000/shop/backend`. */
+function repositoryOf(reference: string): string {
+  const named = reference.split('@')[0] ?? reference;
+  const slash = named.lastIndexOf('/');
+  const colon = named.indexOf(':', slash + 1);
+  return colon === -1 ? named : named.slice(0, colon);
+}
+
+/** The digest under which an image is known in a repository; else any; the same order as in the instance script. */
+function pickDigest(repoDigests: readonly string[], repository: string): Digest | undefined {
+  const known = repoDigests.map((entry) => {
+    const at = entry.lastIndexOf('@');
+    return { repository: entry.slice(0, at), digest: entry.slice(at + 1) };
+  });
+  const found = (known.find((entry) => entry.repository === repository) ?? known[0])?.digest;
+  return found !== undefined && isDigest(found) ? found : undefined;
+}
+
+function isColor(text: string): text is 'blue' | 'green' {
+  return text === 'blue' || text === 'green';
+}
+
+function toContainer(wired: WireContainer, images: Readonly<Record<string, readonly string[] | null>>): Container {
+  const fromImage = pickDigest(images[wired.image] ?? [], repositoryOf(wired.reference));
+  const digest = [wired.digest, fromImage, wired.image].find((value) => value !== undefined && isDigest(value));
+  const ports = wired.ports
+    .split(',')
+    .filter((port) => /^[1-9][0-9]*$/.test(port))
+    .map(Number);
+  return {
+    id: wired.id,
+    name: wired.name.replace(/^\//, ''),
+    // One that waits for its next restart serves nobody.
+    running: wired.status === 'running',
+    startedAt: wired.startedAt,
+    restartCount: wired.restartCount,
+    exitCode: wired.exitCode,
+    oomKilled: wired.oomKilled,
+    restartPolicy: wired.restartPolicy,
+    ports: [...new Set(ports)].sort((a, b) => a - b),
+    ...(digest !== undefined && isDigest(digest) ? { digest } : {}),
+    imageReference: wired.reference,
+    ...(isColor(wired.color) && wired.service !== '' && wired.release !== ''
+      ? { ours: { service: wired.service, color: wired.color, release: wired.release } }
+      : {}),
+  };
+}
+
+function toDigests(wired: Readonly<Record<string, string>>): Record<ServiceName, Digest> {
+  return Object.fromEntries(
+    Object.entries(wired).flatMap(([service, digest]): [string, Digest][] =>
+      isDigest(digest) ? [[service, digest]] : [],
+    ),
+  );
+}
+
+function toFacts(wired: z.infer<typeof wireSuccess>): InstanceFacts | undefined {
+  const { facts } = wired;
+  if (facts === undefined || facts.dockerVersion === '') return undefined;
+  const { diskFreeBytes, memoryAvailableBytes, memoryTotalBytes } = facts;
+  if (diskFreeBytes === undefined || memoryAvailableBytes === undefined || memoryTotalBytes === undefined)
+    return undefined;
+  const limits = new Map((wired.containers ?? []).map((container) => [container.id, container.memoryLimit]));
+  const memory = Object.entries(facts.memory).map(([id, used]) => {
+    const limit = limits.get(id) ?? 0;
+    return [id, { used, ...(limit > 0 ? { limit } : {}) }] as const;
+  });
+  return {
+    dockerVersion: facts.dockerVersion,
+    diskFreeBytes,
+    memoryAvailableBytes,
+    memoryTotalBytes,
+    curl: facts.curl,
+    flock: facts.flock,
+    aws: facts.aws,
+    memory: Object.fromEntries(memory),
+    ...(wired.fence === null ? {} : { fence: wired.fence }),
+  };
+}
+
+/** The members that successes and failures share. */
+function common(wired: z.infer<typeof wire>): Omit<HostRefusal, 'ok' | 'code' | 'message'> {
+  const { containers, container, images } = wired;
+  return {
+    replayed: wired.replayed,
+    ...(containers === undefined ? {} : { containers: containers.map((one) => toContainer(one, images)) }),
+    ...(wired.omitted === 0 ? {} : { omitted: wired.omitted }),
+    ...(container === undefined ? {} : { container: toContainer(container, images) }),
+    ...(wired.logTail === undefined ? {} : { logTail: wired.logTail }),
+    fence: wired.fence === null ? {} : { highest: wired.fence },
+  };
+}
+
+function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
+  const digest = wired.repoDigests === undefined ? undefined : pickDigest(wired.repoDigests, wired.repository ?? '');
+  const facts = toFacts(wired);
+  return {
+    ok: true,
+    ...common(wired),
+    ...(wired.digests === undefined ? {} : { digests: toDigests(wired.digests) }),
+    ...(digest === undefined ? {} : { digest }),
+    ...(facts === undefined ? {} : { facts }),
+  };
+}
+
+function refusal(wired: z.infer<typeof wireFailure>): HostRefusal {
+  return {
+    ok: false,
+    ...common(wired),
+    code: wired.code,
+    message: wired.message,
+    ...(wired.lastProbe === undefined ? {} : { lastProbe: wired.lastProbe }),
+    ...(wired.exitCode === undefined ? {} : { exitCode: wired.exitCode }),
+    ...(wired.oomKilled === undefined ? {} : { oomKilled: wired.oomKilled }),
+  };
+}
+
+const broken = (message: string): HostRefusal => ({
+  ok: false,
+  replayed: false,
+  code: 'broken-output',
+  message,
+  fence: {},
+});
+
+/** What a finished command of encodeRequest or encodeResolve said. Never throws. */
+export function parseResult(state: {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}): HostResult {
+  const line = state.stdout.split('\n')[0] ?? '';
+  if (line.trim() === '') {
+    const stderr = state.stderr.trim().split('\n').slice(-3).join(' | ').slice(0, 500);
+    return broken(
+      `the instance script ended with exit code ${state.exitCode} and no answer${stderr === '' ? '' : `: ${stderr}`}`,
+    );
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return broken(`the answer of the instance script is not JSON (exit code ${state.exitCode}): ${line.slice(0, 300)}`);
+  }
+  const parsed = wire.safeParse(json);
+  if (!parsed.success) {
+    const problem = parsed.error.issues[0];
+    return broken(
+      `the answer of the instance script has an unexpected shape at ${problem?.path.join('.') ?? '?'}: ${problem?.message ?? 'unknown'}`,
+    );
+  }
+  return parsed.data.ok ? success(parsed.data) : refusal(parsed.data);
+}

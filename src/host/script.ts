@@ -1,0 +1,62 @@
+/** The instance script: its parts, and which of them a phase is sent with. */
+import { readFileSync } from 'node:fs';
+import type { HostPhase } from '../domain/host.js';
+
+const PARTS = [
+  '01-ground',
+  '02-fence',
+  '03-docker',
+  '04-describe',
+  '05-slot',
+  '06-images',
+  '07-create',
+  '08-witness',
+  '09-inspect',
+  '10-pull',
+  '11-start',
+  '12-task',
+  '13-run',
+] as const;
+type Part = (typeof PARTS)[number];
+
+const STARTING = ['04-describe', '05-slot', '06-images', '07-create', '08-witness', '11-start'] as const;
+
+/** `resolve` is not a step of a rollout: it asks an instance for a tag's digest. */
+export type ScriptPhase = HostPhase | 'resolve';
+
+/** What a phase needs besides ground, fence, docker and run. */
+const NEEDS: Readonly<Record<ScriptPhase, readonly Part[]>> = {
+  inspect: ['04-describe', '09-inspect'],
+  pull: ['06-images', '10-pull'],
+  resolve: ['06-images', '10-pull'],
+  task: ['04-describe', '06-images', '07-create', '12-task'],
+  start: STARTING,
+  restore: STARTING,
+  stop: ['04-describe', '05-slot', '11-start'],
+};
+
+const read = new Map<Part, string>();
+
+function part(name: Part): string {
+  const text = read.get(name) ?? readFileSync(new URL(`./instance/${name}.sh`, import.meta.url), 'utf8');
+  read.set(name, text);
+  return text;
+}
+
+/** All parts as one file, comments included, without a request: what shellcheck reads. */
+export function instanceScript(): string {
+  return PARTS.map(part).join('\n');
+}
+
+/**
+ * The parts of a phase as plain text, so that whoever reads a command's history sees what ran. Comments and indentation stay at home: they are
+ * a third of it.
+ */
+export function phaseScript(phase: ScriptPhase): string {
+  const wanted = new Set<Part>(['01-ground', '02-fence', '03-docker', ...NEEDS[phase], '13-run']);
+  return PARTS.filter((name) => wanted.has(name))
+    .flatMap((name) => part(name).split('\n'))
+    .map((line) => line.trimStart())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .join('\n');
+}

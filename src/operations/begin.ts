@@ -1,0 +1,105 @@
+import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { Color, Instant, ServiceName } from '../domain/ids.js';
+import type { OutcomeRecord } from '../domain/record.js';
+import type { Release } from '../domain/release.js';
+import type { Lease } from '../state/index.js';
+import { currentRelease } from '../state/index.js';
+import { Fences } from './drive.js';
+import { weightProblem, refuseOn, sharedPorts } from './preflight.js';
+import type { Finding } from './preflight.js';
+import type { Present } from './present.js';
+import { liveColor, presentRelease } from './present.js';
+import type { Survey } from './survey.js';
+import { survey } from './survey.js';
+import type { Toolbox } from './toolbox.js';
+import type { Topology } from './topology.js';
+import { beforeChange, resolveTopology } from './topology.js';
+
+/** What an operation knows before it decides anything. */
+export interface Ground {
+  readonly topology: Topology;
+  readonly seen: Survey;
+  readonly outcomes: readonly OutcomeRecord[];
+  readonly live: ReadonlyMap<ServiceName, Color>;
+  readonly present: Present;
+  readonly findings: readonly Finding[];
+  readonly now: Instant;
+}
+
+/** Takes the lease, runs `work` within it, and gives it back whatever happens. */
+export async function withLease<T>(
+  box: Toolbox,
+  options: { readonly command: string; readonly lockWait?: number },
+  work: (lease: Lease, fences: Fences) => Promise<T>,
+): Promise<T> {
+  const { lease: timing } = box.settings;
+  const lease = await beforeChange(() =>
+    box.state.acquireLease({
+      actor: box.actor,
+      command: options.command,
+      ttl: timing.ttl,
+      heartbeat: timing.heartbeat,
+      isAlive: box.isAlive,
+      signal: box.signal,
+      onWait: (holder) => {
+        const text =
+          holder.is === 'free'
+            ? 'waits for the lease'
+            : `waits for the lease of ${box.settings.environment}: it is held`;
+        box.emit({ type: 'note', level: 'info', text });
+      },
+      ...(options.lockWait === undefined ? {} : { wait: options.lockWait }),
+    }),
+  );
+  try {
+    return await work(lease, new Fences(lease.generation));
+  } finally {
+    await lease.release();
+  }
+}
+
+/** Reads everything that decisions start from. Without fences nothing at all is changed, not even on an instance. */
+export async function groundOf(box: Toolbox, topology: Topology, fences: Fences | undefined): Promise<Ground> {
+  const [seen, outcomes] = await Promise.all([
+    survey(box, topology, fences?.next),
+    beforeChange(() => box.state.listOutcomes(50, box.signal)),
+  ]);
+  if (seen.fencedOut !== undefined) {
+    throw new DeployctlError({
+      code: 'lease.behind',
+      message: `${seen.fencedOut}. The store's lease is behind what the instances have seen`,
+      exitCode: EXIT.refused,
+      next: ['deployctl lease show', 'deployctl lease release'],
+    });
+  }
+  const now = box.clock.now();
+  const live = new Map<ServiceName, Color>();
+  const findings: Finding[] = [...sharedPorts(topology, box.settings.layout)];
+  for (const service of topology.services) {
+    const color = liveColor(service, seen);
+    if ('live' in color) live.set(service.settings.name, color.live);
+    else findings.push(weightProblem(service, color.problem));
+  }
+  const recorded = await recordedRelease(box, outcomes);
+  const present = await presentRelease(box, topology, seen, live, recorded, now);
+  for (const text of present.remarks) findings.push({ level: 'warn', text, fix: 'deployctl rollout converges it' });
+  return { topology, seen, outcomes, live, present, findings, now };
+}
+
+async function recordedRelease(box: Toolbox, outcomes: readonly OutcomeRecord[]): Promise<Release | undefined> {
+  const current = currentRelease(outcomes);
+  if (current.is !== 'known') return undefined;
+  return beforeChange(() => box.state.getRelease(current.release, box.signal));
+}
+
+/** Claims what the environment manages: two environments never write the same target group, route, or fleet and port. */
+export function claimed(box: Toolbox, topology: Topology): Parameters<Toolbox['state']['claim']>[0] {
+  const colors = topology.services.flatMap((service) => Object.values(service.colors));
+  return {
+    groups: colors.map(({ group }) => group),
+    routes: topology.services.flatMap(({ routes }) => routes),
+    fleetPorts: [...new Set(colors.map(({ port }) => port))].map((port) => ({ fleet: box.settings.fleet, port })),
+  };
+}
+
+export { refuseOn, resolveTopology };

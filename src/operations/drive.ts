@@ -1,0 +1,375 @@
+import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
+import type { ExitCode } from '../domain/errors.js';
+import type { RolloutSummary } from '../domain/event.js';
+import type { Fence } from '../domain/host.js';
+import type { Plan } from '../domain/plan.js';
+import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
+import { imageName, imageTag } from '../domain/release.js';
+import { HostBook } from '../engine/book.js';
+import type { LoopResult } from '../engine/loop.js';
+import { Loop } from '../engine/loop.js';
+import { Observer, scopeOf } from '../engine/observer.js';
+import type { Lease } from '../state/index.js';
+import { destination, isChanged } from '../strategies/preload.js';
+import type { NotifierMemory, Toolbox } from './toolbox.js';
+
+/** What an operation answers: the JSON document, and the exit code. */
+export interface OperationResult {
+  readonly schemaVersion: 1;
+  readonly ok: boolean;
+  readonly outcome: 'succeeded' | 'nothing-to-do' | 'rolled-back' | 'failed' | 'held' | 'interrupted';
+  readonly exitCode: ExitCode;
+  readonly rollout?: string;
+  readonly app: string;
+  readonly environment: string;
+  readonly strategy: string;
+  readonly from: string;
+  readonly to: string;
+  readonly serving: string | null;
+  readonly reason: string;
+  readonly durationSeconds: number;
+  readonly services: readonly {
+    readonly service: string;
+    readonly from: string;
+    readonly to: string;
+    readonly color: string;
+  }[];
+  readonly excluded: readonly string[];
+  readonly warnings: readonly string[];
+  readonly next: readonly string[];
+}
+
+/** Fences of one process: the lease's generation, the epoch of the aim, and a counter. */
+export class Fences {
+  readonly #generation: number;
+  #epoch = 0;
+  #send = 0;
+
+  constructor(generation: number) {
+    this.#generation = generation;
+  }
+
+  readonly next = (): Fence => [this.#generation, this.#epoch, this.#send++];
+
+  readonly epochIs = (epoch: number): void => {
+    this.#epoch = epoch;
+  };
+}
+
+export function summaryOf(plan: Plan, by: string): RolloutSummary {
+  const changed = plan.services.filter(isChanged);
+  return {
+    rollout: plan.rollout,
+    kind: plan.kind,
+    app: plan.app,
+    environment: plan.environment,
+    strategy: plan.how.is,
+    from: plan.from.id,
+    to: plan.to.id,
+    by,
+    services: changed.map(({ service, from, to }) => ({
+      service,
+      from: imageTag(from.spec.image),
+      to: imageTag(to.spec.image),
+    })),
+    ...(plan.estimate === undefined ? {} : { estimate: plan.estimate }),
+  };
+}
+
+/**
+ * Drives a recorded plan to its end: the loop, then outcome, record and notification, then the lease. The way back stays open until the outcome is
+ * stored. Rejects with DeployctlError where it could not be driven on; the record then says so for `resume`.
+ */
+export async function drive(
+  box: Toolbox,
+  lease: Lease,
+  fences: Fences,
+  plan: Plan,
+  record: RolloutRecord,
+  options: { readonly resumed: boolean; readonly warnings: readonly string[] },
+): Promise<OperationResult> {
+  const names = new Map<string, string>();
+  const book = new HostBook({
+    hosts: box.hosts,
+    clock: box.clock,
+    emit: box.emit,
+    nameOf: (id) => names.get(id) ?? id,
+    nextFence: fences.next,
+  });
+  restoreTasks(book, record);
+  const observer = new Observer(
+    {
+      fleet: {
+        instances: async (...args) => {
+          const fleet = await box.fleet.instances(...args);
+          for (const { id, name } of fleet) names.set(id, name);
+          return fleet;
+        },
+      },
+      traffic: box.traffic,
+      clock: box.clock,
+      book,
+      steering: (signal) => box.state.listSteers(plan.rollout, signal),
+    },
+    scopeOf(plan),
+  );
+  const gates = box.gates(plan.gates);
+  const summary = summaryOf(plan, record.by);
+  const keeper = new RecordKeeper(box, lease, book, record);
+  const notifier = await box.notifier(keeper.memory());
+  box.emit({ type: 'rollout.started', summary, resumed: options.resumed });
+  fences.epochIs(plan.aim.epoch);
+  const loop = new Loop(
+    {
+      clock: box.clock,
+      traffic: box.traffic,
+      book,
+      observer,
+      gates,
+      lease,
+      emit: box.emit,
+      onEpoch: fences.epochIs,
+      records: { write: (next) => keeper.write(next), steering: box.state.listSteers },
+    },
+    plan,
+    record,
+  );
+  try {
+    const result = await loop.run(box.signal);
+    return await end(box, lease, keeper, summary, result, options.warnings);
+  } catch (error) {
+    box.emit({
+      type: 'rollout.ended',
+      summary,
+      outcome: box.signal.aborted ? 'interrupted' : 'held',
+      reason: messageOf(error),
+      took: box.clock.now() - plan.startedAt,
+      serving: 'unclear',
+      next: error instanceof DeployctlError ? error.next : nextSteps(plan, 'held'),
+    });
+    throw error;
+  } finally {
+    await gates.close();
+    await notifier.close();
+  }
+}
+
+/** One writer of the record: the loop's changes and what alerts must remember, in the order in which they come. */
+class RecordKeeper {
+  readonly #box: Toolbox;
+  readonly #lease: Lease;
+  readonly #book: HostBook;
+  #record: RolloutRecord;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(box: Toolbox, lease: Lease, book: HostBook, record: RolloutRecord) {
+    this.#box = box;
+    this.#lease = lease;
+    this.#book = book;
+    this.#record = record;
+  }
+
+  /** Stores what the loop knows, with what alerts have noted meanwhile. */
+  write(next: RolloutRecord): Promise<void> {
+    const { notified, discordMessage } = this.#record;
+    this.#record = { ...next, notified, ...(discordMessage === undefined ? {} : { discordMessage }) };
+    return this.#store();
+  }
+
+  memory(): NotifierMemory {
+    const { notified, discordMessage } = this.#record;
+    return {
+      alreadySent: new Set(notified),
+      ...(discordMessage === undefined ? {} : { messageId: discordMessage }),
+      markSent: (kind) => {
+        this.#record = { ...this.#record, notified: [...this.#record.notified, kind] };
+        return this.#store();
+      },
+      remember: (id) => {
+        this.#record = { ...this.#record, discordMessage: id };
+        return this.#store();
+      },
+    };
+  }
+
+  #store(): Promise<void> {
+    const store = (): Promise<void> => this.#box.state.writeRecord(withTasks(this.#record, this.#book), this.#lease);
+    const stored = this.#queue.then(store, store);
+    // The queue only orders; whoever asked for the write hears of its failure.
+    this.#queue = stored.catch(() => undefined);
+    return stored;
+  }
+}
+
+/** A task runs at most once per release: one that was begun by a process that died is not begun again. */
+function restoreTasks(book: HostBook, record: RolloutRecord): void {
+  for (const [service, state] of Object.entries(record.tasks ?? {})) {
+    if (state === 'intended') book.tasks.set(service, { is: 'unknown', why: 'deployctl died while it ran' });
+    else book.tasks.set(service, { is: state });
+  }
+}
+
+function withTasks(record: RolloutRecord, book: HostBook): RolloutRecord {
+  const tasks: Record<string, 'intended' | 'succeeded' | 'failed'> = {};
+  for (const [service, { is }] of book.tasks) {
+    if (is === 'succeeded' || is === 'failed') tasks[service] = is;
+    else if (is !== 'none') tasks[service] = 'intended';
+  }
+  return Object.keys(tasks).length === 0 ? record : { ...record, tasks: { ...record.tasks, ...tasks } };
+}
+
+async function end(
+  box: Toolbox,
+  lease: Lease,
+  keeper: RecordKeeper,
+  summary: RolloutSummary,
+  result: LoopResult,
+  warnings: readonly string[],
+): Promise<OperationResult> {
+  const { plan } = result;
+  const now = box.clock.now();
+  const outcome = finalOutcome(result);
+  const serving = servingAfter(plan, outcome);
+  const ended = outcome === 'succeeded' || outcome === 'rolled-back' || outcome === 'failed';
+  const reason = result.reason;
+  if (ended) {
+    await box.state.writeOutcome(outcomeRecord(plan, result, outcome, serving, now), lease);
+    await keeper.write({ ...result.record, endedAt: now, outcome, reason: shorten(reason) });
+  } else {
+    await keeper.write({ ...result.record, outcome, reason: shorten(reason) });
+  }
+  const next = nextSteps(plan, outcome);
+  box.emit({
+    type: 'rollout.ended',
+    summary,
+    outcome,
+    reason,
+    took: now - plan.startedAt,
+    serving: serving === null ? 'unclear' : servingText(plan, serving === plan.to.id),
+    ...(result.failure === undefined ? {} : { failure: result.failure }),
+    next,
+  });
+  return {
+    schemaVersion: 1,
+    ok: outcome === 'succeeded',
+    outcome,
+    exitCode: exitOf(outcome),
+    rollout: plan.rollout,
+    app: plan.app,
+    environment: plan.environment,
+    strategy: plan.how.is,
+    from: plan.from.id,
+    to: plan.to.id,
+    serving,
+    reason,
+    durationSeconds: Math.round((now - plan.startedAt) / 1000),
+    services: plan.services.filter(isChanged).map((service) => ({
+      service: service.service,
+      from: imageTag(service.from.spec.image),
+      to: imageTag(service.to.spec.image),
+      color: serving === plan.to.id ? destination(plan, service) : service.live,
+    })),
+    excluded: plan.excluded,
+    warnings,
+    next,
+  };
+}
+
+/** A manual rollback that had to be given up left the release that it was to leave: that needs a human. */
+function finalOutcome({ outcome, plan }: LoopResult): LoopResult['outcome'] {
+  return outcome === 'rolled-back' && plan.kind !== 'rollout' ? 'failed' : outcome;
+}
+
+function servingAfter(plan: Plan, outcome: LoopResult['outcome']): string | null {
+  switch (outcome) {
+    case 'succeeded':
+      return plan.to.id;
+    case 'rolled-back':
+      return plan.from.id;
+    case 'failed':
+    case 'held':
+    case 'interrupted':
+      return null;
+  }
+}
+
+function servingText(plan: Plan, isNew: boolean): string {
+  return plan.services
+    .map((service) => `${service.service} ${imageTag((isNew ? service.to : service.from).spec.image)}`)
+    .join(', ');
+}
+
+function outcomeRecord(
+  plan: Plan,
+  result: LoopResult,
+  outcome: 'succeeded' | 'rolled-back' | 'failed',
+  serving: string | null,
+  now: number,
+): OutcomeRecord {
+  const isNew = serving === plan.to.id;
+  return {
+    schema: 1,
+    generation: plan.generation,
+    rollout: plan.rollout,
+    kind: plan.kind,
+    strategy: plan.how.is,
+    from: plan.from.id,
+    to: plan.to.id,
+    serving,
+    outcome,
+    reason: shorten(result.reason),
+    by: result.record.by,
+    startedAt: plan.startedAt,
+    endedAt: now,
+    images: Object.fromEntries(
+      plan.services.map((service) => [service.service, imageName((isNew ? service.to : service.from).spec.image)]),
+    ),
+    excluded: plan.excluded,
+  };
+}
+
+function exitOf(outcome: LoopResult['outcome']): ExitCode {
+  switch (outcome) {
+    case 'succeeded':
+      return EXIT.done;
+    case 'rolled-back':
+      return EXIT.rolledBack;
+    case 'failed':
+      return EXIT.needsHuman;
+    case 'held':
+      return EXIT.inProgress;
+    case 'interrupted':
+      return EXIT.interrupted;
+  }
+}
+
+function nextSteps(plan: Plan, outcome: LoopResult['outcome']): readonly string[] {
+  const env = `--env ${plan.environment}`;
+  switch (outcome) {
+    case 'succeeded':
+      return plan.kind === 'rollout' && plan.from.id !== plan.to.id
+        ? [`deployctl rollback ${env}   # if it turns out bad`]
+        : [];
+    case 'rolled-back':
+      return [`deployctl history ${env}`, `deployctl status ${env}`];
+    case 'failed':
+      return [`deployctl status ${env}`, `deployctl rollback ${env} --to RELEASE   # see: deployctl history ${env}`];
+    case 'held':
+    case 'interrupted':
+      return [`deployctl resume ${env}     # goes on from what is observed`, `deployctl rollback ${env}   # goes back`];
+  }
+}
+
+/** Reasons are stored in records of limited size. */
+function shorten(text: string): string {
+  return text.length <= 600 ? text : `${text.slice(0, 599)}…`;
+}
+
+export function interruptedError(): DeployctlError {
+  return new DeployctlError({
+    code: 'interrupted',
+    message: 'interrupted before any change',
+    exitCode: EXIT.interrupted,
+    next: [],
+  });
+}

@@ -1,0 +1,184 @@
+import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { Color, Digest, Instant, ReleaseId } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
+import type { Container, FleetInstance } from '../domain/observation.js';
+import type { Release, RunSpec, ServiceRelease } from '../domain/release.js';
+import { adoptedRelease } from '../domain/release.js';
+import type { PlacedService, Topology } from './topology.js';
+import type { Survey } from './survey.js';
+import type { Toolbox } from './toolbox.js';
+
+/** A service that runs nowhere yet: there is nothing to go back to. */
+export const NO_RELEASE = 'none';
+
+export interface Present {
+  readonly release: Release;
+  /** Whether the release was found running rather than recorded. */
+  readonly found: boolean;
+  /** Facts that people should know: instances that run something else. */
+  readonly remarks: readonly string[];
+}
+
+/** The live color of a service by the weights of all its routes, or why that cannot be said. */
+export function liveColor(
+  service: PlacedService,
+  seen: Survey,
+): { readonly live: Color } | { readonly problem: string } {
+  const { blue, green } = service.colors;
+  if (blue === undefined) return { live: 'green' };
+  if (green === undefined || service.routes.length === 0) return { live: 'blue' };
+  const lives = new Set<Color>();
+  for (const arn of service.routes) {
+    const route = seen.routes.get(arn);
+    if (route === undefined) return { problem: `route ${arn} does not exist` };
+    const weight = (group: string): number => route.weights.find((entry) => entry.group === group)?.weight ?? 0;
+    const [b, g] = [weight(blue.group), weight(green.group)];
+    if (b > 0 && g > 0) {
+      return {
+        problem: `${route.name} splits ${service.settings.name} ${String(b)}/${String(g)} between blue and green, and no rollout of ours explains it`,
+      };
+    }
+    if (b === 0 && g === 0) {
+      return {
+        problem: `${route.name} sends nothing to the target groups of ${service.settings.name} (blue 0, green 0)`,
+      };
+    }
+    lives.add(b > 0 ? 'blue' : 'green');
+  }
+  const [only, ...more] = [...lives];
+  if (only === undefined || more.length > 0) {
+    return {
+      problem: `the routes of ${service.settings.name} disagree: one sends its traffic to blue, another to green`,
+    };
+  }
+  return { live: only };
+}
+
+export function membersOf(box: Toolbox, fleet: readonly FleetInstance[], color: Color): readonly FleetInstance[] {
+  return box.settings.layout.is === 'instances' ? fleet.filter((instance) => instance.color === color) : fleet;
+}
+
+export function occupantIn(
+  containers: readonly Container[],
+  service: PlacedService,
+  color: Color,
+): Container | undefined {
+  const plan = service.colors[color];
+  const running = containers.filter((container) => container.running);
+  return (
+    running.find((c) => c.ours?.service === service.settings.name && c.ours.color === color) ??
+    running.find((c) => plan !== undefined && c.ours === undefined && c.ports.includes(plan.port))
+  );
+}
+
+/** A run spec for what was found: its digest with the configured rest, since a container does not tell all that it was given. */
+export function adoptedSpec(service: PlacedService, digest: Digest, reference: string): RunSpec {
+  const { repository, run } = service.settings;
+  const tag = /:([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$/.exec(reference)?.[1];
+  return { ...run, image: { repository, digest, ...(tag === undefined ? {} : { tag }) } };
+}
+
+interface Found {
+  readonly release: ReleaseId;
+  readonly container: Container;
+  readonly instances: readonly FleetInstance[];
+}
+
+/** Which releases of a service run in its live color, the most common first. */
+function foundIn(box: Toolbox, service: PlacedService, live: Color, seen: Survey): readonly Found[] {
+  const found = new Map<ReleaseId, Found>();
+  for (const instance of membersOf(box, seen.fleet, live)) {
+    const occupant = occupantIn(seen.containers.get(instance.id) ?? [], service, live);
+    if (occupant === undefined) continue;
+    const release =
+      occupant.ours?.release ?? (occupant.digest === undefined ? undefined : adoptedRelease(occupant.digest));
+    if (release === undefined) continue;
+    const before = found.get(release);
+    found.set(release, { release, container: occupant, instances: [...(before?.instances ?? []), instance] });
+  }
+  return [...found.values()].sort((a, b) => b.instances.length - a.instances.length);
+}
+
+/**
+ * What serves now. The recorded release counts where an instance still runs it; else what most instances run, adopted when deployctl did not start it.
+ * @param recorded `serving` of the newest outcome
+ */
+export async function presentRelease(
+  box: Toolbox,
+  topology: Topology,
+  seen: Survey,
+  live: ReadonlyMap<string, Color>,
+  recorded: Release | undefined,
+  now: Instant,
+): Promise<Present> {
+  const services: Record<string, ServiceRelease> = {};
+  const remarks: string[] = [];
+  let asRecorded = recorded !== undefined;
+  for (const service of topology.services) {
+    const { name } = service.settings;
+    const color = live.get(name) ?? 'blue';
+    const found = foundIn(box, service, color, seen);
+    const record = recorded?.services[name];
+    const ofRecord = found.find(({ release }) => release === record?.release);
+    if (record !== undefined && (ofRecord !== undefined || found.length === 0)) {
+      services[name] = record;
+    } else {
+      asRecorded = false;
+      services[name] = await identify(box, service, found[0]);
+    }
+    for (const other of found.filter(({ release }) => release !== services[name]?.release)) {
+      const where = other.instances.map((instance) => instance.name).join(', ');
+      remarks.push(`${where}: ${name} runs ${other.release}, not ${services[name]?.release ?? 'nothing'}`);
+    }
+  }
+  if (asRecorded && recorded !== undefined) return { release: recorded, found: false, remarks };
+  const id = `adopted-${stamp(now)}-${box.random.hex(4)}`;
+  return { release: { id, createdAt: now, adopted: true, services }, found: true, remarks };
+}
+
+async function identify(box: Toolbox, service: PlacedService, found: Found | undefined): Promise<ServiceRelease> {
+  const { name, repository, run } = service.settings;
+  if (found === undefined) {
+    const nothing: Digest = `sha256:${'0'.repeat(64)}`;
+    return { release: NO_RELEASE, spec: { ...run, image: { repository, tag: NO_RELEASE, digest: nothing } } };
+  }
+  const { container, release } = found;
+  if (container.ours !== undefined) {
+    const stored = await box.state.getRelease(release, box.signal);
+    const known = stored?.services[name];
+    if (known !== undefined) return known;
+  }
+  if (container.digest === undefined) {
+    const where = found.instances.map((instance) => `${instance.name} (${instance.id})`).join(', ');
+    throw new DeployctlError({
+      code: 'preflight.refused',
+      message: `${name} on ${where} runs ${container.imageReference}, an image without a registry digest, so it could not be brought back`,
+      exitCode: EXIT.refused,
+      next: [`push that image, and start the container from ${repository} before the first rollout`],
+    });
+  }
+  return { release, spec: adoptedSpec(service, container.digest, container.imageReference) };
+}
+
+/** `20261124-195312` of a time, in UTC: sorts by time. */
+export function stamp(now: Instant): string {
+  return new Date(now).toISOString().slice(0, 19).replaceAll('-', '').replaceAll(':', '').replace('T', '-');
+}
+
+/** The release that runs in the idle color of a service on all its instances, if it is one and it is registered and healthy. */
+export function idleRelease(box: Toolbox, service: PlacedService, live: Color, seen: Survey): ReleaseId | undefined {
+  const idle = otherColor(live);
+  const plan = service.colors[idle];
+  if (plan === undefined) return undefined;
+  const members = membersOf(box, seen.fleet, idle).filter((instance) => seen.containers.has(instance.id));
+  const releases = new Set<ReleaseId | undefined>();
+  for (const instance of members) {
+    const occupant = occupantIn(seen.containers.get(instance.id) ?? [], service, idle);
+    const state = seen.targets.get(plan.group)?.get(`${instance.id}:${plan.port}`)?.state;
+    const release =
+      occupant?.ours?.release ?? (occupant?.digest === undefined ? undefined : adoptedRelease(occupant.digest));
+    releases.add(state === 'healthy' ? release : undefined);
+  }
+  const [only, ...more] = [...releases];
+  return more.length === 0 ? only : undefined;
+}

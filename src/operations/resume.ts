@@ -1,0 +1,74 @@
+import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { Plan } from '../domain/plan.js';
+import type { RolloutRecord } from '../domain/record.js';
+import type { Release } from '../domain/release.js';
+import { redirect } from '../domain/plan.js';
+import type { Lease } from '../state/index.js';
+import { withLease } from './begin.js';
+import type { Fences, OperationResult } from './drive.js';
+import { drive } from './drive.js';
+import { planOf } from './plan.js';
+import { lockWaitOf } from './rollout.js';
+import { retireAfter } from './retire.js';
+import type { Toolbox } from './toolbox.js';
+import { beforeChange, resolveTopology } from './topology.js';
+
+/** Goes on with the rollout that did not end: the same loop, from what is observed, under a new generation. */
+export async function resume(box: Toolbox, request: { readonly lockWait?: number }): Promise<OperationResult> {
+  return withLease(box, { command: 'resume', ...lockWaitOf(request) }, async (lease, fences) => {
+    const record = await beforeChange(() => box.state.unfinishedRollout(box.signal));
+    if (record === undefined) {
+      throw new DeployctlError({
+        code: 'resume.nothing',
+        message: `no rollout of ${box.settings.environment} is unfinished, so there is nothing to resume`,
+        exitCode: EXIT.refused,
+        next: [`deployctl status --env ${box.settings.environment}`],
+      });
+    }
+    const plan = await continued(box, lease, record);
+    const result = await drive(
+      box,
+      lease,
+      fences,
+      plan,
+      { ...record, generation: lease.generation },
+      { resumed: true, warnings: [] },
+    );
+    if (result.outcome === 'succeeded' && plan.aim.to === 'new') await retireAfter(box, lease, fences, plan);
+    return result;
+  });
+}
+
+/** Undoes a rollout that did not end: its record aimed back, driven by the same loop. What was asked for was the way back, so reaching it is success. */
+export async function rollbackUnfinished(
+  box: Toolbox,
+  lease: Lease,
+  fences: Fences,
+  record: RolloutRecord,
+): Promise<OperationResult> {
+  const before = await continued(box, lease, record);
+  const plan = before.aim.to === 'old' ? before : redirect(before, `${box.actor.name} asked for a rollback`);
+  const next = { ...record, generation: lease.generation, aim: plan.aim };
+  await beforeChange(() => box.state.writeRecord(next, lease, box.signal));
+  const result = await drive(box, lease, fences, plan, next, { resumed: true, warnings: [] });
+  return result.outcome === 'rolled-back' ? { ...result, ok: true, exitCode: EXIT.done } : result;
+}
+
+/** The plan of a record, with fresh deadlines. Instances are looked at under the new fence first, which shuts out whatever was never delivered. */
+async function continued(box: Toolbox, lease: Lease, record: RolloutRecord): Promise<Plan> {
+  const topology = await resolveTopology(box);
+  const [from, to] = await Promise.all([releaseOf(box, record.from, record), releaseOf(box, record.to, record)]);
+  const deadline = box.clock.now() + box.settings.timing.rolloutDeadline;
+  return planOf(box.settings, topology, { ...record, generation: lease.generation, deadline }, from, to, {});
+}
+
+async function releaseOf(box: Toolbox, id: string, record: RolloutRecord): Promise<Release> {
+  const release = await beforeChange(() => box.state.getRelease(id, box.signal));
+  if (release !== undefined) return release;
+  throw new DeployctlError({
+    code: 'release.missing',
+    message: `rollout ${record.id} needs release ${id}, which is not in Parameter Store any more`,
+    exitCode: EXIT.needsHuman,
+    next: ['deployctl history', 'deployctl rollout with the images that should serve'],
+  });
+}

@@ -1,0 +1,148 @@
+import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { Color } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
+import type { How, Plan } from '../domain/plan.js';
+import type { Release } from '../domain/release.js';
+import type { RolloutSummary } from '../domain/event.js';
+import { rollbackTarget } from '../state/index.js';
+import { releaseOf } from '../strategies/standing.js';
+import type { Ground } from './begin.js';
+import { groundOf, refuseOn, resolveTopology, withLease } from './begin.js';
+import type { OperationResult } from './drive.js';
+import { drive, interruptedError, summaryOf } from './drive.js';
+import { forecast } from './forecast.js';
+import { howOf, newRecord, planOf } from './plan.js';
+import { preflight } from './preflight.js';
+import { idleRelease, NO_RELEASE, stamp } from './present.js';
+import { rollbackUnfinished } from './resume.js';
+import { begin, declined, lockWaitOf } from './rollout.js';
+import type { Toolbox } from './toolbox.js';
+import { beforeChange } from './topology.js';
+
+export interface RollbackRequest {
+  /** A release id; absent: the one that served before. */
+  readonly to?: string;
+  readonly lockWait?: number;
+  /** Skips the health condition of the way back, and says so. */
+  readonly force: boolean;
+  readonly confirm: (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean>;
+}
+
+/** Goes back by the quickest safe way: weights, else the containers kept on the instances, else a pull. */
+export async function rollback(box: Toolbox, request: RollbackRequest): Promise<OperationResult> {
+  return withLease(box, { command: 'rollback', ...lockWaitOf(request) }, async (lease, fences) => {
+    const unfinished = await beforeChange(() => box.state.unfinishedRollout(box.signal));
+    if (unfinished !== undefined && request.to === undefined && unfinished.kind === 'rollout') {
+      return rollbackUnfinished(box, lease, fences, unfinished);
+    }
+    const topology = await resolveTopology(box);
+    const ground = await groundOf(box, topology, fences);
+    const findings = ground.findings.filter(({ level }) => level === 'refuse' && !request.force);
+    refuseOn(findings);
+    const to = await targetOf(box, ground, request.to);
+    const from = ground.present.release;
+    const how = quickestWay(box, ground, to);
+    const excluded = [...ground.seen.silent.keys()];
+    const record = newRecord({
+      id: `ro-${stamp(ground.now)}-${box.random.hex(4)}`,
+      kind: 'rollback',
+      generation: lease.generation,
+      by: box.actor.name,
+      now: ground.now,
+      deadline: ground.now + box.settings.timing.rolloutDeadline,
+      from,
+      to,
+      how,
+      live: Object.fromEntries(ground.live),
+      seen: ground.seen,
+      excluded,
+      skipValidation: true,
+    });
+    const bare = planOf(box.settings, topology, record, from, to, {});
+    const prediction = forecast(bare, topology, ground.seen, ground.now);
+    const plan: Plan = { ...bare, estimate: prediction.duration };
+    const judged = [...ground.findings, ...(await preflight(box, topology, ground.seen, plan, prediction.duration))];
+    if (!request.force) refuseOn(judged);
+    const warnings = judged.map(({ text }) => text);
+    if (!(await request.confirm(summaryOf(plan, record.by), warnings))) throw declined();
+    if (box.signal.aborted) throw interruptedError();
+    for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
+    await begin(box, ground, lease, plan, record);
+    const result = await drive(box, lease, fences, plan, record, { resumed: false, warnings });
+    return excluded.length === 0 || result.outcome !== 'succeeded'
+      ? result
+      : { ...result, reason: `${result.reason}; left out, because they cannot be reached: ${excluded.join(', ')}` };
+  });
+}
+
+async function targetOf(box: Toolbox, ground: Ground, named: string | undefined): Promise<Release> {
+  const { environment } = box.settings;
+  const id = named ?? defaultTarget(box, ground);
+  const release = await beforeChange(() => box.state.getRelease(id, box.signal));
+  if (release === undefined) {
+    const known = (await beforeChange(() => box.state.listReleases(box.signal))).releases.map((each) => each.id);
+    throw refused(`there is no release ${id} of ${environment}; known: ${known.slice(-10).join(', ') || 'none'}`, [
+      `deployctl history --env ${environment}`,
+    ]);
+  }
+  if (release.id === ground.present.release.id) {
+    throw refused(`release ${id} is what serves already`, [`deployctl history --env ${environment}`]);
+  }
+  const empty = Object.entries(release.services).find(([, service]) => service.release === NO_RELEASE);
+  if (empty !== undefined) {
+    throw refused(`before the first rollout nothing ran for ${empty[0]}, so there is nothing to go back to`, []);
+  }
+  return release;
+}
+
+function defaultTarget(box: Toolbox, ground: Ground): string {
+  const target = rollbackTarget(ground.outcomes);
+  const { environment } = box.settings;
+  if (target.is === 'release') {
+    if (ground.present.found) {
+      throw refused(
+        `the instances do not run what the record says serves (${ground.present.remarks.join('; ') || 'they run something else'})`,
+        [`deployctl rollback --env ${environment} --to ${target.release}   # if that is what you want`],
+      );
+    }
+    return target.release;
+  }
+  const candidates = target.candidates.map((release) => `deployctl rollback --env ${environment} --to ${release}`);
+  throw refused(target.reason, candidates.length > 0 ? candidates : [`deployctl status --env ${environment}`]);
+}
+
+/**
+ * Weights, when some service's idle color runs exactly the wanted release; else in place where its containers are kept, else the idle color is brought up
+ * from kept containers or the image. What was found running before the first rollout can only come back from its own container.
+ */
+function quickestWay(box: Toolbox, ground: Ground, to: Release): How {
+  const rolling: How = { ...howOf(box.settings, { strategy: 'rolling' }) };
+  const blueGreen: How = { ...howOf(box.settings, { strategy: 'blue-green', steps: [100] }) };
+  const changed = ground.topology.services.filter(({ settings }) => {
+    return to.services[settings.name]?.release !== ground.present.release.services[settings.name]?.release;
+  });
+  if (changed.some(({ colors }) => colors.green === undefined || colors.blue === undefined)) return rolling;
+  if (changed.some(({ routes }) => routes.length === 0)) return rolling;
+  const flips = changed.filter((service) => {
+    const live = ground.live.get(service.settings.name) ?? 'blue';
+    return idleRelease(box, service, live, ground.seen) === to.services[service.settings.name]?.release;
+  });
+  if (flips.length === changed.length) return blueGreen;
+  const onlyInPlace = changed.some(({ settings }) => {
+    const live = ground.live.get(settings.name) ?? 'blue';
+    return keptIn(ground, settings.name, live, to) && !keptIn(ground, settings.name, otherColor(live), to);
+  });
+  return onlyInPlace || box.settings.strategy === 'rolling' ? rolling : blueGreen;
+}
+
+/** Whether any instance keeps, or runs, the wanted release of a service in a color. */
+function keptIn(ground: Ground, service: string, color: Color, to: Release): boolean {
+  const want = to.services[service]?.release;
+  return [...ground.seen.containers.values()].some((containers) =>
+    containers.some((c) => c.ours?.service === service && c.ours.color === color && releaseOf(c) === want),
+  );
+}
+
+function refused(message: string, next: readonly string[]): DeployctlError {
+  return new DeployctlError({ code: 'rollback.refused', message, exitCode: EXIT.refused, next });
+}

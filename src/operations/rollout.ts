@@ -1,0 +1,240 @@
+import type { ServiceName } from '../domain/ids.js';
+import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { RolloutSummary } from '../domain/event.js';
+import type { Plan } from '../domain/plan.js';
+import { imageTag } from '../domain/release.js';
+import type { RolloutRecord } from '../domain/record.js';
+import type { Lease } from '../state/index.js';
+import type { Prediction } from '../strategies/predict.js';
+import { isChanged } from '../strategies/preload.js';
+import type { Ground } from './begin.js';
+import { claimed, groundOf, refuseOn, resolveTopology, withLease } from './begin.js';
+import type { Fences, OperationResult } from './drive.js';
+import { drive, interruptedError, summaryOf } from './drive.js';
+import { forecast } from './forecast.js';
+import type { ImageRequest } from './goal.js';
+import { goalRelease } from './goal.js';
+import type { HowOptions } from './plan.js';
+import { howOf, newRecord, planOf } from './plan.js';
+import type { Finding } from './preflight.js';
+import { preflight } from './preflight.js';
+import { stamp } from './present.js';
+import { retireAfter } from './retire.js';
+import type { Toolbox } from './toolbox.js';
+import { beforeChange } from './topology.js';
+
+export interface RolloutRequest {
+  readonly images: ReadonlyMap<ServiceName, ImageRequest>;
+  readonly options: HowOptions;
+  readonly lockWait?: number;
+  /** Asked before the first change; false ends the operation. */
+  readonly confirm: (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean>;
+}
+
+/** What `plan` answers. */
+export interface PlanResult {
+  readonly schemaVersion: 1;
+  readonly ok: boolean;
+  readonly somethingToDo: boolean;
+  readonly app: string;
+  readonly environment: string;
+  readonly strategy: string;
+  readonly from: string;
+  readonly to: string;
+  readonly services: readonly { readonly service: string; readonly from: string; readonly to: string }[];
+  readonly estimateSeconds: number;
+  readonly steps: Prediction['steps'];
+  readonly findings: readonly Finding[];
+}
+
+/** Moves the environment to a new release, or converges the fleet to the present one when no image is named. */
+export async function rollout(box: Toolbox, request: RolloutRequest): Promise<OperationResult> {
+  const topology = await resolveTopology(box);
+  const images = [...request.images].map(([service, image]) => `${service}=${image.tag ?? image.digest ?? ''}`);
+  const command = ['rollout', ...images].join(' ');
+  return withLease(box, { command, ...lockWaitOf(request) }, async (lease, fences) => {
+    await refuseUnfinished(box);
+    const ground = await groundOf(box, topology, fences);
+    const prepared = await prepare(box, ground, request, lease.generation);
+    refuseOn(prepared.findings);
+    await proveRights(box, ground, prepared.plan);
+    const { plan, record } = prepared;
+    const warnings = prepared.findings.map(({ text }) => text);
+    if (nothingToDo(prepared)) return nothing(plan, warnings);
+    if (!(await request.confirm(summaryOf(plan, record.by), warnings))) throw declined();
+    if (box.signal.aborted) throw interruptedError();
+    for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
+
+    await begin(box, ground, lease, plan, record);
+    const result = await drive(box, lease, fences, plan, record, { resumed: false, warnings });
+    if (result.outcome === 'succeeded') await retireAfter(box, lease, fences, plan);
+    return result;
+  });
+}
+
+/** The same reads, judgements and decisions as `rollout`, over a model, with no lease and no change. */
+export async function plan(box: Toolbox, request: Omit<RolloutRequest, 'confirm'>): Promise<PlanResult> {
+  const topology = await resolveTopology(box);
+  const ground = await groundOf(box, topology, undefined);
+  const prepared = await prepare(box, ground, request, 0);
+  const conflicts = await beforeChange(() => box.state.claimConflicts(claimed(box, topology), box.signal));
+  const findings: Finding[] = [
+    ...prepared.findings,
+    ...conflicts.map(({ what, app, environment }) => ({
+      level: 'refuse' as const,
+      text: `${what} is managed by ${app}/${environment}`,
+      fix: 'give this environment target groups, routes and host ports of its own',
+    })),
+  ];
+  refuseOn(findings);
+  const made = prepared.plan;
+  return {
+    schemaVersion: 1,
+    ok: true,
+    somethingToDo: !nothingToDo(prepared),
+    app: made.app,
+    environment: made.environment,
+    strategy: made.how.is,
+    from: made.from.id,
+    to: made.to.id,
+    services: made.services.filter(isChanged).map(({ service, from, to }) => ({
+      service,
+      from: imageTag(from.spec.image),
+      to: imageTag(to.spec.image),
+    })),
+    estimateSeconds: Math.round(prepared.prediction.duration / 1000),
+    steps: prepared.prediction.steps,
+    findings,
+  };
+}
+
+interface Prepared {
+  readonly plan: Plan;
+  readonly record: RolloutRecord;
+  readonly findings: readonly Finding[];
+  readonly prediction: Prediction;
+}
+
+async function prepare(
+  box: Toolbox,
+  ground: Ground,
+  request: Omit<RolloutRequest, 'confirm'>,
+  generation: number,
+): Promise<Prepared> {
+  const { topology, seen, present, now } = ground;
+  const from = present.release;
+  // What makes the rest meaningless is refused first: a fleet of 0 has no instance that could resolve a tag.
+  refuseOn(ground.findings);
+  const to = await goalRelease(box, topology, from, request.images, seen.fleet, now);
+  const excluded = box.settings.unreachable === 'exclude' ? [...seen.silent.keys()] : [];
+  const record = newRecord({
+    id: `ro-${stamp(now)}-${box.random.hex(4)}`,
+    kind: 'rollout',
+    generation,
+    by: box.actor.name,
+    now,
+    deadline: now + box.settings.timing.rolloutDeadline,
+    from,
+    to,
+    how: howOf(box.settings, request.options),
+    live: Object.fromEntries(ground.live),
+    seen,
+    excluded,
+    skipValidation: request.options.skipValidation === true,
+  });
+  const bare = planOf(box.settings, topology, record, from, to, request.options);
+  const prediction = forecast(bare, topology, seen, now);
+  const made: Plan = { ...bare, estimate: prediction.duration };
+  const findings = [...ground.findings, ...(await preflight(box, topology, seen, made, prediction.duration))];
+  return { plan: made, record, findings, prediction };
+}
+
+/** Every service's release is live everywhere already: the decisions say so over the model of the world as it is. */
+function nothingToDo({ plan: made, prediction }: Prepared): boolean {
+  return made.services.every((service) => !isChanged(service)) && prediction.steps.length === 0;
+}
+
+function nothing(made: Plan, warnings: readonly string[]): OperationResult {
+  return {
+    schemaVersion: 1,
+    ok: true,
+    outcome: 'nothing-to-do',
+    exitCode: EXIT.done,
+    app: made.app,
+    environment: made.environment,
+    strategy: made.how.is,
+    from: made.from.id,
+    to: made.to.id,
+    serving: made.from.id,
+    reason: 'the release is live everywhere already',
+    durationSeconds: 0,
+    services: [],
+    excluded: made.excluded,
+    warnings,
+    next: [],
+  };
+}
+
+/** Intent before the first change: claims, both releases, the record. */
+export async function begin(
+  box: Toolbox,
+  ground: Ground,
+  lease: Lease,
+  made: Plan,
+  record: RolloutRecord,
+): Promise<void> {
+  await beforeChange(async () => {
+    await box.state.claim(claimed(box, ground.topology), box.signal);
+    if (ground.present.found) await box.state.putRelease(made.from, box.signal);
+    if (made.to.id !== made.from.id) await box.state.putRelease(made.to, box.signal);
+    await box.state.writeRecord(record, lease, box.signal);
+  });
+}
+
+/** Rights that can be proven without a change: registering a target that is registered changes nothing. */
+async function proveRights(box: Toolbox, ground: Ground, made: Plan): Promise<void> {
+  for (const service of made.services) {
+    const color = service.colors[service.live];
+    if (color === undefined) continue;
+    const registered = [...(ground.seen.targets.get(color.group) ?? [])].find(
+      ([, target]) => target.state === 'healthy',
+    );
+    if (registered === undefined) continue;
+    const instance = ground.seen.fleet.find(({ id }) => registered[0] === `${id}:${String(color.port)}`);
+    if (instance === undefined) continue;
+    const target = { instance: instance.id, port: color.port };
+    await beforeChange(() => box.traffic.register(color.group, [target], box.signal));
+    return;
+  }
+}
+
+/** A rollout that did not end is ended first: whatever it left half-way is explained by its record only. */
+async function refuseUnfinished(box: Toolbox): Promise<void> {
+  const record = await beforeChange(() => box.state.unfinishedRollout(box.signal));
+  if (record === undefined) return;
+  const { environment } = box.settings;
+  throw new DeployctlError({
+    code: 'rollout.unfinished',
+    message: `${record.kind} ${record.id} of ${environment} by ${record.by} has not ended (phase: ${record.phase}). Nothing was changed`,
+    exitCode: EXIT.refused,
+    next: [
+      `deployctl resume --env ${environment}     # goes on with it`,
+      `deployctl rollback --env ${environment}   # undoes it`,
+    ],
+  });
+}
+
+export function declined(): DeployctlError {
+  return new DeployctlError({
+    code: 'declined',
+    message: 'not confirmed; nothing was changed',
+    exitCode: EXIT.refused,
+    next: ['pass --yes to go on without being asked'],
+  });
+}
+
+export function lockWaitOf(request: { readonly lockWait?: number }): { lockWait?: number } {
+  return request.lockWait === undefined ? {} : { lockWait: request.lockWait };
+}
+
+export type { Fences };

@@ -1,0 +1,94 @@
+import type { Fence, HostFacts, Slot } from '../domain/host.js';
+import type { InstanceId, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import type { Container, FleetInstance, RouteView, TargetView } from '../domain/observation.js';
+import type { PlacedService, Topology } from './topology.js';
+import { HostBook } from '../engine/book.js';
+import type { Toolbox } from './toolbox.js';
+import { beforeChange } from './topology.js';
+
+/** The world before the first change: everything that the rollout will touch, read once. */
+export interface Survey {
+  readonly fleet: readonly FleetInstance[];
+  readonly routes: ReadonlyMap<RouteArn, RouteView>;
+  readonly targets: ReadonlyMap<TargetGroupArn, ReadonlyMap<TargetKey, TargetView>>;
+  readonly containers: ReadonlyMap<InstanceId, readonly Container[]>;
+  readonly facts: ReadonlyMap<InstanceId, HostFacts>;
+  /** Instances that could not be looked at, and why. */
+  readonly silent: ReadonlyMap<InstanceId, string>;
+  /** Set when an instance follows a higher generation than ours. */
+  readonly fencedOut?: string;
+}
+
+/**
+ * Reads fleet, weights, targets and containers. `fence`: the looks wait for commands that are still running and shut out those that were never
+ * delivered; without it they take no lock and change nothing.
+ */
+export async function survey(box: Toolbox, topology: Topology, fence: (() => Fence) | undefined): Promise<Survey> {
+  const { settings, signal } = box;
+  const groups = topology.groups.map(({ arn }) => arn);
+  const routeArns = [...new Set(topology.services.flatMap(({ routes }) => routes))];
+  const [fleet, routes, ...targets] = await beforeChange(() =>
+    Promise.all([
+      box.fleet.instances(settings.fleet, settings.layout, signal),
+      routeArns.length === 0
+        ? Promise.resolve(new Map<RouteArn, RouteView>())
+        : box.traffic.routes(routeArns, groups, signal),
+      ...groups.map((group) => box.traffic.targets(group, signal)),
+    ]),
+  );
+  const looked = await look(box, topology, fleet, fence);
+  return {
+    fleet,
+    routes,
+    targets: new Map(groups.map((group, index) => [group, targets[index] ?? new Map()])),
+    ...looked,
+  };
+}
+
+async function look(
+  box: Toolbox,
+  topology: Topology,
+  fleet: readonly FleetInstance[],
+  fence: (() => Fence) | undefined,
+): Promise<Pick<Survey, 'containers' | 'facts' | 'silent' | 'fencedOut'>> {
+  const names = new Map(fleet.map(({ id, name }) => [id, name]));
+  const book = new HostBook({
+    hosts: box.hosts,
+    clock: box.clock,
+    emit: (event) => {
+      if (event.type === 'host.failed') box.emit(event);
+    },
+    nameOf: (id) => names.get(id) ?? id,
+    nextFence: () => fence?.(),
+  });
+  const slots = topology.services.flatMap(slotsOf);
+  const online = fleet.filter(({ agent }) => agent === 'online');
+  const { hostCommand, poll } = box.settings.timing;
+  await beforeChange(() =>
+    Promise.all(online.map(({ id }) => book.send(id, { phase: 'inspect', slots }, hostCommand, box.signal))),
+  );
+  while (book.busy.length > 0) {
+    await box.clock.sleep(Math.min(poll, 1000), box.signal);
+    await book.poll(box.signal);
+  }
+  const containers = new Map<InstanceId, readonly Container[]>();
+  const facts = new Map<InstanceId, HostFacts>();
+  const silent = new Map<InstanceId, string>();
+  for (const { id, agent } of fleet) {
+    const host = book.view([id]).get(id);
+    if (host?.containers.is === 'known') containers.set(id, host.containers.value);
+    else silent.set(id, agent === 'online' ? (host?.containers.why ?? 'no answer') : `its SSM agent is ${agent}`);
+    const fact = book.facts(id);
+    if (fact !== undefined) facts.set(id, fact);
+  }
+  return { containers, facts, silent, ...(book.fencedOut === undefined ? {} : { fencedOut: book.fencedOut }) };
+}
+
+export function slotsOf(service: PlacedService): readonly Slot[] {
+  return Object.values(service.colors).map(({ color, port }) => ({
+    service: service.settings.name,
+    containerName: service.settings.containerName,
+    color,
+    port,
+  }));
+}

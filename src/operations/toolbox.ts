@@ -1,0 +1,37 @@
+import type { EventBody } from '../domain/event.js';
+import type { Actor } from '../domain/record.js';
+import type { EnvironmentSettings, GateSettings } from '../domain/settings.js';
+import type { HostPort } from '../engine/host-port.js';
+import type { Clock, FleetPort, GatePort, IdentityPort, ImagesPort, Random, TrafficPort } from '../engine/ports.js';
+import type { State } from '../state/index.js';
+
+/** Everything that an operation works with, made by the composition root. */
+export interface Toolbox {
+  readonly settings: EnvironmentSettings;
+  readonly fleet: FleetPort;
+  readonly traffic: TrafficPort;
+  readonly images: ImagesPort;
+  readonly identity: IdentityPort;
+  readonly hosts: HostPort;
+  readonly state: State;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Gates of a rollout; `skip`: none. */
+  readonly gates: (gates: GateSettings) => GatePort;
+  readonly emit: (event: EventBody) => void;
+  readonly actor: Actor;
+  /** Whether the process of an actor lives, where that can be told from here. */
+  readonly isAlive: (actor: Actor) => boolean | undefined;
+  /** An operator's interrupt. */
+  readonly signal: AbortSignal;
+  /** Opens the alerts of a rollout; they see every event from then on. */
+  readonly notifier: (memory: NotifierMemory) => Promise<{ close(): Promise<void> }>;
+}
+
+/** What alerts must remember across a crash: kept in the rollout's record. */
+export interface NotifierMemory {
+  readonly alreadySent: ReadonlySet<string>;
+  readonly messageId?: string;
+  readonly markSent: (kind: string) => Promise<void>;
+  readonly remember: (messageId: string) => Promise<void>;
+}

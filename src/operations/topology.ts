@@ -1,0 +1,78 @@
+import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
+import type { Color, RouteArn } from '../domain/ids.js';
+import type { ColorPlan } from '../domain/plan.js';
+import type { ServiceSettings } from '../domain/settings.js';
+import type { GroupFacts } from '../engine/ports.js';
+import type { Toolbox } from './toolbox.js';
+
+/** A service with its names resolved to ARNs. */
+export interface PlacedService {
+  readonly settings: ServiceSettings;
+  readonly colors: Readonly<Partial<Record<Color, ColorPlan>>>;
+  readonly routes: readonly RouteArn[];
+}
+
+export interface Topology {
+  readonly services: readonly PlacedService[];
+  readonly groups: readonly GroupFacts[];
+}
+
+/** Resolves the target groups and routes of the configuration. Nothing was changed when it rejects. */
+export async function resolveTopology(box: Toolbox): Promise<Topology> {
+  return beforeChange(async () => {
+    const services = await Promise.all(box.settings.services.map((service) => place(box, service)));
+    const arns = services.flatMap((service) => Object.values(service.colors).map(({ group }) => group));
+    const groups = await box.traffic.groups([...new Set(arns)], box.signal);
+    return { services, groups };
+  });
+}
+
+async function place(box: Toolbox, settings: ServiceSettings): Promise<PlacedService> {
+  const colors: Partial<Record<Color, ColorPlan>> = {};
+  const names: readonly Color[] = ['blue', 'green'];
+  for (const color of names) {
+    const wanted = settings.colors[color];
+    if (wanted === undefined) continue;
+    colors[color] = { color, port: wanted.port, group: await box.traffic.resolveGroup(wanted.targetGroup, box.signal) };
+  }
+  const routes = await Promise.all(settings.routes.map((route) => box.traffic.resolveRoute(route, box.signal)));
+  return { settings, colors, routes };
+}
+
+/** Runs reads that come before the first change: what the outside refuses there is a refusal of the operation. */
+export async function beforeChange<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
+    throw new DeployctlError({
+      code: `aws.${error.kind}`,
+      message: `${error.message} (${error.operation}${error.requestId === undefined ? '' : `, request ${error.requestId}`}). Nothing was changed`,
+      exitCode: EXIT.refused,
+      next: [fixFor(error)],
+      cause: error,
+    });
+  }
+}
+
+function fixFor(error: PortError): string {
+  switch (error.kind) {
+    case 'access-denied':
+      return `allow ${error.operation} for this identity`;
+    case 'expired-credentials':
+      return 'renew the AWS credentials and try again';
+    case 'not-found':
+    case 'invalid':
+      return 'correct the name in deployctl.yml, or create it';
+    case 'throttled':
+    case 'conflict':
+    case 'server':
+      return 'try again in a moment';
+    case 'timeout':
+    case 'network':
+      return 'check the connection to AWS (region, AWS_ENDPOINT_URL, proxy) and try again';
+    case 'already-exists':
+    case 'aborted':
+      return 'deployctl status';
+  }
+}

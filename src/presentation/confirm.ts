@@ -1,0 +1,53 @@
+import { createInterface } from 'node:readline/promises';
+import { Flags } from '@oclif/core';
+import { parseDuration } from '../config/units.js';
+import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { RolloutSummary } from '../domain/event.js';
+import { duration } from '../reporters/format.js';
+
+export const yesFlag = Flags.boolean({ char: 'y', description: 'ask nothing' });
+
+export const lockWaitFlag = Flags.custom<number>({ parse: (text) => Promise.resolve(parseDuration(text)) })({
+  description: 'how long to wait for another rollout to end: 10m',
+});
+
+interface Asking {
+  readonly yes: boolean;
+  readonly json: boolean;
+}
+
+/** Asks at a terminal; elsewhere the command itself is the decision. */
+export function confirmer(asking: Asking): (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean> {
+  return async (summary, warnings) => {
+    if (!asks(asking)) return true;
+    const changes = summary.services.map(({ service, from, to }) => `  ${service}: ${from} → ${to}`);
+    const estimate = summary.estimate === undefined ? '' : `, about ${duration(summary.estimate)}`;
+    const head = `${summary.kind} ${summary.app}/${summary.environment}, ${summary.strategy}${estimate}`;
+    return ask([head, ...changes, ...warnings.map((text) => `  ! ${text}`), 'Go on?'].join('\n'));
+  };
+}
+
+/** @throws DeployctlError `declined` (exit 12) */
+export async function confirmText(question: string, asking: Asking): Promise<void> {
+  if (!asks(asking) || (await ask(question))) return;
+  throw new DeployctlError({
+    code: 'declined',
+    message: 'not confirmed; nothing was changed',
+    exitCode: EXIT.refused,
+    next: ['pass --yes to go on without being asked'],
+  });
+}
+
+function asks({ yes, json }: Asking): boolean {
+  return !yes && !json && process.stdin.isTTY && process.stderr.isTTY;
+}
+
+async function ask(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${question} [y/N] `);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,13 @@
+import type { Instant } from '../domain/ids.js';
+import { age } from '../reporters/format.js';
+import type { LeaseView } from '../state/index.js';
+
+/** Who holds the lock, doing what, since when, and whether it looks alive. */
+export function leaseText(lease: LeaseView, now: Instant): string {
+  if (lease.is === 'free') return 'free';
+  const who = lease.holder === undefined ? 'someone' : `${lease.holder.name} (pid ${String(lease.holder.pid)})`;
+  const what = lease.command === undefined ? '' : `, "${lease.command}"`;
+  const beat = lease.lastBeat === undefined ? '' : `, last heartbeat ${age(lease.lastBeat, now)}`;
+  const looks = lease.looks === 'fresh' ? '' : `, looks ${lease.looks}`;
+  return `held by ${who}${what}${beat}${looks}, generation ${String(lease.generation)}`;
+}

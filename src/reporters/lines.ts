@@ -1,0 +1,107 @@
+import type { DeployctlEvent, View } from '../domain/event.js';
+import type { Ms } from '../domain/ids.js';
+import type { Clock, Reporter } from '../engine/ports.js';
+import { describe, stillWaiting } from './describe.js';
+import type { Sentence } from './describe.js';
+import { timeOfDay } from './format.js';
+
+export interface LinesOptions {
+  /** Writes whole lines, each with its line feed. */
+  readonly write: (text: string) => void;
+  readonly clock: Clock;
+  /** Longest silence while a rollout runs; CI systems end jobs that say nothing. Default 60 s. */
+  readonly heartbeat?: Ms;
+  readonly timeZone?: string;
+}
+
+/**
+ * For pipes and CI logs: `19:53:12  backend  i-0abc (shop-1)  draining → swapping`, one line an event, never a colour code. What has just been
+ * said is not said again; a long wait says what is waited for and until when.
+ */
+export function createLines(options: LinesOptions): Reporter {
+  const heartbeat = options.heartbeat ?? 60_000;
+  const { clock, write, timeZone } = options;
+  const stopped = new AbortController();
+  const said = new Map<string, { readonly text: string; readonly at: Ms }>();
+  let view: View | undefined;
+  let lastPrint = clock.monotonic();
+  let beating: Promise<void> | undefined;
+  let running = false;
+
+  function print(at: number, sentence: Sentence): void {
+    const head = `${timeOfDay(at, timeZone)}  `;
+    const details = sentence.details.map((line) => `${' '.repeat(head.length)}${line}\n`);
+    write(`${head}${sentence.text}\n${details.join('')}`);
+    lastPrint = clock.monotonic();
+  }
+
+  /** Ends with the rollout, so that it never keeps a process alive that has nothing left to do. */
+  async function beat(): Promise<void> {
+    while (running && !stopped.signal.aborted) {
+      await clock.sleep(Math.max(1, lastPrint + heartbeat - clock.monotonic()), stopped.signal);
+      if (running && clock.monotonic() - lastPrint >= heartbeat) {
+        print(clock.now(), stillWaiting(view, view?.waits ?? [], clock.now(), timeZone));
+      }
+    }
+  }
+
+  function startBeating(): void {
+    running = true;
+    beating ??= beat().catch((error: unknown) => {
+      if (!stopped.signal.aborted) throw error;
+    });
+  }
+
+  return {
+    report(event) {
+      if (event.type === 'view') {
+        view = event.view;
+        return;
+      }
+      const sentence = describe(event, timeZone);
+      if (sentence === undefined) return;
+      if (event.type === 'rollout.started') startBeating();
+      if (event.type === 'rollout.ended') {
+        running = false;
+        stopped.abort();
+      }
+      const subject = subjectOf(event);
+      if (subject !== undefined) {
+        const before = said.get(subject);
+        const now = clock.monotonic();
+        if (before?.text === sentence.text && now - before.at < heartbeat) return;
+        said.set(subject, { text: sentence.text, at: now });
+      }
+      print(event.at, sentence);
+    },
+    async close() {
+      running = false;
+      stopped.abort();
+      await beating;
+    },
+  };
+}
+
+/** Events of one subject follow each other; when two in a row say the same, the second adds nothing. undefined: always worth a line. */
+function subjectOf(event: DeployctlEvent): string | undefined {
+  switch (event.type) {
+    case 'note':
+    case 'phase.changed':
+    case 'hold.started':
+      return event.type;
+    case 'action.sent':
+    case 'action.failed':
+      return `${event.type} ${JSON.stringify(event.action)}`;
+    case 'instance.moved':
+      return `${event.type} ${event.line.instance} ${event.line.service} ${event.line.color}`;
+    case 'bake.started':
+    case 'rollout.started':
+    case 'host.done':
+    case 'host.failed':
+    case 'traffic.shifted':
+    case 'rollback.started':
+    case 'rollout.ended':
+    case 'view':
+      return undefined;
+  }
+}

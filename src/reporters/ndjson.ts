@@ -1,0 +1,48 @@
+import type { Writable } from 'node:stream';
+import type { Reporter } from '../engine/ports.js';
+import { safeJson } from './clean.js';
+
+/** Raised when a field changes its meaning or goes; new fields and new types don't raise it. */
+const NDJSON_VERSION = 1;
+
+/**
+ * For machines: each event as one line, `{"version":1,"time":"2026-11-24T19:53:12.000Z","type":"traffic.shifted",…}` and then the event's own
+ * fields. A `view` equal to the one before is left out.
+ * @param options.end end the stream on close (a file); not for stdout and stderr
+ * @param options.failed told once when the stream can't be written any more; nothing is written after that
+ */
+export function createNdjson(options: {
+  readonly stream: Writable;
+  readonly end: boolean;
+  readonly failed: (why: string) => void;
+}): Reporter {
+  const { stream } = options;
+  let broken = false;
+  let closed = false;
+  let lastView = '';
+  stream.on('error', (error) => {
+    if (!broken) options.failed(`the event log can't be written: ${error.message}`);
+    broken = true;
+  });
+  return {
+    report(event) {
+      if (broken || closed) return;
+      if (event.type === 'view') {
+        const view = JSON.stringify(event.view);
+        if (view === lastView) return;
+        lastView = view;
+      }
+      const { at, type, ...fields } = event;
+      stream.write(`${safeJson({ version: NDJSON_VERSION, time: new Date(at).toISOString(), type, ...fields })}\n`);
+    },
+    async close() {
+      if (broken || closed || stream.destroyed) return;
+      closed = true;
+      await new Promise<void>((resolve) => {
+        stream.once('error', () => resolve());
+        if (options.end) stream.end(() => resolve());
+        else stream.write('', () => resolve());
+      });
+    },
+  };
+}

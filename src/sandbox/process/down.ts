@@ -1,0 +1,80 @@
+import { killByEnvironment } from '../hosts/processes.js';
+import { sleepReal } from '../time.js';
+import { askToShutDown } from './control.js';
+import { SandboxError, systemCode } from './errors.js';
+import type { SandboxState } from './state-file.js';
+import { clean, isAlive, readState } from './state-file.js';
+
+const GRACE_MS = 15_000;
+const POLL_MS = 25;
+
+/** How a sandbox ended: it was not there, it closed itself, or it had to be killed. */
+export type Ending = 'none' | 'closed' | 'killed';
+
+/** Ends the sandbox of a folder and all that it started. Does nothing when there is none. */
+export async function takeDown(stateDir: string): Promise<Ending> {
+  const state = await readState(stateDir);
+  if (state === undefined) {
+    return 'none';
+  }
+  const ending = isAlive(state) ? await end(state) : 'none';
+  await sweep(stateDir);
+  return ending;
+}
+
+/** Kills what a dead sandbox left and empties its folder but for the logs. */
+export async function sweep(stateDir: string): Promise<void> {
+  // Twice in a row without a find: a process may fork while it is being looked for.
+  for (let quiet = 0; quiet < 2;) {
+    quiet = killByEnvironment((variable) => variable === `DEPLOYCTL_SANDBOX=${stateDir}`) === 0 ? quiet + 1 : 0;
+  }
+  await clean(stateDir);
+}
+
+async function end(state: SandboxState): Promise<Ending> {
+  if (state.endpoint !== undefined) {
+    try {
+      await askToShutDown(state.endpoint);
+    } catch (error) {
+      // It may be stuck or going down already: the wait below decides, and SIGTERM asks once more.
+      if (!(error instanceof SandboxError)) {
+        throw error;
+      }
+      signal(state.pid, 'SIGTERM');
+    }
+  } else {
+    signal(state.pid, 'SIGTERM');
+  }
+  if (await gone(state, GRACE_MS)) {
+    return 'closed';
+  }
+  signal(state.pid, 'SIGKILL');
+  if (await gone(state, GRACE_MS)) {
+    return 'killed';
+  }
+  throw new SandboxError(
+    `the sandbox's process ${state.pid} does not end, not even by SIGKILL; look at \`ps ${state.pid}\``,
+    70,
+  );
+}
+
+async function gone(state: SandboxState, withinMs: number): Promise<boolean> {
+  const deadline = performance.now() + withinMs;
+  while (isAlive(state)) {
+    if (performance.now() > deadline) {
+      return false;
+    }
+    await sleepReal(POLL_MS);
+  }
+  return true;
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (systemCode(error) !== 'ESRCH') {
+      throw error;
+    }
+  }
+}

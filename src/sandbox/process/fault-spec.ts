@@ -1,0 +1,79 @@
+import type { FaultSpec } from '../types.js';
+import { SandboxError } from './errors.js';
+
+/** Kinds of faults, as `sandbox fault KIND` takes them. */
+export const FAULT_KINDS = [
+  'api-error',
+  'api-drop',
+  'api-hang',
+  'ssm-duplicate',
+  'ssm-late',
+  'ssm-lost',
+  'agent-offline',
+  'agent-online',
+  'instance-terminate',
+  'instance-stop',
+  'instance-start',
+  'instance-reboot',
+  'lag',
+] as const satisfies readonly FaultSpec['kind'][];
+
+export interface FaultFlags {
+  readonly instance?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly code?: string | undefined;
+  readonly status?: number | undefined;
+  readonly when?: string | undefined;
+  readonly ms?: number | undefined;
+  readonly times?: number | undefined;
+}
+
+/** Makes a fault of the flags of a command line. @throws SandboxError (64) naming the flag that a kind needs */
+export function faultFromFlags(kind: string, flags: FaultFlags): FaultSpec {
+  const need = <T>(value: T | undefined, flag: string): T => {
+    if (value === undefined) {
+      throw new SandboxError(`fault ${kind} needs ${flag}`, 64);
+    }
+    return value;
+  };
+  const times = flags.times === undefined ? {} : { times: flags.times };
+  const instance = flags.instance === undefined ? {} : { instance: flags.instance };
+  const operation = flags.operation ?? '*';
+  const when = flags.when === 'after' ? 'after' : 'before';
+  switch (kind) {
+    case 'api-error':
+      return {
+        kind,
+        operation,
+        when,
+        code: flags.code ?? 'ThrottlingException',
+        status: flags.status ?? 400,
+        ...times,
+      };
+    case 'api-drop':
+      return { kind, operation, when, ...times };
+    case 'api-hang':
+      return { kind, operation, when, ms: need(flags.ms, '--ms (how long the call hangs, in milliseconds)'), ...times };
+    case 'ssm-duplicate':
+    case 'ssm-late':
+      return {
+        kind,
+        ms: need(flags.ms, '--ms (when the command runs, in milliseconds from now)'),
+        ...instance,
+        ...times,
+      };
+    case 'ssm-lost':
+      return { kind, ...instance, ...times };
+    case 'agent-offline':
+    case 'agent-online':
+    case 'instance-terminate':
+    case 'instance-stop':
+    case 'instance-start':
+    case 'instance-reboot':
+      return { kind, instance: need(flags.instance, '--instance (an id like i-0123456789abcdef0)') };
+    case 'lag':
+      return { kind, ms: need(flags.ms, '--ms (the propagation lag in AWS milliseconds)') };
+    default:
+      throw new SandboxError(`no fault is called ${kind}; there are ${FAULT_KINDS.join(', ')}`, 64);
+  }
+}

@@ -1,0 +1,123 @@
+import type { ReleaseId, RolloutId } from '../domain/ids.js';
+import type { Steer } from '../domain/observation.js';
+import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
+import type { Release } from '../domain/release.js';
+import type { Clock, ParameterPort, Random } from '../engine/ports.js';
+import { acquireLease, seizeLease } from './acquire.js';
+import type { AcquireOptions } from './acquire.js';
+import { claim, claimConflicts, ownClaims } from './claims.js';
+import type { Claimed, ClaimConflict } from './claims.js';
+import type { Lease } from './lease.js';
+import { readEntries, viewOf } from './lease-view.js';
+import type { IsAlive, LeaseView, StateDeps } from './lease-view.js';
+import { namesOf } from './names.js';
+import { listOutcomes, writeOutcome } from './outcomes.js';
+import { prune } from './prune.js';
+import type { Pruned } from './prune.js';
+import { getRelease, listReleases, putRelease } from './releases.js';
+import type { ReleaseListing } from './releases.js';
+import { retry } from './retry.js';
+import { listRecords, readRecord, unfinishedRollout, writeRecord } from './rollouts.js';
+import { listSteers, removeSteers, requestSteer } from './steering.js';
+import type { SteerRequest } from './steering.js';
+
+export type { AcquireOptions } from './acquire.js';
+export type { Claimed, ClaimConflict } from './claims.js';
+export { currentRelease, rollbackTarget, served } from './history.js';
+export type { CurrentRelease, RollbackTarget, Served } from './history.js';
+export { requireValid } from './lease.js';
+export type { Heartbeat, Lease } from './lease.js';
+export type { IsAlive, LeaseView } from './lease-view.js';
+export type { Pruned } from './prune.js';
+export type { ReleaseListing } from './releases.js';
+export { isUnfinished } from './rollouts.js';
+export type { SteerRequest } from './steering.js';
+
+/** What deployctl remembers of one environment, and the lock that decides who may change it. Everything lives in Parameter Store. */
+export interface State {
+  /** @throws DeployctlError `lease.held` (exit 13), `lease.timing` */
+  acquireLease(options: AcquireOptions): Promise<Lease>;
+  /** One look, without watching: what looks fresh may be dead, what looks stale may be a wrong clock. */
+  readLease(options: { readonly isAlive: IsAlive; readonly signal?: AbortSignal }): Promise<LeaseView>;
+  /**
+   * Fences the holder out and leaves the lock free. Takes up to a heartbeat and a TTL where the holder is alive or on another machine.
+   * Resolves with what was broken; `free` when there was nothing to break.
+   */
+  breakLease(options: Omit<AcquireOptions, 'wait'>): Promise<LeaseView>;
+
+  /** @throws DeployctlError `claim.taken` (exit 12) */
+  claim(wanted: Claimed, signal?: AbortSignal): Promise<void>;
+  /** Reads only. */
+  claimConflicts(wanted: Claimed, signal?: AbortSignal): Promise<readonly ClaimConflict[]>;
+  ownClaims(signal?: AbortSignal): Promise<readonly ClaimConflict[]>;
+
+  /** @throws DeployctlError `release.differs`, `state.too-large` */
+  putRelease(release: Release, signal?: AbortSignal): Promise<void>;
+  /** undefined: it does not exist. @throws DeployctlError `state.damaged` */
+  getRelease(id: ReleaseId, signal?: AbortSignal): Promise<Release | undefined>;
+  listReleases(signal?: AbortSignal): Promise<ReleaseListing>;
+
+  /** Creates or replaces. @throws DeployctlError `lease.lost`, `lease.expired`, `state.too-large` */
+  writeRecord(record: RolloutRecord, lease: Lease, signal?: AbortSignal): Promise<void>;
+  readRecord(id: RolloutId, signal?: AbortSignal): Promise<RolloutRecord | undefined>;
+  /** Newest first. */
+  listRecords(limit?: number, signal?: AbortSignal): Promise<readonly RolloutRecord[]>;
+  /** The newest rollout, if it can be gone on with: it has no outcome, was interrupted, or holds. */
+  unfinishedRollout(signal?: AbortSignal): Promise<RolloutRecord | undefined>;
+
+  /** Once per generation. @throws DeployctlError `state.outcome`, `lease.lost`, `lease.expired` */
+  writeOutcome(outcome: OutcomeRecord, lease: Lease, signal?: AbortSignal): Promise<void>;
+  /** Newest first. */
+  listOutcomes(limit?: number, signal?: AbortSignal): Promise<readonly OutcomeRecord[]>;
+
+  /** @throws DeployctlError `steer.no-rollout`, `steer.ended` (exit 12) */
+  requestSteer(rollout: RolloutId, request: SteerRequest, signal?: AbortSignal): Promise<Steer>;
+  /** Oldest first. */
+  listSteers(rollout: RolloutId, signal?: AbortSignal): Promise<readonly Steer[]>;
+  /** For requests whose effect is in the record: a resume must not obey them again. */
+  removeSteers(rollout: RolloutId, ids: readonly string[], signal?: AbortSignal): Promise<void>;
+
+  /** Removes what history no longer needs; at the end of a rollout, before the lease is released. */
+  prune(lease: Lease, signal?: AbortSignal): Promise<Pruned>;
+}
+
+/** @throws DeployctlError `state.name` (exit 64) when app or environment cannot be part of a parameter's name */
+export function createState(options: {
+  readonly parameters: ParameterPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly app: string;
+  readonly environment: string;
+}): State {
+  const deps: StateDeps = { ...options, names: namesOf(options.app, options.environment) };
+  const readLease: State['readLease'] = async ({ isAlive, signal }) =>
+    viewOf(await retry(deps, (inner) => readEntries(deps, inner), { signal }), deps.clock.now(), isAlive);
+  return {
+    acquireLease: (acquire) => acquireLease(deps, acquire),
+    readLease,
+    breakLease: async (seize) => {
+      const { isAlive, signal } = seize;
+      const before = await readLease({ isAlive, ...(signal === undefined ? {} : { signal }) });
+      if (before.is === 'free') return before;
+      const lease = await seizeLease(deps, seize);
+      await lease.release();
+      return before;
+    },
+    claim: (wanted, signal) => claim(deps, wanted, signal),
+    claimConflicts: (wanted, signal) => claimConflicts(deps, wanted, signal),
+    ownClaims: (signal) => ownClaims(deps, signal),
+    putRelease: (release, signal) => putRelease(deps, release, signal),
+    getRelease: (id, signal) => getRelease(deps, id, signal),
+    listReleases: (signal) => listReleases(deps, signal),
+    writeRecord: (record, lease, signal) => writeRecord(deps, record, lease, signal),
+    readRecord: (id, signal) => readRecord(deps, id, signal),
+    listRecords: (limit = 50, signal) => listRecords(deps, limit, signal),
+    unfinishedRollout: (signal) => unfinishedRollout(deps, signal),
+    writeOutcome: (outcome, lease, signal) => writeOutcome(deps, outcome, lease, signal),
+    listOutcomes: (limit = 50, signal) => listOutcomes(deps, limit, signal),
+    requestSteer: (rollout, request, signal) => requestSteer(deps, rollout, request, signal),
+    listSteers: (rollout, signal) => listSteers(deps, rollout, signal),
+    removeSteers: (rollout, ids, signal) => removeSteers(deps, rollout, ids, signal),
+    prune: (lease, signal) => prune(deps, lease, signal),
+  };
+}

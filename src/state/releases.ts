@@ -1,0 +1,177 @@
+import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
+import type { ReleaseId, ServiceName } from '../domain/ids.js';
+import type { Release, ServiceRelease } from '../domain/release.js';
+import { checksum, damaged, decode, LIMIT, pack, SCHEMA, toJson, unpack } from './codec.js';
+import type { StateDeps } from './lease-view.js';
+import { childOf } from './names.js';
+import { headSchema, serviceReleaseSchema } from './schemas.js';
+import type { ReleaseHead } from './schemas.js';
+import { createOnce, listRaw } from './store.js';
+
+/** A service's spec of more than this many parameters is refused: 64 KB compressed is no run spec. */
+const MOST_PARTS = 16;
+
+/**
+ * Stores a release for good: one parameter a service, and further parts where that is not enough. The parts are written first, so what has a
+ * head is whole. Storing the same release again is fine, and completes one that was left half written.
+ * @throws DeployctlError `release.differs` when the id is taken by another content, `state.too-large`
+ */
+export async function putRelease(deps: StateDeps, release: Release, signal?: AbortSignal): Promise<void> {
+  const services = Object.keys(release.services).sort();
+  for (const [service, content] of Object.entries(release.services)) {
+    const { head, parts } = split(deps, release, services, service, content);
+    for (const [index, part] of parts.entries()) {
+      const name = deps.names.part(release.id, service, index + 2);
+      const result = await createOnce(deps, name, part, (stored) => stored === part, { signal });
+      if (result.is === 'taken') throw differs(release.id, name);
+    }
+    const name = deps.names.service(release.id, service);
+    const same = (stored: string): boolean => sameHead(decode(name, stored, headSchema), head);
+    const result = await createOnce(deps, name, toJson(head), same, { signal });
+    if (result.is === 'taken') throw differs(release.id, name);
+  }
+}
+
+/**
+ * All of a release, or nothing. undefined: no parameter of it exists.
+ * @throws DeployctlError `state.damaged` when a service or a part of it is missing or altered
+ */
+export async function getRelease(deps: StateDeps, id: ReleaseId, signal?: AbortSignal): Promise<Release | undefined> {
+  const stored = await listRaw(deps, deps.names.release(id), signal);
+  return stored.size === 0 ? undefined : assemble(deps, id, stored);
+}
+
+export interface ReleaseListing {
+  /** Newest first. */
+  readonly releases: readonly Release[];
+  /** What is there but cannot be used: damaged, half written, or from a newer deployctl. */
+  readonly unreadable: readonly { readonly id: ReleaseId; readonly why: string }[];
+}
+
+export async function listReleases(deps: StateDeps, signal?: AbortSignal): Promise<ReleaseListing> {
+  const byId = groupById(deps, await listRaw(deps, deps.names.releases, signal));
+  const releases: Release[] = [];
+  const unreadable: { id: ReleaseId; why: string }[] = [];
+  for (const [id, stored] of byId) {
+    try {
+      releases.push(assemble(deps, id, stored));
+    } catch (error) {
+      unreadable.push({ id, why: messageOf(error) });
+    }
+  }
+  releases.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+  return { releases, unreadable };
+}
+
+/** Parameters below `releases/`, by release. */
+export function groupById(
+  deps: StateDeps,
+  stored: ReadonlyMap<string, string>,
+): ReadonlyMap<ReleaseId, ReadonlyMap<string, string>> {
+  const byId = new Map<ReleaseId, Map<string, string>>();
+  for (const [name, value] of stored) {
+    const id = name.slice(deps.names.releases.length + 1).split('/')[0];
+    if (id === undefined || id === '') continue;
+    const group = byId.get(id) ?? new Map<string, string>();
+    byId.set(id, group.set(name, value));
+  }
+  return byId;
+}
+
+function split(
+  deps: StateDeps,
+  release: Release,
+  services: readonly ServiceName[],
+  service: ServiceName,
+  content: ServiceRelease,
+): { readonly head: ReleaseHead; readonly parts: readonly string[] } {
+  const packed = pack(toJson(content));
+  const facts = {
+    schema: SCHEMA,
+    release: release.id,
+    service,
+    createdAt: release.createdAt,
+    adopted: release.adopted,
+    services,
+    sha256: checksum(content),
+  } as const;
+  const room = LIMIT - Buffer.byteLength(toJson({ ...facts, parts: MOST_PARTS, data: '' }));
+  const parts: string[] = [];
+  for (let at = room; room > 0 && at < packed.length; at += LIMIT) parts.push(packed.slice(at, at + LIMIT));
+  if (room <= 0 || parts.length + 1 > MOST_PARTS) {
+    throw new DeployctlError({
+      code: 'state.too-large',
+      message:
+        `the run spec of ${service} in release ${release.id} is ${packed.length} bytes when compressed; ` +
+        `Parameter Store is given at most ${MOST_PARTS} parts of ${LIMIT} (${deps.names.service(release.id, service)})`,
+      exitCode: EXIT.refused,
+      next: ['move large environment values into an env file on the instances'],
+    });
+  }
+  return { head: { ...facts, parts: parts.length + 1, data: packed.slice(0, room) }, parts };
+}
+
+function assemble(deps: StateDeps, id: ReleaseId, stored: ReadonlyMap<string, string>): Release {
+  const path = deps.names.release(id);
+  const heads = new Map<ServiceName, ReleaseHead>();
+  for (const [name, raw] of stored) {
+    const service = childOf(path, name);
+    if (service !== undefined) heads.set(service, decode(name, raw, headSchema));
+  }
+  const [first] = heads.values();
+  if (first === undefined) throw damaged(path, 'it was begun and never finished: no service has its first part');
+  const services: Record<ServiceName, ServiceRelease> = {};
+  for (const service of first.services) {
+    const head = heads.get(service);
+    const name = deps.names.service(id, service);
+    if (head === undefined) throw damaged(name, `the release names this service, and its parameter is missing`);
+    if (head.release !== id || head.service !== service || checksum(head.services) !== checksum(first.services)) {
+      throw damaged(name, 'it speaks of another release or service than its name does');
+    }
+    services[service] = join(deps, head, stored);
+  }
+  return { id, createdAt: first.createdAt, adopted: first.adopted, services };
+}
+
+function join(deps: StateDeps, head: ReleaseHead, stored: ReadonlyMap<string, string>): ServiceRelease {
+  const name = deps.names.service(head.release, head.service);
+  let packed = head.data;
+  for (let part = 2; part <= head.parts; part += 1) {
+    const partName = deps.names.part(head.release, head.service, part);
+    const piece = stored.get(partName);
+    if (piece === undefined) throw damaged(partName, `part ${part} of ${head.parts} is missing`);
+    packed += piece;
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(unpack(packed));
+  } catch (cause) {
+    throw damaged(name, `its parts do not unpack: ${messageOf(cause)}`, cause);
+  }
+  // Before the schema, which may add nothing today but could tomorrow.
+  if (checksum(content) !== head.sha256) throw damaged(name, 'its content does not fit its checksum');
+  const parsed = serviceReleaseSchema.safeParse(content);
+  if (!parsed.success)
+    throw damaged(name, parsed.error.issues[0]?.message ?? 'its content has another shape', parsed.error);
+  return parsed.data;
+}
+
+/** The packed form may differ between versions of zlib: what counts is the content. */
+function sameHead(a: ReleaseHead, b: ReleaseHead): boolean {
+  return (
+    a.release === b.release &&
+    a.service === b.service &&
+    a.adopted === b.adopted &&
+    a.sha256 === b.sha256 &&
+    checksum(a.services) === checksum(b.services)
+  );
+}
+
+function differs(id: ReleaseId, name: string): DeployctlError {
+  return new DeployctlError({
+    code: 'release.differs',
+    message: `release ${id} exists with another content (${name}); a release never changes`,
+    exitCode: EXIT.refused,
+    next: ['run the rollout again: it makes a new release with an id of its own'],
+  });
+}

@@ -1,0 +1,82 @@
+import { PortError } from '../domain/errors.js';
+import type { Ms } from '../domain/ids.js';
+import type { Clock, Random } from '../engine/ports.js';
+
+/** A change of the store is given this long; the lease must outlast it. */
+export const CALL_TIMEOUT: Ms = 5000;
+const ATTEMPTS = 6;
+const FIRST_PAUSE: Ms = 200;
+const LONGEST_PAUSE: Ms = 3000;
+
+/**
+ * Whether another attempt may do better. `TooManyUpdates` comes as `conflict` and is in no SDK's retry list. After a lost answer
+ * (`timeout`, `network`, `server`) the caller's change may be there already: what is retried here must be the same when done twice.
+ */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof PortError)) return false;
+  switch (error.kind) {
+    case 'throttled':
+    case 'conflict':
+    case 'timeout':
+    case 'network':
+    case 'server':
+    case 'aborted':
+      return true;
+    case 'access-denied':
+    case 'expired-credentials':
+    case 'not-found':
+    case 'already-exists':
+    case 'invalid':
+      return false;
+  }
+}
+
+/**
+ * Calls until it succeeds, fails for good, or has been tried six times (about 5 s of pauses). `before` runs before each attempt, to refuse what was
+ * still right at the last one. Rejects with the last error; with the signal's reason once that is aborted.
+ */
+export async function retry<T>(
+  deps: { readonly clock: Clock; readonly random: Random },
+  call: (signal: AbortSignal) => Promise<T>,
+  options: { readonly signal?: AbortSignal | undefined; readonly before?: () => void; readonly timeout?: Ms } = {},
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    options.signal?.throwIfAborted();
+    options.before?.();
+    try {
+      return await withTimeout(deps.clock, options.timeout ?? CALL_TIMEOUT, call, options.signal);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!isTransient(error) || attempt === ATTEMPTS) throw error;
+      await deps.clock.sleep(pause(attempt, deps.random), options.signal);
+    }
+  }
+}
+
+/** Aborts the call's own signal after `timeout`, or with the outer signal. The call ends with what it makes of that. */
+export async function withTimeout<T>(
+  clock: Clock,
+  timeout: Ms,
+  call: (signal: AbortSignal) => Promise<T>,
+  outer?: AbortSignal,
+): Promise<T> {
+  const late = new AbortController();
+  const over = new AbortController();
+  const watch = clock.sleep(timeout, over.signal).then(
+    () => {
+      late.abort(new Error(`no answer within ${timeout} ms`));
+    },
+    () => undefined, // the call ended first
+  );
+  try {
+    return await call(outer === undefined ? late.signal : AbortSignal.any([outer, late.signal]));
+  } finally {
+    over.abort();
+    await watch;
+  }
+}
+
+function pause(attempt: number, random: Random): Ms {
+  const full = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1));
+  return full * (0.5 + parseInt(random.hex(4), 16) / 0xffff / 2);
+}

@@ -1,0 +1,141 @@
+import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
+import type { RolloutId } from '../domain/ids.js';
+import type { RolloutRecord } from '../domain/record.js';
+import { decode, encode } from './codec.js';
+import { requireValid } from './lease.js';
+import type { Lease } from './lease.js';
+import type { StateDeps } from './lease-view.js';
+import { childOf, generationOf } from './names.js';
+import { listOutcomes } from './outcomes.js';
+import { CALL_TIMEOUT, isTransient, retry } from './retry.js';
+import { rolloutSchema } from './schemas.js';
+import { listRaw } from './store.js';
+
+/**
+ * Stores the record, new or changed, under the lease. Retries what may pass (throttling, TooManyUpdates, lost answers), checking the lease anew
+ * before each attempt.
+ * @throws DeployctlError `state.too-large`, `lease.lost`, `lease.expired`; PortError when the store says no
+ */
+export async function writeRecord(
+  deps: StateDeps,
+  record: RolloutRecord,
+  lease: Lease,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (record.generation !== lease.generation) {
+    throw new DeployctlError({
+      code: 'state.generation',
+      message: `the record of ${record.id} says generation ${record.generation}, the lease is generation ${lease.generation}`,
+      exitCode: EXIT.bug,
+    });
+  }
+  const name = deps.names.rollout(record.id);
+  const value = encode(name, record);
+  const { parameters } = deps;
+  // Far more often it is there than not; an overwrite of nothing changes nothing.
+  await retry(
+    deps,
+    async (inner) => {
+      try {
+        await parameters.overwrite(name, value, inner);
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+        requireValid(lease);
+        await createOrOverwrite(deps, name, value, inner);
+      }
+    },
+    // Two calls at most, one after the other, within one time limit.
+    { signal, before: () => requireValid(lease, CALL_TIMEOUT) },
+  );
+}
+
+/** undefined: there is no such rollout. */
+export async function readRecord(
+  deps: StateDeps,
+  id: RolloutId,
+  signal?: AbortSignal,
+): Promise<RolloutRecord | undefined> {
+  const name = deps.names.rollout(id);
+  const raw = await retry(deps, (inner) => deps.parameters.get(name, inner), { signal });
+  return raw === undefined ? undefined : decode(name, raw, rolloutSchema);
+}
+
+/** Newest first: by generation, which wrong clocks don't spoil, then by id. @throws DeployctlError `state.damaged`, `state.newer` */
+export async function listRecords(
+  deps: StateDeps,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<readonly RolloutRecord[]> {
+  const records: RolloutRecord[] = [];
+  for (const [name, raw] of await listRaw(deps, deps.names.rollouts, signal)) {
+    if (childOf(deps.names.rollouts, name) !== undefined) records.push(decode(name, raw, rolloutSchema));
+  }
+  return records.sort(newestFirst).slice(0, limit);
+}
+
+/** Whether the rollout can be gone on with: it did not end, was interrupted, or holds. */
+export function isUnfinished(record: RolloutRecord): boolean {
+  const { outcome } = record;
+  if (outcome === undefined) return true;
+  switch (outcome) {
+    case 'held':
+    case 'interrupted':
+      return true;
+    case 'succeeded':
+    case 'rolled-back':
+    case 'failed':
+      return false;
+  }
+}
+
+/** The newest rollout, if it is unfinished. An older unfinished one was superseded by what came after it. */
+export async function unfinishedRollout(deps: StateDeps, signal?: AbortSignal): Promise<RolloutRecord | undefined> {
+  const [newest] = await listRecords(deps, 1, signal);
+  if (newest === undefined || !isUnfinished(newest)) return undefined;
+  // The outcome is written before the record is closed: a death in between leaves a record that only looks unfinished.
+  const outcomes = await listOutcomes(deps, Infinity, signal);
+  const ended = outcomes.some(
+    ({ kind, rollout, generation }) => kind !== 'adopted' && rollout === newest.id && generation >= newest.generation,
+  );
+  return ended ? undefined : newest;
+}
+
+/** The highest generation that outcomes and records speak of; 0 without any. What cannot be read counts by its name alone. */
+export async function highestKnown(deps: StateDeps, signal?: AbortSignal): Promise<number> {
+  let highest = 0;
+  for (const [name] of await listRaw(deps, deps.names.outcomes, signal)) {
+    highest = Math.max(highest, generationOf(name) ?? 0);
+  }
+  for (const [name, raw] of await listRaw(deps, deps.names.rollouts, signal)) {
+    if (childOf(deps.names.rollouts, name) === undefined) continue;
+    highest = Math.max(highest, generationInside(raw, name));
+  }
+  return highest;
+}
+
+async function createOrOverwrite(deps: StateDeps, name: string, value: string, signal: AbortSignal): Promise<void> {
+  try {
+    await deps.parameters.create(name, value, signal);
+  } catch (error) {
+    if (!(error instanceof PortError) || error.kind !== 'already-exists') throw error;
+    await deps.parameters.overwrite(name, value, signal);
+  }
+}
+
+/** An overwrite without Type of a name that is not there is refused as ParameterNotFound or ValidationException. */
+function isMissing(error: unknown): boolean {
+  return error instanceof PortError && (error.kind === 'not-found' || error.kind === 'invalid') && !isTransient(error);
+}
+
+function generationInside(raw: string, name: string): number {
+  try {
+    return decode(name, raw, rolloutSchema).generation;
+  } catch {
+    return 0; // it speaks of no generation that we can read
+  }
+}
+
+function newestFirst(a: RolloutRecord, b: RolloutRecord): number {
+  if (a.generation !== b.generation) return b.generation - a.generation;
+  return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
+}

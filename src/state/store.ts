@@ -1,0 +1,41 @@
+import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
+import type { Ms } from '../domain/ids.js';
+import type { StateDeps } from './lease-view.js';
+import { retry } from './retry.js';
+
+/** A read may lag behind a write. */
+const READ_AGAIN: Ms = 500;
+
+/** Everything below a path, retried. */
+export function listRaw(deps: StateDeps, path: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  return retry(deps, (inner) => deps.parameters.list(path, inner), { signal });
+}
+
+/** Creates; where the very same value is there already (a lost answer, or a second try), that is fine. `false`: another value is there. */
+export async function createOnce(
+  deps: StateDeps,
+  name: string,
+  value: string,
+  isSame: (stored: string) => boolean,
+  options: { readonly signal?: AbortSignal | undefined; readonly before?: () => void } = {},
+): Promise<{ readonly is: 'stored' } | { readonly is: 'taken'; readonly stored: string }> {
+  try {
+    await retry(deps, (inner) => deps.parameters.create(name, value, inner), options);
+    return { is: 'stored' };
+  } catch (error) {
+    if (!(error instanceof PortError) || error.kind !== 'already-exists') throw error;
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    const stored = await retry(deps, (inner) => deps.parameters.get(name, inner), { signal: options.signal });
+    if (stored !== undefined) return isSame(stored) ? { is: 'stored' } : { is: 'taken', stored };
+    if (attempt === 5) {
+      throw new DeployctlError({
+        code: 'state.inconsistent',
+        message: `Parameter Store says that ${name} exists, and does not show it`,
+        exitCode: EXIT.refused,
+        next: ['try again in a minute'],
+      });
+    }
+    await deps.clock.sleep(READ_AGAIN, options.signal);
+  }
+}

@@ -1,0 +1,86 @@
+import type { Wait } from '../domain/decision.js';
+import type { InstanceLine, ServiceLine, View } from '../domain/event.js';
+import type { Color, Instant } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
+import type { Observation } from '../domain/observation.js';
+import type { Plan, ServicePlan } from '../domain/plan.js';
+import { imageTag } from '../domain/release.js';
+import { destination, isChanged } from './preload.js';
+import { pairOf, percentOf } from './shift.js';
+import { fleetOf, standingsOf } from './work.js';
+
+/** What the rollout looks like now, for people. Pure; derived from the same standings that the decisions come from. */
+export function viewOf(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  phase: string,
+  waits: readonly Wait[],
+  reason: string,
+): View {
+  const fleet = fleetOf(seen) ?? [];
+  const shown = plan.services.filter(
+    (service) => isChanged(service) || plan.services.every((each) => !isChanged(each)),
+  );
+  const instances = shown.flatMap((service) =>
+    standingsOf(plan, seen, now, fleet, service, colorShown(plan, service)).map((standing): InstanceLine => {
+      const { instance, place, why, until } = standing;
+      return {
+        instance: instance.id,
+        name: instance.name,
+        zone: instance.zone,
+        service: service.service,
+        color: standing.color.color,
+        place,
+        ...(why === undefined ? {} : { waitsFor: why }),
+        ...(until === undefined ? {} : { until }),
+      };
+    }),
+  );
+  return {
+    rollout: plan.rollout,
+    kind: plan.kind,
+    app: plan.app,
+    environment: plan.environment,
+    strategy: plan.how.is,
+    aim: plan.aim.to,
+    phase,
+    startedAt: plan.startedAt,
+    ...(plan.estimate === undefined ? {} : { estimate: plan.estimate }),
+    services: shown.map((service) => serviceLine(seen, service)),
+    instances,
+    waits,
+    reason,
+  };
+}
+
+function colorShown(plan: Plan, service: ServicePlan): Color {
+  if (plan.how.is === 'retire')
+    return service.colors[otherColor(service.live)] === undefined ? service.live : otherColor(service.live);
+  return plan.aim.to === 'old' && plan.how.is === 'blue-green' ? service.live : destination(plan, service);
+}
+
+function serviceLine(seen: Observation, service: ServicePlan): ServiceLine {
+  return {
+    service: service.service,
+    from: imageTag(service.from.spec.image),
+    to: imageTag(service.to.spec.image),
+    live: service.live,
+    weights: weightsOf(seen, service),
+  };
+}
+
+/** Percent of the traffic per color, by the route that is furthest behind. */
+function weightsOf(seen: Observation, service: ServicePlan): Partial<Record<Color, number>> {
+  const idle = otherColor(service.live);
+  if (service.colors[idle] === undefined) return {};
+  const percents: number[] = [];
+  for (const route of service.routes) {
+    const pair = pairOf(seen, service, route);
+    if (pair === undefined) return {};
+    percents.push(percentOf(pair));
+  }
+  if (percents.length === 0) return {};
+  const share = Math.round(Math.min(...percents));
+  return { [service.live]: 100 - share, [idle]: share };
+}

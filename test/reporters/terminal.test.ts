@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { createProgress } from '../../src/reporters/progress.js';
+import { createStyle } from '../../src/reporters/style.js';
+import { createTerminal } from '../../src/reporters/terminal.js';
+import { ManualClock } from '../_helpers/manual-clock.js';
+import { Screen } from './_screen.js';
+import { at, ended, START, story, summary, view, ZONE } from './_story.js';
+
+const clock = new ManualClock(START + 65_000);
+const style = createStyle({ color: false });
+const started = at(0, { type: 'rollout.started', summary, resumed: false });
+const count = (text: string, part: string): number => text.split(part).length - 1;
+
+describe('the terminal', () => {
+  it('keeps one block below what has scrolled away, and leaves only lines at the end', async () => {
+    const screen = new Screen();
+    const reporter = createTerminal({ terminal: screen, clock, style, timeZone: ZONE });
+    reporter.report(started);
+    reporter.report(at(1, { type: 'view', view: view() }));
+    expect(screen.cursorHidden).toBe(true);
+    reporter.report(at(2, { type: 'phase.changed', phase: 'replacing', reason: 'one instance at a time' }));
+    reporter.report(at(3, { type: 'view', view: view() }));
+    expect(screen.lines[3]).toBe('19:53:14  replacing: one instance at a time');
+    expect(screen.lines[4]).toMatch(/^. shop\/production {2}rollout, rolling: replacing {2}1m 05s of about 4m 10s$/);
+    expect(count(screen.text, 'draining')).toBe(1);
+
+    reporter.report(at(192, ended()));
+    await reporter.close();
+    expect(screen.cursorHidden).toBe(false);
+    expect(screen.text).not.toContain('draining');
+    expect(screen.text).toContain('19:56:24  Rollout failed and was undone; the previous release is serving');
+    expect(screen.text.trimEnd()).toMatch(/Next: deployctl logs backend --env production$/);
+  });
+
+  it.each([80, 50])('at %d columns no line of the story wraps', async (columns) => {
+    const screen = new Screen(columns);
+    const reporter = createTerminal({ terminal: screen, clock, style, timeZone: ZONE });
+    for (const event of story) reporter.report(event);
+    await reporter.close();
+    for (const line of screen.lines) expect(line.length).toBeLessThan(columns);
+    expect(screen.text).toMatchSnapshot();
+    // eslint-disable-next-line no-control-regex -- colours are escape sequences
+    expect(screen.raw).not.toMatch(/\u001b\[[0-9;]*m/);
+  });
+
+  it('takes the whole block back after the terminal has become narrower', async () => {
+    const screen = new Screen(100);
+    const reporter = createTerminal({ terminal: screen, clock, style, timeZone: ZONE });
+    reporter.report(started);
+    reporter.report(at(1, { type: 'view', view: view() }));
+    screen.resize(50, 24);
+    expect(count(screen.text, 'shop-2')).toBe(1);
+    expect(screen.lines.filter((it) => /^. shop/.test(it))).toHaveLength(1);
+    expect(screen.lines[0]).toContain('rollout ro-');
+    screen.resize(120, 24);
+    expect(count(screen.text, 'shop-2')).toBe(1);
+    await reporter.close();
+    expect(screen.text).not.toContain('shop-2');
+    expect(screen.listenerCount('resize')).toBe(0);
+  });
+
+  it('colours when asked', async () => {
+    const screen = new Screen();
+    const reporter = createTerminal({ terminal: screen, clock, style: createStyle({ color: true }), timeZone: ZONE });
+    reporter.report(at(1, { type: 'view', view: view() }));
+    await reporter.close();
+    expect(screen.raw).toContain('\u001b[31mbad');
+  });
+});
+
+describe('the choice', () => {
+  const write = (into: string[]) => ({
+    write: (text: string) => into.push(text) > 0,
+    on: () => undefined,
+    off: () => undefined,
+  });
+
+  it('is lines for a pipe, for CI and for --json', async () => {
+    for (const [tty, env, quiet] of [
+      [false, {}, false],
+      [true, { CI: 'true' }, false],
+      [true, {}, true],
+    ] as const) {
+      const out: string[] = [];
+      const reporter = await createProgress({ stream: { ...write(out), isTTY: tty }, env, clock, quiet });
+      reporter.report(at(1, { type: 'view', view: view() }));
+      reporter.report(at(1, { type: 'note', level: 'warning', text: 'x\u001b[31m' }));
+      await reporter.close();
+      expect(out.join('')).toMatch(/^\d\d:\d\d:\d\d {2}warning: x\n$/);
+    }
+  });
+});
