@@ -12,6 +12,8 @@ const ROOMS = {
   state: ['domain', 'engine/ports'],
   // What the commands do, over ports that the composition root hands them.
   operations: ['domain', 'engine', 'strategies', 'state'],
+  // What commands share: flags to options, results to text.
+  presentation: ['config', 'domain', 'operations', 'reporters', 'state'],
   // A local AWS, which knows nothing of deployctl.
   sandbox: [],
 };

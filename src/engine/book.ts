@@ -63,6 +63,11 @@ export class HostBook {
     return this.#entries.get(instance)?.facts;
   }
 
+  /** Takes in what a survey of this process has just read, so that it is not read twice. */
+  seed(instance: InstanceId, containers: readonly Container[]): void {
+    this.#entry(instance).containers = { is: 'known', value: containers, at: this.#deps.clock.now() };
+  }
+
   isFree(instance: InstanceId): boolean {
     return this.#entry(instance).op.is !== 'running';
   }

@@ -47,7 +47,10 @@ export interface HostSuccess {
   readonly ok: true;
   /** The answer of an earlier command with the same fence; nothing was done now. */
   readonly replayed: boolean;
-  /** All containers of the app and environment and those on the asked slots' ports or under their names, running ones first. */
+  /**
+   * All containers of the app and environment, those on the asked slots' ports or under their names, and whatever runs without labels: enough to
+   * know every slot of the environment. Running ones first.
+   */
   readonly containers?: readonly Container[];
   /** Further containers that did not fit into the answer: old ones that are kept. */
   readonly omitted?: number;
@@ -82,6 +85,12 @@ export interface HostRefusal {
 
 export type HostResult = HostSuccess | HostRefusal;
 
+/** Docker prints a label that is not there as "", null or not at all, depending on version and template. */
+const label = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+
 const wireContainer = z.object({
   id: z.string(),
   name: z.string(),
@@ -95,12 +104,12 @@ const wireContainer = z.object({
   restartPolicy: z.string(),
   memoryLimit: z.number(),
   ports: z.string(),
-  app: z.string(),
-  environment: z.string(),
-  service: z.string(),
-  color: z.string(),
-  release: z.string(),
-  digest: z.string(),
+  app: label,
+  environment: label,
+  service: label,
+  color: label,
+  release: label,
+  digest: label,
 });
 type WireContainer = z.infer<typeof wireContainer>;
 

@@ -88,8 +88,10 @@ export async function groundOf(box: Toolbox, topology: Topology, fences: Fences 
 
 async function recordedRelease(box: Toolbox, outcomes: readonly OutcomeRecord[]): Promise<Release | undefined> {
   const current = currentRelease(outcomes);
-  if (current.is !== 'known') return undefined;
-  return beforeChange(() => box.state.getRelease(current.release, box.signal));
+  if (current.is === 'none') return undefined;
+  // After a failure that left no single release, the one it came from is the best guess; the instances confirm it or not.
+  const release = current.is === 'known' ? current.release : current.outcome.from;
+  return beforeChange(() => box.state.getRelease(release, box.signal));
 }
 
 /** Claims what the environment manages: two environments never write the same target group, route, or fleet and port. */

@@ -11,6 +11,7 @@ import { Loop } from '../engine/loop.js';
 import { Observer, scopeOf } from '../engine/observer.js';
 import type { Lease } from '../state/index.js';
 import { destination, isChanged } from '../strategies/preload.js';
+import type { Survey } from './survey.js';
 import type { NotifierMemory, Toolbox } from './toolbox.js';
 
 /** What an operation answers: the JSON document, and the exit code. */
@@ -86,6 +87,7 @@ export async function drive(
   fences: Fences,
   plan: Plan,
   record: RolloutRecord,
+  seen: Survey,
   options: { readonly resumed: boolean; readonly warnings: readonly string[] },
 ): Promise<OperationResult> {
   const names = new Map<string, string>();
@@ -97,6 +99,7 @@ export async function drive(
     nextFence: fences.next,
   });
   restoreTasks(book, record);
+  for (const [instance, containers] of seen.containers) book.seed(instance, containers);
   const observer = new Observer(
     {
       fleet: {
@@ -129,7 +132,7 @@ export async function drive(
       lease,
       emit: box.emit,
       onEpoch: fences.epochIs,
-      records: { write: (next) => keeper.write(next), steering: box.state.listSteers },
+      records: { write: (next) => keeper.write(next), steering: (id, signal) => box.state.listSteers(id, signal) },
     },
     plan,
     record,
@@ -229,7 +232,7 @@ async function end(
   const { plan } = result;
   const now = box.clock.now();
   const outcome = finalOutcome(result);
-  const serving = servingAfter(plan, outcome);
+  const serving = servingAfter(plan, result.outcome);
   const ended = outcome === 'succeeded' || outcome === 'rolled-back' || outcome === 'failed';
   const reason = result.reason;
   if (ended) {

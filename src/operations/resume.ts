@@ -10,6 +10,8 @@ import { drive } from './drive.js';
 import { planOf } from './plan.js';
 import { lockWaitOf } from './rollout.js';
 import { retireAfter } from './retire.js';
+import type { Survey } from './survey.js';
+import { survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange, resolveTopology } from './topology.js';
 
@@ -25,15 +27,11 @@ export async function resume(box: Toolbox, request: { readonly lockWait?: number
         next: [`deployctl status --env ${box.settings.environment}`],
       });
     }
-    const plan = await continued(box, lease, record);
-    const result = await drive(
-      box,
-      lease,
-      fences,
-      plan,
-      { ...record, generation: lease.generation },
-      { resumed: true, warnings: [] },
-    );
+    const { plan, seen } = await continued(box, lease, fences, record);
+    const result = await drive(box, lease, fences, plan, { ...record, generation: lease.generation }, seen, {
+      resumed: true,
+      warnings: [],
+    });
     if (result.outcome === 'succeeded' && plan.aim.to === 'new') await retireAfter(box, lease, fences, plan);
     return result;
   });
@@ -46,20 +44,30 @@ export async function rollbackUnfinished(
   fences: Fences,
   record: RolloutRecord,
 ): Promise<OperationResult> {
-  const before = await continued(box, lease, record);
+  const { plan: before, seen } = await continued(box, lease, fences, record);
   const plan = before.aim.to === 'old' ? before : redirect(before, `${box.actor.name} asked for a rollback`);
   const next = { ...record, generation: lease.generation, aim: plan.aim };
   await beforeChange(() => box.state.writeRecord(next, lease, box.signal));
-  const result = await drive(box, lease, fences, plan, next, { resumed: true, warnings: [] });
+  const result = await drive(box, lease, fences, plan, next, seen, { resumed: true, warnings: [] });
   return result.outcome === 'rolled-back' ? { ...result, ok: true, exitCode: EXIT.done } : result;
 }
 
 /** The plan of a record, with fresh deadlines. Instances are looked at under the new fence first, which shuts out whatever was never delivered. */
-async function continued(box: Toolbox, lease: Lease, record: RolloutRecord): Promise<Plan> {
+async function continued(
+  box: Toolbox,
+  lease: Lease,
+  fences: Fences,
+  record: RolloutRecord,
+): Promise<{ readonly plan: Plan; readonly seen: Survey }> {
   const topology = await resolveTopology(box);
   const [from, to] = await Promise.all([releaseOf(box, record.from, record), releaseOf(box, record.to, record)]);
   const deadline = box.clock.now() + box.settings.timing.rolloutDeadline;
-  return planOf(box.settings, topology, { ...record, generation: lease.generation, deadline }, from, to, {});
+  fences.epochIs(record.aim.epoch);
+  const seen = await survey(box, topology, fences.next);
+  return {
+    plan: planOf(box.settings, topology, { ...record, generation: lease.generation, deadline }, from, to, {}),
+    seen,
+  };
 }
 
 async function releaseOf(box: Toolbox, id: string, record: RolloutRecord): Promise<Release> {

@@ -39,7 +39,7 @@ export async function retire(box: Toolbox, request: { readonly lockWait?: number
     });
     const plan = planOf(box.settings, topology, record, present.release, present.release, {});
     await begin(box, ground, lease, plan, record);
-    return drive(box, lease, fences, plan, record, { resumed: false, warnings: [] });
+    return drive(box, lease, fences, plan, record, ground.seen, { resumed: false, warnings: [] });
   });
 }
 

@@ -17,6 +17,7 @@ import { idleRelease, NO_RELEASE, stamp } from './present.js';
 import { rollbackUnfinished } from './resume.js';
 import { begin, declined, lockWaitOf } from './rollout.js';
 import type { Toolbox } from './toolbox.js';
+import type { PlacedService } from './topology.js';
 import { beforeChange } from './topology.js';
 
 export interface RollbackRequest {
@@ -68,7 +69,7 @@ export async function rollback(box: Toolbox, request: RollbackRequest): Promise<
     if (box.signal.aborted) throw interruptedError();
     for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
     await begin(box, ground, lease, plan, record);
-    const result = await drive(box, lease, fences, plan, record, { resumed: false, warnings });
+    const result = await drive(box, lease, fences, plan, record, ground.seen, { resumed: false, warnings });
     return excluded.length === 0 || result.outcome !== 'succeeded'
       ? result
       : { ...result, reason: `${result.reason}; left out, because they cannot be reached: ${excluded.join(', ')}` };
@@ -128,18 +129,23 @@ function quickestWay(box: Toolbox, ground: Ground, to: Release): How {
     return idleRelease(box, service, live, ground.seen) === to.services[service.settings.name]?.release;
   });
   if (flips.length === changed.length) return blueGreen;
-  const onlyInPlace = changed.some(({ settings }) => {
-    const live = ground.live.get(settings.name) ?? 'blue';
-    return keptIn(ground, settings.name, live, to) && !keptIn(ground, settings.name, otherColor(live), to);
+  const onlyInPlace = changed.some((service) => {
+    const live = ground.live.get(service.settings.name) ?? 'blue';
+    return keptIn(ground, service, live, to) && !keptIn(ground, service, otherColor(live), to);
   });
   return onlyInPlace || box.settings.strategy === 'rolling' ? rolling : blueGreen;
 }
 
-/** Whether any instance keeps, or runs, the wanted release of a service in a color. */
-function keptIn(ground: Ground, service: string, color: Color, to: Release): boolean {
-  const want = to.services[service]?.release;
+/** Whether any instance keeps, or runs, the wanted release of a service in a color. What deployctl did not start is known by its image and port. */
+function keptIn(ground: Ground, service: PlacedService, color: Color, to: Release): boolean {
+  const want = to.services[service.settings.name]?.release;
+  const port = service.colors[color]?.port;
   return [...ground.seen.containers.values()].some((containers) =>
-    containers.some((c) => c.ours?.service === service && c.ours.color === color && releaseOf(c) === want),
+    containers.some((container) => {
+      if (releaseOf(container) !== want) return false;
+      if (container.ours === undefined) return port !== undefined && container.ports.includes(port);
+      return container.ours.service === service.settings.name && container.ours.color === color;
+    }),
   );
 }
 

@@ -66,7 +66,7 @@ export async function rollout(box: Toolbox, request: RolloutRequest): Promise<Op
     for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
 
     await begin(box, ground, lease, plan, record);
-    const result = await drive(box, lease, fences, plan, record, { resumed: false, warnings });
+    const result = await drive(box, lease, fences, plan, record, ground.seen, { resumed: false, warnings });
     if (result.outcome === 'succeeded') await retireAfter(box, lease, fences, plan);
     return result;
   });

@@ -209,7 +209,7 @@ class Taking {
       if (clock.monotonic() - written >= heartbeat) {
         // Still beat 0: alive, not yet the owner.
         const value = encode(name, { ...record, at: clock.now() });
-        await retry(this.#deps, (inner) => parameters.overwrite(name, value, inner), { signal });
+        await retry(this.#deps, (inner) => parameters.overwrite(name, value, inner), { signal, timeout: CALL_TIMEOUT });
         written = clock.monotonic();
       }
       await clock.sleep(this.#poll, signal);

@@ -6,7 +6,7 @@ import { newestFirst } from './outcomes.js';
  * What the outcomes say: pure functions over OutcomeRecord lists in any order.
  */
 
-export type CurrentRelease =
+type CurrentRelease =
   | { readonly is: 'known'; readonly release: ReleaseId; readonly outcome: OutcomeRecord }
   /** Nothing was ever rolled out or adopted. */
   | { readonly is: 'none' }
@@ -22,7 +22,7 @@ export function currentRelease(outcomes: readonly OutcomeRecord[]): CurrentRelea
     : { is: 'known', release: last.serving, outcome: last };
 }
 
-export interface Served {
+interface Served {
   /** Releases that served well, oldest first; one that served again appears again. */
   readonly order: readonly ReleaseId[];
   /** Releases that were rolled back from, and why; a later success by name clears it. */
@@ -31,7 +31,7 @@ export interface Served {
 }
 
 /** Replays the outcomes, oldest first. */
-export function served(outcomes: readonly OutcomeRecord[]): Served {
+function served(outcomes: readonly OutcomeRecord[]): Served {
   const order: ReleaseId[] = [];
   const withdrawn = new Map<ReleaseId, string>();
   let last: OutcomeRecord | undefined;
@@ -62,7 +62,7 @@ export function served(outcomes: readonly OutcomeRecord[]): Served {
   return { order, withdrawn, last };
 }
 
-export type RollbackTarget =
+type RollbackTarget =
   | { readonly is: 'release'; readonly release: ReleaseId }
   /** `candidates`: what `--to` would take, the most recent first. */
   | { readonly is: 'none'; readonly reason: string; readonly candidates: readonly ReleaseId[] };

@@ -23,9 +23,7 @@ import type { SteerRequest } from './steering.js';
 
 export type { AcquireOptions } from './acquire.js';
 export type { Claimed, ClaimConflict } from './claims.js';
-export { currentRelease, rollbackTarget, served } from './history.js';
-export type { CurrentRelease, RollbackTarget, Served } from './history.js';
-export { requireValid } from './lease.js';
+export { currentRelease, rollbackTarget } from './history.js';
 export type { Heartbeat, Lease } from './lease.js';
 export type { IsAlive, LeaseView } from './lease-view.js';
 export type { Pruned } from './prune.js';

@@ -16,6 +16,7 @@ export type Heartbeat =
 export interface Lease {
   /** The fencing token: higher than that of every holder before. */
   readonly generation: number;
+  readonly ttl: Ms;
   /**
    * Whether a call that lasts `callTimeout` at most would end within the lease. Ask right before each change. false does not mean lost: after
    * a pause the next heartbeat may confirm the lease again.
@@ -32,13 +33,36 @@ export interface Lease {
   release(): Promise<void>;
 }
 
+/** An interrupted process has 5 s for everything. */
+const LONGEST_RELEASE: Ms = 3000;
+
 /** A read may lag behind a write by about this much: Parameter Store does not say by how much. */
 export function readSlack(ttl: Ms): Ms {
   return Math.min(ttl / 10, 2000);
 }
 
+/** How long a change of the store may take: well within the lease. */
+function changeTimeout(ttl: Ms): Ms {
+  return Math.min(CALL_TIMEOUT, ttl / 3);
+}
+
+/** Options of `retry` for a change under the lease: each attempt is checked, and ends within what was checked. */
+export function underLease(
+  lease: Lease,
+  signal: AbortSignal | undefined,
+): { readonly signal: AbortSignal | undefined; readonly before: () => void; readonly timeout: Ms } {
+  const timeout = changeTimeout(lease.ttl);
+  return {
+    signal,
+    timeout,
+    before: () => {
+      requireValid(lease, timeout);
+    },
+  };
+}
+
 /** @throws DeployctlError `lease.lost` or `lease.expired` unless a call of `callTimeout` fits into the lease */
-export function requireValid(lease: Lease, callTimeout: Ms = CALL_TIMEOUT): void {
+function requireValid(lease: Lease, callTimeout: Ms): void {
   lease.lost.throwIfAborted();
   if (lease.isValid(callTimeout)) return;
   throw new DeployctlError({
@@ -54,6 +78,7 @@ export function requireValid(lease: Lease, callTimeout: Ms = CALL_TIMEOUT): void
 /** A generation that we created and own. Begins to beat with `start`. */
 export class HeldLease implements Lease {
   readonly generation: number;
+  readonly ttl: Ms;
   readonly #deps: StateDeps;
   readonly #name: string;
   readonly #heartbeat: Ms;
@@ -72,6 +97,7 @@ export class HeldLease implements Lease {
     this.#deps = deps;
     this.#record = record;
     this.generation = record.generation;
+    this.ttl = record.ttl;
     this.#name = deps.names.lease(record.generation);
     this.#heartbeat = heartbeat;
   }
@@ -95,7 +121,7 @@ export class HeldLease implements Lease {
   /** The first heartbeat, which makes us the owner in everyone's eyes, then more in the background. Rejects when it cannot be had within a TTL. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#deps;
-    const end = clock.monotonic() + this.#record.ttl;
+    const end = clock.monotonic() + this.ttl;
     for (;;) {
       try {
         await this.#beat(signal);
@@ -120,7 +146,9 @@ export class HeldLease implements Lease {
     if (this.#foreign) return;
     this.#record = { ...this.#record, released: true, at: this.#deps.clock.now() };
     try {
-      await retry(this.#deps, (signal) => this.#write(this.#record, signal), { timeout: 1500 });
+      await withTimeout(this.#deps.clock, LONGEST_RELEASE, (signal) =>
+        retry(this.#deps, (inner) => this.#write(this.#record, inner), { signal, timeout: LONGEST_RELEASE / 2 }),
+      );
     } catch (error) {
       this.#tell({ is: 'failed', at: this.#deps.clock.now(), why: messageOf(error), validFor: 0 });
     }
@@ -169,7 +197,7 @@ export class HeldLease implements Lease {
     await this.#refuseHigher(signal);
     if (this.#acknowledged !== undefined && this.#left() <= 0) {
       // We were silent for a TTL: someone may be taking over right now, unseen by a read that lags.
-      await clock.sleep(readSlack(this.#record.ttl), signal);
+      await clock.sleep(readSlack(this.ttl), signal);
       await this.#refuseHigher(signal);
     }
     this.#acknowledged = start;
@@ -202,7 +230,7 @@ export class HeldLease implements Lease {
   }
 
   #call<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return withTimeout(this.#deps.clock, Math.min(CALL_TIMEOUT, this.#record.ttl / 3), call, signal);
+    return withTimeout(this.#deps.clock, changeTimeout(this.ttl), call, signal);
   }
 
   /** What is left of the lease. The wall clock counts what the machine slept, the monotonic one survives someone setting the time. */
@@ -210,11 +238,11 @@ export class HeldLease implements Lease {
     if (this.#acknowledged === undefined) return 0;
     const { clock } = this.#deps;
     const monotonic = clock.monotonic() - this.#acknowledged.monotonic;
-    return this.#record.ttl - Math.max(monotonic, clock.now() - this.#acknowledged.wall);
+    return this.ttl - Math.max(monotonic, clock.now() - this.#acknowledged.wall);
   }
 
   #quickly(): Ms {
-    return Math.min(this.#heartbeat, Math.max(500, this.#record.ttl / 20));
+    return Math.min(this.#heartbeat, Math.max(500, this.ttl / 20));
   }
 
   #tell(heartbeat: Heartbeat): void {

@@ -1,7 +1,7 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { OutcomeRecord } from '../domain/record.js';
 import { checksum, decode, encode } from './codec.js';
-import { requireValid } from './lease.js';
+import { underLease } from './lease.js';
 import type { Lease } from './lease.js';
 import type { StateDeps } from './lease-view.js';
 import { childOf } from './names.js';
@@ -32,7 +32,7 @@ export async function writeOutcome(
     name,
     encode(name, stored),
     (there) => checksum(decode(name, there, outcomeSchema)) === checksum(stored),
-    { signal, before: () => requireValid(lease) },
+    underLease(lease, signal),
   );
   if (result.is === 'stored') return;
   const there = decode(name, result.stored, outcomeSchema);

@@ -1,7 +1,7 @@
 import type { Ms, ReleaseId, RolloutId } from '../domain/ids.js';
 import type { OutcomeRecord } from '../domain/record.js';
 import { currentRelease, rollbackTarget } from './history.js';
-import { requireValid } from './lease.js';
+import { underLease } from './lease.js';
 import type { Lease } from './lease.js';
 import { readEntries } from './lease-view.js';
 import type { StateDeps } from './lease-view.js';
@@ -17,6 +17,8 @@ export const KEEP = 50;
 export const KEEP_LEASES = 10;
 /** Nothing younger than this is removed, whatever its rank: it may be in the making, or someone paused may still believe in it. */
 const LATE: Ms = 24 * 3600_000;
+/** The same for leases, which every heartbeat lists: a busy day must not make heartbeats slow. */
+const LATE_LEASE: Ms = 3600_000;
 /** DeleteParameters takes ten names (SSM API reference). */
 const BATCH = 10;
 
@@ -110,7 +112,7 @@ function answers(outcomes: readonly OutcomeRecord[]): string {
 async function oldLeases(deps: StateDeps, signal: AbortSignal | undefined): Promise<readonly string[]> {
   const entries = await retry(deps, (inner) => readEntries(deps, inner), { signal });
   const highest = entries[0]?.generation ?? 0;
-  const old = deps.clock.now() - LATE;
+  const old = deps.clock.now() - LATE_LEASE;
   return entries
     .slice(KEEP_LEASES)
     .filter((entry) => entry.generation <= highest - KEEP_LEASES && entry.lease !== undefined && entry.lease.at < old)
@@ -137,9 +139,6 @@ async function remove(
 ): Promise<void> {
   for (let at = 0; at < names.length; at += BATCH) {
     const batch = names.slice(at, at + BATCH);
-    const before = (): void => {
-      requireValid(lease);
-    };
-    await retry(deps, (inner) => deps.parameters.remove(batch, inner), { signal, before });
+    await retry(deps, (inner) => deps.parameters.remove(batch, inner), underLease(lease, signal));
   }
 }

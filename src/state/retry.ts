@@ -2,8 +2,10 @@ import { PortError } from '../domain/errors.js';
 import type { Ms } from '../domain/ids.js';
 import type { Clock, Random } from '../engine/ports.js';
 
-/** A change of the store is given this long; the lease must outlast it. */
+/** A change under the lease is given this long at most: the lease must outlast it. */
 export const CALL_TIMEOUT: Ms = 5000;
+/** Anything else: a list of many parameters takes a call for each ten, and waits its turn when AWS throttles. */
+const LONGEST_CALL: Ms = 20_000;
 const ATTEMPTS = 6;
 const FIRST_PAUSE: Ms = 200;
 const LONGEST_PAUSE: Ms = 3000;
@@ -44,7 +46,7 @@ export async function retry<T>(
     options.signal?.throwIfAborted();
     options.before?.();
     try {
-      return await withTimeout(deps.clock, options.timeout ?? CALL_TIMEOUT, call, options.signal);
+      return await withTimeout(deps.clock, options.timeout ?? LONGEST_CALL, call, options.signal);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!isTransient(error) || attempt === ATTEMPTS) throw error;

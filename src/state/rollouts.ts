@@ -2,14 +2,14 @@ import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
 import type { RolloutId } from '../domain/ids.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decode, encode } from './codec.js';
-import { requireValid } from './lease.js';
+import { underLease } from './lease.js';
 import type { Lease } from './lease.js';
 import type { StateDeps } from './lease-view.js';
 import { childOf, generationOf } from './names.js';
 import { listOutcomes } from './outcomes.js';
-import { CALL_TIMEOUT, isTransient, retry } from './retry.js';
+import { retry } from './retry.js';
 import { rolloutSchema } from './schemas.js';
-import { listRaw } from './store.js';
+import { createOnce, listRaw } from './store.js';
 
 /**
  * Stores the record, new or changed, under the lease. Retries what may pass (throttling, TooManyUpdates, lost answers), checking the lease anew
@@ -31,22 +31,16 @@ export async function writeRecord(
   }
   const name = deps.names.rollout(record.id);
   const value = encode(name, record);
-  const { parameters } = deps;
-  // Far more often it is there than not; an overwrite of nothing changes nothing.
-  await retry(
-    deps,
-    async (inner) => {
-      try {
-        await parameters.overwrite(name, value, inner);
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-        requireValid(lease);
-        await createOrOverwrite(deps, name, value, inner);
-      }
-    },
-    // Two calls at most, one after the other, within one time limit.
-    { signal, before: () => requireValid(lease, CALL_TIMEOUT) },
-  );
+  // Far more often it is there than not, and an overwrite of nothing changes nothing.
+  const options = underLease(lease, signal);
+  try {
+    await retry(deps, (inner) => deps.parameters.overwrite(name, value, inner), options);
+    return;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const created = await createOnce(deps, name, value, (stored) => stored === value, options);
+  if (created.is === 'taken') await retry(deps, (inner) => deps.parameters.overwrite(name, value, inner), options);
 }
 
 /** undefined: there is no such rollout. */
@@ -113,18 +107,9 @@ export async function highestKnown(deps: StateDeps, signal?: AbortSignal): Promi
   return highest;
 }
 
-async function createOrOverwrite(deps: StateDeps, name: string, value: string, signal: AbortSignal): Promise<void> {
-  try {
-    await deps.parameters.create(name, value, signal);
-  } catch (error) {
-    if (!(error instanceof PortError) || error.kind !== 'already-exists') throw error;
-    await deps.parameters.overwrite(name, value, signal);
-  }
-}
-
 /** An overwrite without Type of a name that is not there is refused as ParameterNotFound or ValidationException. */
 function isMissing(error: unknown): boolean {
-  return error instanceof PortError && (error.kind === 'not-found' || error.kind === 'invalid') && !isTransient(error);
+  return error instanceof PortError && (error.kind === 'not-found' || error.kind === 'invalid');
 }
 
 function generationInside(raw: string, name: string): number {

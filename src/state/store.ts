@@ -17,7 +17,7 @@ export async function createOnce(
   name: string,
   value: string,
   isSame: (stored: string) => boolean,
-  options: { readonly signal?: AbortSignal | undefined; readonly before?: () => void } = {},
+  options: { readonly signal?: AbortSignal | undefined; readonly before?: () => void; readonly timeout?: Ms } = {},
 ): Promise<{ readonly is: 'stored' } | { readonly is: 'taken'; readonly stored: string }> {
   try {
     await retry(deps, (inner) => deps.parameters.create(name, value, inner), options);

@@ -78,9 +78,7 @@ function stepOf(plan: Plan, now: Instant, standing: Standing): { actions: readon
       return { actions: [registerOf(standing)], waits: [] };
     case 'settling':
     case 'unknown':
-      return standing.look && standing.free
-        ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits }
-        : lost(standing, wait);
+      return standing.look ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits } : wait;
     case 'draining':
     case 'swapping':
     case 'warming':
@@ -92,13 +90,6 @@ function stepOf(plan: Plan, now: Instant, standing: Standing): { actions: readon
     case 'serving':
       return { actions: [], waits: [] };
   }
-}
-
-/** A lost command is looked into although the host does not count as free. */
-function lost(standing: Standing, wait: { actions: readonly Action[]; waits: readonly Wait[] }): typeof wait {
-  return standing.place === 'unknown' && standing.look
-    ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits }
-    : wait;
 }
 
 /** Opens the window: who goes next. Empty and unhealthy ones first, since they cost no capacity; zones alternating. */

@@ -66,9 +66,7 @@ function stepOf(
       return { actions: [registerOf(standing)], waits: [] };
     case 'settling':
     case 'unknown':
-      return standing.look && (standing.free || standing.place === 'unknown')
-        ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits }
-        : wait;
+      return standing.look ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits } : wait;
     case 'old': {
       // What runs there is the release before the previous one. It has no traffic; it leaves once that has been so for the settle time.
       const since = standing.target?.unroutedSince;

@@ -130,9 +130,9 @@ export function standingOf(
   if (host === undefined || containers === undefined) {
     const why = host?.containers.is === 'unknown' ? host.containers.why : 'its containers were not read yet';
     const since = host?.containers.is === 'unknown' ? host.containers.since : now;
-    return unknown(plan, now, base, why, since);
+    return unknown(plan, now, base, host, why, since);
   }
-  if (host.op.is === 'lost') return unknown(plan, now, base, host.op.why, host.op.since);
+  if (host.op.is === 'lost') return unknown(plan, now, base, host, host.op.why, host.op.since);
   if (target === undefined) {
     const group = seen.targets.get(color.group);
     const unknown = group?.is === 'unknown' ? group : undefined;
@@ -155,9 +155,16 @@ export function standingOf(
 }
 
 /** Busy, nothing is destroyed; the deadline judges: bad on the way forward, left out on the way back. */
-function unknown(plan: Plan, now: Instant, base: Omit<Standing, 'place'>, why: string, since: Instant): Standing {
+function unknown(
+  plan: Plan,
+  now: Instant,
+  base: Omit<Standing, 'place'>,
+  host: ObservedHost | undefined,
+  why: string,
+  since: Instant,
+): Standing {
   const until = since + plan.timing.hostCommand;
-  if (now < until) return { ...base, place: 'unknown', look: true, why, until };
+  if (now < until) return { ...base, place: 'unknown', look: host?.op.is !== 'running', why, until };
   return { ...base, place: plan.aim.to === 'new' ? 'bad' : 'excluded', why: `it cannot be looked at: ${why}` };
 }
 
@@ -210,7 +217,7 @@ function withWanted(
         return {
           ...base,
           place: 'settling',
-          look: true,
+          look: base.free,
           until: now + plan.timing.hostCommand,
           why: 'looked at once more',
         };

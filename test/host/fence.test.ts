@@ -90,9 +90,20 @@ describe('the fence', () => {
     expect(refused.message).toContain("holds '20 x '");
   });
 
-  it('leaves neither the lock nor the output to a container', async () => {
-    await instance.sh('rm "$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production/fence"');
+  it('leaves neither the lock nor the output to what docker starts', async () => {
+    await instance.sh('rm -f "$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production/fence"');
+    // A docker that leaves a process behind, as a credential helper or a plugin may.
+    await instance.sh(`docker=$(command -v docker); mv "$docker" "$docker.real"; cat >"$docker" <<DOCKER
+#!/bin/sh
+sleep 30 </dev/null >/dev/null 2>&1 &
+echo \\$! >>"$DEPLOYCTL_ROOT/left"
+exec "$docker.real" "\\$@"
+DOCKER
+chmod +x "$docker"`);
+    const began = Date.now();
     good(await instance.ask(start('r-5', one), [30, 0, 0]));
+    expect(Date.now() - began).toBeLessThan(25_000);
     await instance.sh('flock -n "$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production/lock" true');
+    await instance.sh('kill $(cat "$DEPLOYCTL_ROOT/left"); docker=$(command -v docker); mv "$docker.real" "$docker"');
   });
 });

@@ -85,6 +85,34 @@ describe('the instance script', () => {
     expect(tags.split('\n')).toContain('deployctl-r-1');
   });
 
+  it('tells in every answer of other services too, also of those that deployctl did not start yet', async () => {
+    const one = await instance.build('1.0.0');
+    await instance.sh('docker run -d --name frontend -p 8091:3000 shop/backend:1.0.0');
+    const started = good(await instance.ask(start('r-1', one)));
+    expect(started.containers?.map((container) => container.name).sort()).toEqual(['backend-blue', 'frontend']);
+    const failed = bad(
+      await instance.ask(
+        start('r-2', one, {
+          checks: [
+            {
+              path: '/none',
+              method: 'GET',
+              headers: {},
+              status: [[299, 299]],
+              samples: 1,
+              maxFailures: 0,
+              timeout: 1000,
+            },
+          ],
+        }),
+      ),
+    );
+    expect(failed.containers?.find((container) => container.name === 'frontend')).toMatchObject({
+      running: true,
+      digest: one,
+    });
+  });
+
   it('runs both colors side by side and stops one', async () => {
     const one = await instance.build('1.0.0');
     const two = await instance.build('2.0.0');

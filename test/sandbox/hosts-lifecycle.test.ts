@@ -165,10 +165,10 @@ describe('power', () => {
 
   test('an instance that goes while it starts, stops and waits leaves nothing behind', async () => {
     world = await createWorld(1, 1000);
-    const { hosts, stateDir } = world;
+    const { hosts, sh, stateDir } = world;
     await world.image('t/ignores:1', IGNORES);
     const busy = Array.from({ length: 7 }, (_, n) =>
-      world?.sh(`docker run -d --name box${n} --restart always t/ignores:1; docker stop -t 60 box${n}; sleep 60`),
+      sh(`docker run -d --name box${n} --restart always t/ignores:1; docker stop -t 60 box${n}; sleep 60`),
     );
     await until('some run', async () => (await hosts.containers('i-1')).length >= 3);
     await hosts.removeInstance('i-1', false);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,5 +108,3 @@ server.listen(Number(process.env.PORT), process.env.HOST, () => console.log('rea
 process.on('SIGTERM', () => { console.error('stopping'); server.close(() => process.exit(0)); server.closeAllConnections(); });
 `,
 };
-
-export const readText = (path: string): string => readFileSync(path, 'utf8');

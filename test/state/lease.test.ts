@@ -13,8 +13,6 @@ async function errorOf(work: Promise<unknown>): Promise<DeployctlError> {
   throw new Error('it succeeded');
 }
 
-const stored = (text: string | undefined): unknown => JSON.parse(text ?? 'null');
-
 describe('taking the lease', () => {
   it('gives generation 1, then 2 after a release, and no name twice', async () => {
     const { clock, store, person } = world();
@@ -333,75 +331,10 @@ describe('holding the lease', () => {
     const lease = await clock.run(anna.state.acquireLease(anna.take()));
     const told: Heartbeat[] = [];
     lease.onHeartbeat((beat) => told.push(beat));
-    store.inject({ when: 'before', kind: 'access-denied', times: 1e6 });
+    store.inject({ when: 'hang', times: 1e6 });
     const started = clock.monotonic();
     await clock.run(lease.release());
-    expect(clock.monotonic() - started).toBeLessThan(5000);
+    expect(clock.monotonic() - started).toBeLessThan(4000);
     expect(told).toMatchObject([{ is: 'failed', validFor: 0 }]);
-  });
-});
-
-describe('breaking the lease', () => {
-  it('fences a live holder out, waits until it can act no more, and leaves the lock free', async () => {
-    const { clock, store, person } = world();
-    const anna = person('anna');
-    const bob = person('bob');
-    const lease = await clock.run(anna.state.acquireLease(anna.take()));
-    let validAtFree: boolean | undefined;
-    const broken = bob.state.breakLease(bob.take({ command: 'lease release' })).then((view) => {
-      validAtFree = lease.isValid(0);
-      return view;
-    });
-    const view = await clock.run(broken, 2 * TTL);
-    expect(view).toMatchObject({ is: 'held', looks: 'fresh', generation: 1 });
-    expect(validAtFree).toBe(false);
-    expect(String(lease.lost.reason)).toMatch(/taken by bob .*"lease release"/);
-    expect(stored(store.snapshot().get(`${BASE}/lease/2`))).toMatchObject({ released: true, holder: { name: 'bob' } });
-    const next = await clock.run(anna.state.acquireLease(anna.take()));
-    expect(next.generation).toBe(3);
-    await clock.run(Promise.all([lease.release(), next.release()]));
-  });
-
-  it('is over as soon as the old holder has let go', async () => {
-    const { clock, person } = world();
-    const anna = person('anna');
-    const bob = person('bob');
-    const lease = await clock.run(anna.state.acquireLease(anna.take()));
-    lease.lost.addEventListener('abort', () => void lease.release());
-    const started = clock.monotonic();
-    await clock.run(bob.state.breakLease(bob.take()), 2 * TTL);
-    expect(clock.monotonic() - started).toBeLessThan(HEARTBEAT + 5000);
-  });
-
-  it('a breaker that dies half-way does not let the next one act beside the old holder', async () => {
-    const { clock, store, person } = world();
-    const anna = person('anna');
-    const bob = person('bob');
-    const carl = person('carl');
-    const lease = await clock.run(anna.state.acquireLease(anna.take()));
-    store.inject({ client: 'anna', when: 'hang', times: 1e6 });
-    const broken = bob.state.breakLease(bob.take());
-    await clock.advance(3000);
-    store.inject({ client: 'bob', when: 'hang', times: 1e6 });
-    const started = clock.monotonic();
-    const taking = carl.state.acquireLease(carl.take({ wait: 600_000, isAlive: (actor) => actor.name !== 'bob' }));
-    let validThen: boolean | undefined;
-    const taken = taking.then((next) => {
-      validThen = lease.isValid(0);
-      return next;
-    });
-    const next = await clock.run(taken, 3 * TTL);
-    expect(validThen).toBe(false);
-    expect(clock.monotonic() - started).toBeGreaterThan(TTL - 5000);
-    store.clearFaults();
-    await clock.run(next.release());
-    broken.catch(() => undefined);
-  });
-
-  it('does nothing when there is nothing to break', async () => {
-    const { clock, store, person } = world();
-    const bob = person('bob');
-    expect(await clock.run(bob.state.breakLease(bob.take()))).toEqual({ is: 'free', generation: 0 });
-    expect(store.snapshot().size).toBe(0);
   });
 });

@@ -70,7 +70,7 @@ beforeAll(async () => {
   close = async () => {
     aws.close();
     await wire.close();
-    await ssm.close();
+    ssm.close();
     await rm(stateDir, { recursive: true, force: true });
     vi.unstubAllEnvs();
   };

@@ -27,12 +27,13 @@ need_docker() {
 # Fills $table, a line a container: row|id|name|status|finished|started|app|environment|service|color|release|task|digest|ports,
 look() {
   reached=look
+  # The labels of a container may be null, and index takes no null.
   # shellcheck disable=SC2016
-  row=$(braces 'row|<<.Id>>|<<.Name>>|<<.State.Status>>|<<.State.FinishedAt>>|<<.State.StartedAt>>'"$(
-    for label in app environment service color release task digest; do
-      printf '|<<index .Config.Labels "deployctl.%s">>' "$label"
-    done
-  )"'|<<range $k, $v := .HostConfig.PortBindings>><<range $v>><<.HostPort>>,<<end>><<end>>')
+  row=$(braces 'row|<<.Id>>|<<.Name>>|<<.State.Status>>|<<.State.FinishedAt>>|<<.State.StartedAt>>|'"$(
+    printf '<<with .Config.Labels>>'
+    for label in app environment service color release task digest; do printf '<<index . "deployctl.%s">>|' "$label"; done
+    printf '<<else>>|||||||<<end>>'
+  )"'<<range $k, $v := .HostConfig.PortBindings>><<range $v>><<.HostPort>>,<<end>><<end>>')
   look_tries=0
   while :; do
     # docker ps is the first word with the daemon: one that hangs is found out here.

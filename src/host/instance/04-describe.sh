@@ -6,15 +6,16 @@ describe() {
   inspect '{"id":<<json .Id>>,"name":<<json .Name>>,"image":<<json .Image>>,"reference":<<json .Config.Image>>,"status":<<json .State.Status>>,'\
 '"startedAt":<<json .State.StartedAt>>,"restartCount":<<json .RestartCount>>,"exitCode":<<json .State.ExitCode>>,"oomKilled":<<json .State.OOMKilled>>,'\
 '"restartPolicy":<<json .HostConfig.RestartPolicy.Name>>,"memoryLimit":<<json .HostConfig.Memory>>,"ports":"<<range $k, $v := .HostConfig.PortBindings>>'\
-'<<range $v>><<.HostPort>>,<<end>><<end>><<range $k, $v := .NetworkSettings.Ports>><<range $v>><<.HostPort>>,<<end>><<end>>",'\
-'"app":<<json (index .Config.Labels "deployctl.app")>>,"environment":<<json (index .Config.Labels "deployctl.environment")>>,'\
-'"service":<<json (index .Config.Labels "deployctl.service")>>,"color":<<json (index .Config.Labels "deployctl.color")>>,'\
-'"release":<<json (index .Config.Labels "deployctl.release")>>,"digest":<<json (index .Config.Labels "deployctl.digest")>>}' "$@" |
+'<<range $v>><<.HostPort>>,<<end>><<end>><<range $k, $v := .NetworkSettings.Ports>><<range $v>><<.HostPort>>,<<end>><<end>>"'\
+'<<with .Config.Labels>>,"app":<<json (index . "deployctl.app")>>,"environment":<<json (index . "deployctl.environment")>>,'\
+'"service":<<json (index . "deployctl.service")>>,"color":<<json (index . "deployctl.color")>>,'\
+'"release":<<json (index . "deployctl.release")>>,"digest":<<json (index . "deployctl.digest")>><<end>>}' "$@" |
     awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }'
 }
 
-# Which containers of $table concern the request: ours, those set aside, and any on a port or under the name of one of $slots. Running
-# ones first, newest first.
+# Which containers of $table concern the request: ours, those set aside, and any on a port or under the name of one of $slots; then all that
+# run without labels, because the slots of other services, where one may have to be adopted, are not in every request. Running ones first,
+# newest first.
 concerned() {
   {
     notes
@@ -29,7 +30,8 @@ concerned() {
     {
       hit = ($7 == app && $8 == env) || ($2 in noted) || ($3 in names)
       for (p in ports) if (index("," $14, "," p ",") > 0) hit = 1
-      if (hit) print ($4 == "running" ? 1 : 0) "|" $6 "|" $2
+      if (hit) print ($4 == "running" ? 3 : 2) "|" $6 "|" $2
+      else if ($7 == "" && ($4 == "running" || $4 == "paused" || $4 == "restarting")) print "1|" $6 "|" $2
     }' | sort -r | awk -F '|' '{ print $3 }'
 }
 
@@ -44,8 +46,8 @@ containers_json() {
     # shellcheck disable=SC2086
     listed=$(describe $wanted)
     image_ids=$(
-      # shellcheck disable=SC2086
-      inspect '<<if not (index .Config.Labels "deployctl.digest")>><<.Image>><<end>>' $wanted | grep . | sort -u
+      # shellcheck disable=SC2016,SC2086
+      inspect '<<with .Config.Labels>><<if not (index . "deployctl.digest")>><<$.Image>><<end>><<else>><<.Image>><<end>>' $wanted | grep . | sort -u
     )
     # shellcheck disable=SC2086
     [ -z "$image_ids" ] || image_digests=$(dk image inspect --format "$(braces '<<json .Id>>:<<json .RepoDigests>>')" $image_ids | awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }')

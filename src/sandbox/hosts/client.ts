@@ -54,7 +54,7 @@ k=$d/calls/$$
 umask 077
 down() { echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?' >&2; exit 1; }
 read -r p n 2>/dev/null <"$d/engine" || down
-:
+[ "/proc/$p/fd/$n" -ef "$d/in" ] || down
 mkfifo "$k.out" "$k.err" 2>/dev/null || { rm -f "$k".*; mkfifo "$k.out" "$k.err" || down; }
 case " $* " in *' --password-stdin '*) cat >"$k.in" ;; esac
 cat "$k.err" >&2 &

@@ -24,10 +24,7 @@ export async function takeDown(stateDir: string): Promise<Ending> {
 
 /** Kills what a dead sandbox left and empties its folder but for the logs. */
 export async function sweep(stateDir: string): Promise<void> {
-  // Twice in a row without a find: a process may fork while it is being looked for.
-  for (let quiet = 0; quiet < 2;) {
-    quiet = killByEnvironment((variable) => variable === `DEPLOYCTL_SANDBOX=${stateDir}`) === 0 ? quiet + 1 : 0;
-  }
+  await killByEnvironment((variable) => variable === `DEPLOYCTL_SANDBOX=${stateDir}`);
   await clean(stateDir);
 }
 
