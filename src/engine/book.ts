@@ -23,12 +23,17 @@ interface Entry {
   readonly verified: Map<SlotKey, Verified>;
   readonly failures: Map<SlotKey, HostFailure>;
   readonly pulled: Set<string>;
+  /** How often in a row a step of the slot was lost. */
+  readonly losses: Map<SlotKey, number>;
   pullFailure?: HostFailure;
   facts?: HostFacts;
 }
 
 /** Failures that say nothing of the release: the command is looked into and sent again. */
 const inconclusive = new Set(['lock-timeout', 'broken-output', 'task-unknown']);
+
+/** So often may the same step on an instance be lost before that counts as its failure. */
+const mostLosses = 3;
 
 /** How much longer than its own time limit a command may stay open: delivery, and the agent's own delays. */
 const deliveryGrace: Ms = 90_000;
@@ -80,6 +85,7 @@ export class HostBook {
   forgetFailures(): void {
     for (const entry of this.#entries.values()) {
       entry.failures.clear();
+      entry.losses.clear();
       delete entry.pullFailure;
     }
   }
@@ -195,6 +201,7 @@ export class HostBook {
       case 'restore': {
         const { service, color } = request.slot;
         entry.failures.delete(slotKey(service, color));
+        entry.losses.delete(slotKey(service, color));
         const container = reply.container;
         if (container === undefined) {
           entry.containers = { is: 'unknown', why: 'the instance did not say which container it started', since: now };
@@ -249,6 +256,13 @@ export class HostBook {
     entry.containers = { is: 'unknown', why, since };
     delete entry.command;
     if (request.phase === 'task') this.tasks.set(request.service, { is: 'unknown', why });
+    if (!('slot' in request)) return;
+    const slot = slotKey(request.slot.service, request.slot.color);
+    const losses = (entry.losses.get(slot) ?? 0) + 1;
+    entry.losses.set(slot, losses);
+    if (losses < mostLosses) return;
+    const message = `${request.phase} was lost ${String(losses)} times: ${why}`;
+    entry.failures.set(slot, failureOf(request, { ok: false, code: 'lost', message }, now));
   }
 
   /** The service refused the send: nothing runs. Throttled ones are simply sent again; the rest is a failure of that step. */
@@ -274,6 +288,7 @@ export class HostBook {
       verified: new Map(),
       failures: new Map(),
       pulled: new Set(),
+      losses: new Map(),
     };
     this.#entries.set(instance, entry);
     return entry;

@@ -33,6 +33,8 @@ export function describe(event: DeployctlEvent, timeZone?: string): Sentence | u
     case 'phase.changed':
       return say('strong', withReason(event.phase, event.reason));
     case 'action.sent':
+      // A look changes nothing.
+      if (event.action.is === 'inspect') return undefined;
       return say('plain', oneLine(event.text));
     case 'action.failed':
       return say('warning', `${oneLine(event.text)} failed: ${oneLine(event.why)}`);
@@ -101,7 +103,7 @@ function started(summary: RolloutSummary, resumed: boolean): string {
 
 function withReason(phase: string, reason: string): string {
   const words = oneLine(reason);
-  return words === '' ? oneLine(phase) : `${oneLine(phase)}: ${words}`;
+  return words === '' || words === oneLine(phase) ? oneLine(phase) : `${oneLine(phase)}: ${words}`;
 }
 
 /** The words for a place, at most 9 letters: they are a column of the live view. */
@@ -146,9 +148,11 @@ export function placeTone(place: Place): Tone {
 
 function moved(line: InstanceLine, before: Place | undefined, timeZone: string | undefined): string {
   const change = before === undefined ? PLACE_WORDS[line.place] : `${PLACE_WORDS[before]} → ${PLACE_WORDS[line.place]}`;
-  const waits = line.waitsFor === undefined ? '' : `, waits for ${oneLine(line.waitsFor)}`;
-  const until = line.until === undefined ? '' : `, until ${timeOfDay(line.until, timeZone)} at most`;
-  return `${oneLine(line.service)}  ${who(line.instance, line.name)}  ${change}${waits}${until}`;
+  const until = line.until === undefined ? '' : `until ${timeOfDay(line.until, timeZone)} at most`;
+  const why = [line.waitsFor === undefined ? '' : oneLine(line.waitsFor), until]
+    .filter((part) => part !== '')
+    .join(', ');
+  return `${oneLine(line.service)}  ${who(line.instance, line.name)}  ${change}${why === '' ? '' : ` (${why})`}`;
 }
 
 /** What is waited for and until when, for a line that says that nothing has happened for a while. */

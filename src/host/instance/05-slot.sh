@@ -2,7 +2,7 @@
 
 # The containers of the slot out of $table, a line each: role|release|id|name|status|finished|verified
 #   ours     labelled with this app, environment, service and color
-#   adopted  unlabelled: set aside by us earlier (note or name), or running on the slot's port, or under its name
+#   adopted  unlabelled: set aside by us earlier (note or name), or running on the slot's port. Not by its plain name: that may be the other color.
 #   foreign  labelled otherwise, and in the way
 # An adopted one that was never set aside has no release here: see adopted_release.
 slot_rows() {
@@ -22,7 +22,7 @@ slot_rows() {
       else if (index(name, ours_prefix) == 1) {
         role = "adopted"; release = substr(name, length(container "-" color "-") + 1); sub(/-[0-9a-f]+$/, "", release)
       }
-      else if ((up && (publishes || name == container)) || name == live) { role = "adopted"; release = "" }
+      else if ((up && publishes) || name == live) { role = "adopted"; release = "" }
       if (role != "") print role "|" release "|" id "|" name "|" $4 "|" $5
     }'
 }

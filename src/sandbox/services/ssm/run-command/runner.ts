@@ -12,8 +12,6 @@ import { createWorkers } from './workers.js';
 /** Delivery takes 200 to 500 ms of AWS time, the report of an end 100 to 300. */
 const DELIVERY_AWS_MS = [200, 500] as const;
 const REPORT_AWS_MS = [100, 300] as const;
-/** A script gets at least this long, however fast the sandbox's clock runs: processes are as slow as ever. */
-const LEAST_EXECUTION_MS = 5_000;
 /** Longer timers fire at once in Node. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -210,8 +208,8 @@ export function createRunner(deps: SsmDeps, valueOf: ParameterValue): Runner {
     };
   }
 
-  const executionMs = (seconds: number): number =>
-    Math.min(MAX_TIMER_MS, Math.max(LEAST_EXECUTION_MS, time.real(seconds * 1000)));
+  // Not scaled: a script's work is as slow as ever, however fast the sandbox's clock runs.
+  const executionMs = (seconds: number): number => Math.min(MAX_TIMER_MS, seconds * 1000);
   /** Real milliseconds from now until `seconds` of AWS time after the command was sent. */
   const until = (command: Command, seconds: number): number =>
     Math.min(MAX_TIMER_MS, Math.max(0, command.requestedAt.getTime() + time.real(seconds * 1000) - Date.now()));
