@@ -1,5 +1,4 @@
-import { createAws } from '../aws/index.js';
-import { DeployctlError, EXIT } from '../domain/errors.js';
+import { callLimit, createAws } from '../aws/index.js';
 import type { EventBody } from '../domain/event.js';
 import type { EnvironmentSettings, SecretSource } from '../domain/settings.js';
 import { systemClock, systemRandom } from '../engine/clock.js';
@@ -56,6 +55,7 @@ export async function compose(options: {
     actor,
     isAlive: isAlive(actor),
     signal,
+    changeLimit: callLimit.change,
     notifier: async (memory) => {
       const discord = await openDiscord(settings, env, aws.parameters, emit, memory, signal);
       if (discord === undefined) return { close: () => Promise.resolve() };
@@ -119,9 +119,4 @@ async function secretOf(
       problem: `the parameter ${source.name} cannot be read (${error instanceof Error ? error.message : 'unknown'})`,
     };
   }
-}
-
-/** For commands that were interrupted before there was anything to record. */
-export function interrupted(): DeployctlError {
-  return new DeployctlError({ code: 'interrupted', message: 'interrupted', exitCode: EXIT.interrupted });
 }

@@ -15,9 +15,6 @@ import type { Observer } from './observer.js';
 import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
 import { Movements } from './movements.js';
 
-/** The longest that one changing call may take, its time limit included. */
-const callTimeout: Ms = 12_000;
-
 export interface LoopDeps {
   readonly clock: Clock;
   readonly traffic: TrafficPort;
@@ -27,6 +24,8 @@ export interface LoopDeps {
   readonly records: RecordPort;
   readonly lease: LeaseGuard;
   readonly emit: (event: EventBody) => void;
+  /** The longest that one changing call may take. */
+  readonly changeLimit: Ms;
   /** Told of each new aim, so that fences of the old one lose. */
   readonly onEpoch: (epoch: number) => void;
 }
@@ -150,7 +149,7 @@ export class Loop {
   /** @returns whether the call was accepted. A refused or lost one is not an error here: the next observation shows what is. */
   async #perform(action: Action, stop: AbortSignal): Promise<boolean> {
     const { lease, emit, traffic, book, observer } = this.#deps;
-    if (!lease.isValid(callTimeout)) {
+    if (!lease.isValid(this.#deps.changeLimit)) {
       // Changes only within the lease. The heartbeat either renews it in a moment or declares it lost.
       await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
       return false;

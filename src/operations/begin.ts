@@ -1,11 +1,12 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Color, Instant, ServiceName } from '../domain/ids.js';
-import type { OutcomeRecord } from '../domain/record.js';
+import type { Plan } from '../domain/plan.js';
+import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import type { Lease } from '../state/index.js';
 import { currentRelease } from '../state/index.js';
 import { Fences } from './drive.js';
-import { weightProblem, refuseOn, sharedPorts } from './preflight.js';
+import { weightProblem, sharedPorts } from './preflight.js';
 import type { Finding } from './preflight.js';
 import type { Present } from './present.js';
 import { liveColor, presentRelease } from './present.js';
@@ -13,7 +14,7 @@ import type { Survey } from './survey.js';
 import { survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
 import type { Topology } from './topology.js';
-import { beforeChange, resolveTopology } from './topology.js';
+import { beforeChange } from './topology.js';
 
 /** What an operation knows before it decides anything. */
 export interface Ground {
@@ -104,4 +105,31 @@ export function claimed(box: Toolbox, topology: Topology): Parameters<Toolbox['s
   };
 }
 
-export { refuseOn, resolveTopology };
+/** Intent before the first change: claims, both releases, the record. */
+export async function begin(
+  box: Toolbox,
+  ground: Ground,
+  lease: Lease,
+  made: Plan,
+  record: RolloutRecord,
+): Promise<void> {
+  await beforeChange(async () => {
+    await box.state.claim(claimed(box, ground.topology), box.signal);
+    if (ground.present.found) await box.state.putRelease(made.from, box.signal);
+    if (made.to.id !== made.from.id) await box.state.putRelease(made.to, box.signal);
+    await box.state.writeRecord(record, lease, box.signal);
+  });
+}
+
+export function declined(): DeployctlError {
+  return new DeployctlError({
+    code: 'declined',
+    message: 'not confirmed; nothing was changed',
+    exitCode: EXIT.refused,
+    next: ['pass --yes to go on without being asked'],
+  });
+}
+
+export function lockWaitOf(request: { readonly lockWait?: number }): { lockWait?: number } {
+  return request.lockWait === undefined ? {} : { lockWait: request.lockWait };
+}

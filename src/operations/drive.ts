@@ -132,6 +132,7 @@ export async function drive(
       lease,
       emit: box.emit,
       onEpoch: fences.epochIs,
+      changeLimit: box.changeLimit,
       records: { write: (next) => keeper.write(next), steering: (id, signal) => box.state.listSteers(id, signal) },
     },
     plan,

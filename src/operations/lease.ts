@@ -2,6 +2,8 @@ import type { LeaseView } from '../state/index.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange } from './topology.js';
 
+export type { LeaseView } from '../state/index.js';
+
 export function readLease(box: Toolbox): Promise<LeaseView> {
   return beforeChange(() => box.state.readLease({ isAlive: box.isAlive, signal: box.signal }));
 }

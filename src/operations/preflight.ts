@@ -1,6 +1,6 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
-import type { Color, Instant, Ms } from '../domain/ids.js';
-import { otherColor, targetKey } from '../domain/ids.js';
+import type { Instant, Ms } from '../domain/ids.js';
+import { targetKey } from '../domain/ids.js';
 import type { HostFacts } from '../domain/host.js';
 import type { FleetInstance } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
@@ -245,10 +245,9 @@ export function weightProblem(service: PlacedService, problem: string): Finding 
 export function sharedPorts(topology: Topology, layout: Plan['layout']): readonly Finding[] {
   if (layout.is !== 'ports') return [];
   return topology.services.flatMap(({ settings, colors }): readonly Finding[] => {
-    const live: Color = 'blue';
-    const [a, b] = [colors[live], colors[otherColor(live)]];
-    if (a === undefined || b === undefined || a.port !== b.port) return [];
-    const text = `blue and green of ${settings.name} share host port ${String(a.port)} on every instance`;
+    const { blue, green } = colors;
+    if (blue === undefined || blue.port !== green?.port) return [];
+    const text = `blue and green of ${settings.name} share host port ${String(blue.port)} on every instance`;
     return [{ level: 'refuse', text, fix: 'give green a host port of its own' }];
   });
 }

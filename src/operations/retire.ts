@@ -7,12 +7,13 @@ import { Loop } from '../engine/loop.js';
 import { Observer, scopeOf } from '../engine/observer.js';
 import type { Lease } from '../state/index.js';
 import { destination, isChanged } from '../strategies/preload.js';
-import { begin, lockWaitOf } from './rollout.js';
-import { groundOf, refuseOn, resolveTopology, withLease } from './begin.js';
+import { begin, groundOf, lockWaitOf, withLease } from './begin.js';
 import type { Fences, OperationResult } from './drive.js';
 import { drive } from './drive.js';
 import { newRecord, planOf } from './plan.js';
+import { refuseOn } from './preflight.js';
 import { stamp } from './present.js';
+import { resolveTopology } from './topology.js';
 import type { Toolbox } from './toolbox.js';
 
 /** Gives up the warm way back: drains and stops the idle color of every service. */
@@ -86,6 +87,7 @@ export async function retireAfter(box: Toolbox, lease: Lease, fences: Fences, pl
         if (event.type === 'phase.changed' || event.type === 'note') box.emit(event);
       },
       onEpoch: fences.epochIs,
+      changeLimit: box.changeLimit,
       records: { write: () => Promise.resolve(), steering: () => Promise.resolve([]) },
     },
     retiring,

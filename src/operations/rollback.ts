@@ -7,18 +7,17 @@ import type { RolloutSummary } from '../domain/event.js';
 import { rollbackTarget } from '../state/index.js';
 import { releaseOf } from '../strategies/standing.js';
 import type { Ground } from './begin.js';
-import { groundOf, refuseOn, resolveTopology, withLease } from './begin.js';
+import { begin, declined, groundOf, lockWaitOf, withLease } from './begin.js';
 import type { OperationResult } from './drive.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
 import { forecast } from './forecast.js';
 import { howOf, newRecord, planOf } from './plan.js';
-import { preflight } from './preflight.js';
+import { preflight, refuseOn } from './preflight.js';
 import { idleRelease, NO_RELEASE, stamp } from './present.js';
 import { rollbackUnfinished } from './resume.js';
-import { begin, declined, lockWaitOf } from './rollout.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService } from './topology.js';
-import { beforeChange } from './topology.js';
+import { beforeChange, resolveTopology } from './topology.js';
 
 export interface RollbackRequest {
   /** A release id; absent: the one that served before. */

@@ -4,12 +4,11 @@ import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import { imageTag } from '../domain/release.js';
 import type { RolloutRecord } from '../domain/record.js';
-import type { Lease } from '../state/index.js';
 import type { Prediction } from '../strategies/predict.js';
 import { isChanged } from '../strategies/preload.js';
 import type { Ground } from './begin.js';
-import { claimed, groundOf, refuseOn, resolveTopology, withLease } from './begin.js';
-import type { Fences, OperationResult } from './drive.js';
+import { begin, claimed, declined, groundOf, lockWaitOf, withLease } from './begin.js';
+import type { OperationResult } from './drive.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
 import { forecast } from './forecast.js';
 import type { ImageRequest } from './goal.js';
@@ -17,11 +16,11 @@ import { goalRelease } from './goal.js';
 import type { HowOptions } from './plan.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import type { Finding } from './preflight.js';
-import { preflight } from './preflight.js';
+import { preflight, refuseOn } from './preflight.js';
 import { stamp } from './present.js';
 import { retireAfter } from './retire.js';
 import type { Toolbox } from './toolbox.js';
-import { beforeChange } from './topology.js';
+import { beforeChange, resolveTopology } from './topology.js';
 
 export interface RolloutRequest {
   readonly images: ReadonlyMap<ServiceName, ImageRequest>;
@@ -175,22 +174,6 @@ function nothing(made: Plan, warnings: readonly string[]): OperationResult {
   };
 }
 
-/** Intent before the first change: claims, both releases, the record. */
-export async function begin(
-  box: Toolbox,
-  ground: Ground,
-  lease: Lease,
-  made: Plan,
-  record: RolloutRecord,
-): Promise<void> {
-  await beforeChange(async () => {
-    await box.state.claim(claimed(box, ground.topology), box.signal);
-    if (ground.present.found) await box.state.putRelease(made.from, box.signal);
-    if (made.to.id !== made.from.id) await box.state.putRelease(made.to, box.signal);
-    await box.state.writeRecord(record, lease, box.signal);
-  });
-}
-
 /** Rights that can be proven without a change: registering a target that is registered changes nothing. */
 async function proveRights(box: Toolbox, ground: Ground, made: Plan): Promise<void> {
   for (const service of made.services) {
@@ -223,18 +206,3 @@ async function refuseUnfinished(box: Toolbox): Promise<void> {
     ],
   });
 }
-
-export function declined(): DeployctlError {
-  return new DeployctlError({
-    code: 'declined',
-    message: 'not confirmed; nothing was changed',
-    exitCode: EXIT.refused,
-    next: ['pass --yes to go on without being asked'],
-  });
-}
-
-export function lockWaitOf(request: { readonly lockWait?: number }): { lockWait?: number } {
-  return request.lockWait === undefined ? {} : { lockWait: request.lockWait };
-}
-
-export type { Fences };

@@ -1,4 +1,5 @@
 import type { EventBody } from '../domain/event.js';
+import type { Ms } from '../domain/ids.js';
 import type { Actor } from '../domain/record.js';
 import type { EnvironmentSettings, GateSettings } from '../domain/settings.js';
 import type { HostPort } from '../engine/host-port.js';
@@ -24,6 +25,8 @@ export interface Toolbox {
   readonly isAlive: (actor: Actor) => boolean | undefined;
   /** An operator's interrupt. */
   readonly signal: AbortSignal;
+  /** The longest that one changing call may take: it is sent only if it surely ends within the lease. */
+  readonly changeLimit: Ms;
   /** Opens the alerts of a rollout; they see every event from then on. */
   readonly notifier: (memory: NotifierMemory) => Promise<{ close(): Promise<void> }>;
 }

@@ -1,4 +1,4 @@
-import type { Color, InstanceId, Instant, TargetGroupArn } from '../domain/ids.js';
+import type { Color, InstanceId, Instant } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import type {
   Container,
@@ -98,10 +98,6 @@ function needsWitness(plan: Plan, service: ServicePlan): boolean {
   return plan.aim.to === 'new' && plan.kind === 'rollout' && service.from.release !== service.to.release;
 }
 
-export function groupReadable(seen: Observation, group: TargetGroupArn): boolean {
-  return seen.targets.get(group)?.is === 'known';
-}
-
 /**
  * Derives the standing of an instance. The order of the checks is significant: what cannot be known first, then what runs there, then what the
  * load balancer says of it.
@@ -146,7 +142,7 @@ export function standingOf(
 
   const slot = slotKey(service.service, colorName);
   const failure = host.failures.get(slot);
-  if (failure !== undefined && failure.release === want.release) {
+  if (failure?.release === want.release) {
     return { ...base, place: 'bad', why: failure.message, failure };
   }
   return runsRelease(occupant, want)
@@ -180,11 +176,11 @@ function withWanted(
   const { target, occupant, want } = base;
   const verified = host.verified.get(slotKey(base.service.service, base.color.color));
   const ofThis = verified?.release === want.release && verified.containerId === occupant.id ? verified : undefined;
-  const stillSame =
-    ofThis !== undefined && ofThis.startedAt === occupant.startedAt && ofThis.restartCount === occupant.restartCount;
+  const stillSame = ofThis?.startedAt === occupant.startedAt && ofThis.restartCount === occupant.restartCount;
   if (ofThis !== undefined && !stillSame && plan.aim.to === 'new') {
-    const how = occupant.oomKilled ? 'was killed for memory' : `exited with ${String(occupant.exitCode)}`;
-    return { ...base, place: 'bad', why: `the container ${how} after it had passed its checks, and was restarted` };
+    const how = occupant.oomKilled ? 'was killed for memory' : 'ended';
+    const again = `was started again (restarts: ${String(occupant.restartCount)})`;
+    return { ...base, place: 'bad', why: `the container ${how} after it had passed its checks, and ${again}` };
   }
   const unchanged = base.service.from.release === base.service.to.release;
   const witness = needsWitness(plan, base.service);

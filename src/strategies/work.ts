@@ -1,4 +1,4 @@
-import type { Color, Instant, TargetGroupArn } from '../domain/ids.js';
+import type { Color, Instant } from '../domain/ids.js';
 import type { Action, Decision, Wait } from '../domain/decision.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
@@ -15,8 +15,6 @@ export interface Work {
   /** Nothing is left to do and nothing is waited for. */
   readonly complete: boolean;
 }
-
-export const nothing: Work = { actions: [], waits: [], bad: [], complete: true };
 
 export function merge(works: readonly Work[]): Work {
   return {
@@ -117,8 +115,4 @@ export function decide(work: Work, reason: string, now: Instant, plan: Plan, bak
   if (wait === undefined) return undefined;
   const recheckAt = Math.min(...work.waits.map((w) => Math.max(w.until, now)), now + plan.timing.poll);
   return { is: 'wait', waits: [wait, ...waits], recheckAt, reason, ...baking };
-}
-
-export function isKnownGroup(seen: Observation, group: TargetGroupArn): boolean {
-  return seen.targets.get(group)?.is === 'known';
 }

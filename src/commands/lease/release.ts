@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../base-command.js';
-import type { LeaseView } from '../../state/index.js';
+import type { LeaseView } from '../../operations/lease.js';
 import { yesFlag } from '../../presentation/confirm.js';
 
 export default class LeaseRelease extends BaseCommand {

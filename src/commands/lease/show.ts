@@ -1,5 +1,5 @@
 import { BaseCommand } from '../../base-command.js';
-import type { LeaseView } from '../../state/index.js';
+import type { LeaseView } from '../../operations/lease.js';
 
 export default class LeaseShow extends BaseCommand {
   static override summary = 'who holds the lock of an environment';
