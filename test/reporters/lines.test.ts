@@ -28,7 +28,7 @@ describe('lines', () => {
       19:53:14  pull backend 1.1.0 on shop-1
       19:53:21  i-0abc000000000001 (shop-1)  pulled backend 1.1.0 (6.4s)
       19:53:22  replacing: one instance at a time
-      19:53:23  backend  i-0abc000000000001 (shop-1)  old → draining, waits for open requests, until 19:54:23 at most
+      19:53:23  backend  i-0abc000000000001 (shop-1)  old → draining (open requests, until 19:54:23 at most)
       19:53:53  backend  i-0abc000000000001 (shop-1)  draining → swapping
       19:54:12  i-0abc000000000001 (shop-1)  start of backend failed (unhealthy): the health path did not pass 3 times in a row within 60 s
                 last probe: GET http://127.0.0.1:8081/health answered 503

@@ -271,9 +271,9 @@ describe('faults', () => {
 
 // Each of these waits for seconds: together they take no longer than one.
 describe.concurrent('what takes long', () => {
-  it('is killed at its execution timeout, which is never under 5 real seconds', async () => {
+  it('is killed at its execution timeout, in real seconds however fast the clock runs', async () => {
     const end = await run('echo before; sleep 30', {
-      Parameters: { commands: ['echo before; sleep 30'], executionTimeout: ['60'] },
+      Parameters: { commands: ['echo before; sleep 30'], executionTimeout: ['5'] },
     });
     expect(end).toMatchObject({
       Status: 'TimedOut',
@@ -303,7 +303,7 @@ describe.concurrent('what takes long', () => {
     const id = await send('sleep 0.5', {
       InstanceIds: [second],
       TimeoutSeconds: 30,
-      Parameters: { commands: ['sleep 0.5'], executionTimeout: ['30'] },
+      Parameters: { commands: ['sleep 0.5'], executionTimeout: ['5'] },
     });
     await reach(id, 'InProgress', second);
     world.fleet.setState(second, 'stopping');
