@@ -16,9 +16,47 @@ interface ErrorDocument {
   };
 }
 
-/** The only file that knows how oclif reports errors: exit codes, the JSON envelope, signals. */
-export abstract class BaseCommand extends Command {
+/** Reports failures the same way for every command: exit codes, the JSON envelope, the next command to type. The only file that knows how oclif does it. */
+export abstract class ReportingCommand extends Command {
   static override enableJsonFlag = true;
+
+  /** The exit code of a result that is no error: text and JSON modes give the same. */
+  protected ends(exitCode: ExitCode): void {
+    process.exitCode = exitCode;
+  }
+
+  protected override async catch(error: Error & { exitCode?: number; oclif?: { exit?: number } }): Promise<unknown> {
+    const document = this.documentOf(error);
+    process.exitCode = document.error.exitCode;
+    if (this.jsonEnabled()) {
+      this.logJson(document);
+      return undefined;
+    }
+    const { code, message, next } = document.error;
+    this.logToStderr(`Error: ${message}`);
+    if (next.length > 0) this.logToStderr(['', 'Next:', ...next.map((line) => `  ${line}`)].join('\n'));
+    if (code === 'bug') this.logToStderr(`\n${error.stack ?? ''}`);
+    return Promise.resolve(undefined);
+  }
+
+  private documentOf(error: Error & { exitCode?: number; oclif?: { exit?: number } }): ErrorDocument {
+    const made = (code: string, exitCode: number, next: readonly string[]): ErrorDocument => ({
+      schemaVersion: 1,
+      ok: false,
+      error: { code, message: error.message, exitCode, next },
+    });
+    if (error instanceof DeployctlError) return made(error.code, error.exitCode, error.next);
+    if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, ['deployctl status']);
+    if (error.name === 'SandboxError') return made('sandbox', error.exitCode ?? EXIT.bug, []);
+    const exit = error.oclif?.exit;
+    if (exit !== undefined)
+      return made(exit === EXIT.usage ? 'usage' : 'error', exit, [`deployctl ${this.id ?? ''} --help`]);
+    return made('bug', EXIT.bug, ['please report this with the lines below']);
+  }
+}
+
+/** A command that works on an environment of the configuration. */
+export abstract class BaseCommand extends ReportingCommand {
   static override baseFlags = {
     config: Flags.string({
       description: 'configuration file (default: deployctl.yml, found upwards)',
@@ -68,39 +106,5 @@ export abstract class BaseCommand extends Command {
       process.off('SIGINT', stop);
       process.off('SIGTERM', stop);
     }
-  }
-
-  /** The exit code of a result that is no error: text and JSON modes give the same. */
-  protected ends(exitCode: ExitCode): void {
-    process.exitCode = exitCode;
-  }
-
-  protected override async catch(error: Error & { exitCode?: number; oclif?: { exit?: number } }): Promise<unknown> {
-    const document = this.documentOf(error);
-    process.exitCode = document.error.exitCode;
-    if (this.jsonEnabled()) {
-      this.logJson(document);
-      return undefined;
-    }
-    const { code, message, next } = document.error;
-    this.logToStderr(`Error: ${message}`);
-    if (next.length > 0) this.logToStderr(['', 'Next:', ...next.map((line) => `  ${line}`)].join('\n'));
-    if (code === 'bug') this.logToStderr(`\n${error.stack ?? ''}`);
-    return Promise.resolve(undefined);
-  }
-
-  private documentOf(error: Error & { exitCode?: number; oclif?: { exit?: number } }): ErrorDocument {
-    const made = (code: string, exitCode: number, next: readonly string[]): ErrorDocument => ({
-      schemaVersion: 1,
-      ok: false,
-      error: { code, message: error.message, exitCode, next },
-    });
-    if (error instanceof DeployctlError) return made(error.code, error.exitCode, error.next);
-    if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, ['deployctl status']);
-    if (error.name === 'SandboxError') return made('sandbox', error.exitCode ?? EXIT.bug, []);
-    const exit = error.oclif?.exit;
-    if (exit !== undefined)
-      return made(exit === EXIT.usage ? 'usage' : 'error', exit, [`deployctl ${this.id ?? ''} --help`]);
-    return made('bug', EXIT.bug, ['please report this with the lines below']);
   }
 }

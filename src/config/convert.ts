@@ -115,7 +115,6 @@ function toProbe(from: Environment['gates']['probes'][number]): ProbeSettings {
   return {
     name: from.name,
     url: from.url,
-    from: from.from,
     ...(from.service === undefined ? {} : { service: from.service }),
     status: from.status,
     ...(from.contains === undefined ? {} : { contains: from.contains }),

@@ -38,11 +38,10 @@ export interface ColorSettings {
   readonly targetGroup: GroupName;
 }
 
-/** A probe of a URL from where deployctl runs (or from an instance), during bakes and validation. */
+/** A probe of a URL from where deployctl runs, during bakes and validation. */
 export interface ProbeSettings {
   readonly name: string;
   readonly url: string;
-  readonly from: 'here' | 'instance';
   readonly service?: ServiceName;
   readonly status: readonly (readonly [number, number])[];
   readonly contains?: string;

@@ -7,7 +7,7 @@ import type { Plan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
-import { viewOf } from '../strategies/view.js';
+import { outOfService, viewOf } from '../strategies/view.js';
 import { act } from './act.js';
 import type { HostBook } from './book.js';
 import { describeAction } from '../strategies/describe-action.js';
@@ -60,19 +60,27 @@ export class Loop {
     this.#movements = new Movements(deps.emit);
   }
 
+  /** Names instances that are out of the load balancer at the moment: an interrupt leaves them so. */
+  #interrupted(signal: AbortSignal): LoopResult {
+    const out = outOfService(this.#plan, this.#deps.observer.snapshot());
+    const left =
+      out.length === 0 ? '' : `. Out of the load balancer until it is resumed or rolled back: ${out.join(', ')}`;
+    return this.#result('interrupted', `${messageOf(signal.reason)}${left}`);
+  }
+
   async run(signal: AbortSignal): Promise<LoopResult> {
     const stop = AbortSignal.any([signal, this.#deps.lease.lost]);
     // A way back that is gone on with is told again: a death may have come before the alert.
     const { aim } = this.#plan;
     if (aim.to === 'old') this.#deps.emit({ type: 'rollback.started', reason: aim.because });
     for (;;) {
-      if (signal.aborted) return this.#result('interrupted', messageOf(signal.reason));
+      if (signal.aborted) return this.#interrupted(signal);
       this.#checkLease();
       try {
         const ended = await this.#tick(stop);
         if (ended !== undefined) return ended;
       } catch (error) {
-        if (signal.aborted) return this.#result('interrupted', messageOf(signal.reason));
+        if (signal.aborted) return this.#interrupted(signal);
         this.#checkLease();
         throw error;
       }

@@ -12,7 +12,7 @@ export interface BakeSamples {
 
 export interface Sampler {
   /**
-   * Tells which bake is on. The same key goes on counting; another key starts anew; undefined stops. Probes with `from: instance` are left to others.
+   * Tells which bake is on. The same key goes on counting; another key starts anew; undefined stops.
    */
   follow(bake: string | undefined, probes: readonly ProbeSettings[]): void;
   /** undefined when no bake is on. */
@@ -65,9 +65,7 @@ export function createSampler(deps: { readonly http: HttpPort; readonly clock: C
 
   function start(key: string, probes: readonly ProbeSettings[]): void {
     const ended = new AbortController();
-    const tallies = probes
-      .filter((probe) => probe.from === 'here')
-      .map((probe): Tally => ({ probe, good: 0, bad: 0, latencies: [] }));
+    const tallies = probes.map((probe): Tally => ({ probe, good: 0, bad: 0, latencies: [] }));
     bake = { key, since: clock.now(), tallies, ended };
     for (const tally of tallies) {
       const loop: Promise<void> = run(tally, ended.signal)

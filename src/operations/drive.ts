@@ -242,6 +242,7 @@ async function end(
   } else {
     await keeper.write({ ...result.record, outcome, reason: shorten(reason) });
   }
+  if (ended) await tidy(box, lease);
   const next = nextSteps(plan, outcome);
   box.emit({
     type: 'rollout.ended',
@@ -277,6 +278,15 @@ async function end(
     warnings,
     next,
   };
+}
+
+/** What history no longer needs goes, late and under the lease. The outcome stands already: what fails here is told and found again next time. */
+async function tidy(box: Toolbox, lease: Lease): Promise<void> {
+  try {
+    await box.state.prune(lease, box.signal);
+  } catch (error) {
+    box.emit({ type: 'note', level: 'warning', text: `old records were not removed: ${messageOf(error)}` });
+  }
 }
 
 /** A manual rollback that had to be given up left the release that it was to leave: that needs a human. */

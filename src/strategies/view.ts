@@ -7,6 +7,7 @@ import type { Plan, ServicePlan } from '../domain/plan.js';
 import { imageTag } from '../domain/release.js';
 import { destination, isChanged } from './preload.js';
 import { pairOf, percentOf } from './shift.js';
+import { isRegistered, membersOf, targetOf } from './standing.js';
 import { fleetOf, standingsOf } from './work.js';
 
 /** What the rollout looks like now, for people. Pure; derived from the same standings that the decisions come from. */
@@ -52,6 +53,21 @@ export function viewOf(
     waits,
     reason,
   };
+}
+
+/** Instances that are not registered where their service has its traffic: `backend on shop-1`. */
+export function outOfService(plan: Plan, seen: Observation): readonly string[] {
+  const fleet = fleetOf(seen) ?? [];
+  return plan.services.flatMap((service) => {
+    const color = service.colors[service.live];
+    if (color === undefined || plan.how.is !== 'rolling') return [];
+    return membersOf(plan, fleet, service.live).flatMap((instance) => {
+      const target = targetOf(seen, color, instance.id);
+      return target === undefined || isRegistered(target)
+        ? []
+        : [`${service.service} on ${instance.name} (${instance.id})`];
+    });
+  });
 }
 
 function colorShown(plan: Plan, service: ServicePlan): Color {

@@ -8,7 +8,6 @@ import { ManualClock } from '../_helpers/manual-clock.js';
 const probe: ProbeSettings = {
   name: 'home',
   url: 'https://user:secret@shop.example/api/?key=secret',
-  from: 'here',
   status: [[200, 299]],
   interval: 5000,
   timeout: 2000,
@@ -119,15 +118,6 @@ describe('the sampler', () => {
     it.sampler.follow('x', [probe]);
     await it.clock.advance(0);
     expect(it.sampler.current()?.probes[0]).toMatchObject({ good: 0, bad: 1 });
-    await it.sampler.stop();
-  });
-
-  it('leaves probes from an instance to others', async () => {
-    const it = setup(() => good());
-    it.sampler.follow('x', [{ ...probe, from: 'instance' }]);
-    await it.clock.advance(60_000);
-    expect(it.asked).toEqual([]);
-    expect(it.sampler.current()?.probes).toEqual([]);
     await it.sampler.stop();
   });
 });

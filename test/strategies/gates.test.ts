@@ -7,7 +7,6 @@ import { judgeGates } from '../../src/strategies/gates.js';
 const probe: ProbeSettings = {
   name: 'home',
   url: 'https://shop.example/',
-  from: 'here',
   status: [[200, 299]],
   interval: 5000,
   timeout: 5000,

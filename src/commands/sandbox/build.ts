@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
+import { ReportingCommand } from '../../base-command.js';
 
-export default class SandboxBuild extends Command {
+export default class SandboxBuild extends ReportingCommand {
   static override description = "build a folder's Dockerfile and push the image to the sandbox's registry";
   static override examples = [
     '<%= config.bin %> <%= command.id %> ./backend --tag shop/backend:1.2.0 --build-arg VERSION=1.2.0',
   ];
-  static override enableJsonFlag = true;
   static override args = { dir: Args.string({ description: 'folder with a Dockerfile', required: true }) };
   static override flags = {
     'state-dir': Flags.string({

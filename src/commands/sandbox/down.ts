@@ -1,4 +1,5 @@
-import { Command, Flags } from '@oclif/core';
+import { Flags } from '@oclif/core';
+import { ReportingCommand } from '../../base-command.js';
 
 const WORDS = {
   none: 'no sandbox runs',
@@ -6,9 +7,8 @@ const WORDS = {
   killed: 'the sandbox did not end by itself and was killed',
 };
 
-export default class SandboxDown extends Command {
+export default class SandboxDown extends ReportingCommand {
   static override description = 'end the sandbox and all that it started; its logs stay';
-  static override enableJsonFlag = true;
   static override flags = {
     'state-dir': Flags.string({
       description: 'folder of the sandbox',

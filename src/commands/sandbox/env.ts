@@ -1,12 +1,12 @@
-import { Command, Flags } from '@oclif/core';
+import { Flags } from '@oclif/core';
+import { ReportingCommand } from '../../base-command.js';
 
-export default class SandboxEnv extends Command {
+export default class SandboxEnv extends ReportingCommand {
   static override description = 'print shell exports that point any AWS client at the sandbox';
   static override examples = [
     'eval "$(<%= config.bin %> <%= command.id %>)"',
     'eval "$(<%= config.bin %> <%= command.id %> --unset)"',
   ];
-  static override enableJsonFlag = true;
   static override flags = {
     'state-dir': Flags.string({
       description: 'folder of the sandbox',

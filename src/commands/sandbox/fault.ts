@@ -1,6 +1,7 @@
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
+import { ReportingCommand } from '../../base-command.js';
 
-export default class SandboxFault extends Command {
+export default class SandboxFault extends ReportingCommand {
   static override description = 'make the sandbox misbehave: API errors, lost commands, dead agents, ended instances';
   static override examples = [
     '<%= config.bin %> <%= command.id %> api-error --operation SendCommand --code ThrottlingException --times 3',
@@ -8,7 +9,6 @@ export default class SandboxFault extends Command {
     '<%= config.bin %> <%= command.id %> instance-terminate --instance i-0123456789abcdef0',
     '<%= config.bin %> <%= command.id %> --clear',
   ];
-  static override enableJsonFlag = true;
   static override args = {
     kind: Args.string({
       description:

@@ -1,13 +1,13 @@
-import { Command, Flags } from '@oclif/core';
+import { Flags } from '@oclif/core';
+import { ReportingCommand } from '../../base-command.js';
 
-export default class SandboxLoad extends Command {
+export default class SandboxLoad extends ReportingCommand {
   static override description =
     "send requests to the sandbox's load balancer at a fixed rate, without retries; exit 1 if one failed. Ctrl-C ends it";
   static override examples = [
     '<%= config.bin %> <%= command.id %> --duration 30s',
     '<%= config.bin %> <%= command.id %> --rate 500 --path /api/',
   ];
-  static override enableJsonFlag = true;
   static override flags = {
     'state-dir': Flags.string({
       description: 'folder of the sandbox',

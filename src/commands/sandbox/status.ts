@@ -1,8 +1,8 @@
-import { Command, Flags } from '@oclif/core';
+import { Flags } from '@oclif/core';
+import { ReportingCommand } from '../../base-command.js';
 
-export default class SandboxStatus extends Command {
+export default class SandboxStatus extends ReportingCommand {
   static override description = 'show the sandbox: its endpoint, load balancer, target groups and instances';
-  static override enableJsonFlag = true;
   static override flags = {
     'state-dir': Flags.string({
       description: 'folder of the sandbox',

@@ -1,13 +1,13 @@
-import { Command, Flags } from '@oclif/core';
+import { Flags } from '@oclif/core';
+import { ReportingCommand } from '../../base-command.js';
 
-export default class SandboxUp extends Command {
+export default class SandboxUp extends ReportingCommand {
   static override description =
     'start AWS on this machine: a fleet, a load balancer and real command execution, serving release 1.0.0 of a small shop';
   static override examples = [
     '<%= config.bin %> <%= command.id %> --detach',
     '<%= config.bin %> <%= command.id %> --instances 2',
   ];
-  static override enableJsonFlag = true;
   static override flags = {
     'state-dir': Flags.string({
       description: 'folder of the sandbox',

@@ -15,7 +15,6 @@ const url = () =>
 const probe = z.strictObject({
   name: name().describe('Name in events and reasons'),
   url: url().describe('What is asked'),
-  from: word(['here', 'instance']).prefault('here').describe('Asked from where deployctl runs, or from an instance'),
   service: name().optional().describe('Service that a failure speaks of'),
   status: status().prefault('200-299').describe('Status codes that pass'),
   contains: plainText('write the text that the answer must contain').optional().describe('Text that the answer must contain'),

@@ -176,7 +176,10 @@ export async function runCurl(call: Call): Promise<number> {
     return 2;
   }
   const seconds = Number(flags.one('max-time') ?? 0);
-  const signal = seconds > 0 ? AbortSignal.any([call.gone, AbortSignal.timeout(seconds * 1000)]) : call.gone;
+  // Held by hand: on Node 20 a timeout signal that only AbortSignal.any knows may be collected before it fires.
+  const late = new AbortController();
+  const timer = seconds > 0 ? setTimeout(() => late.abort(), seconds * 1000) : undefined;
+  const signal = AbortSignal.any([call.gone, late.signal]);
   const format = flags.one('write-out') ?? '';
   const fail = (code: number, text: string, status: number): number => {
     if (format !== '') call.out(writeOut(format, status, started));
@@ -200,5 +203,7 @@ export async function runCurl(call: Call): Promise<number> {
       return fail(28, `Operation timed out after ${Math.round(performance.now() - started)} milliseconds`, 0);
     if (error instanceof CurlError) return fail(error.code, error.message, 0);
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }

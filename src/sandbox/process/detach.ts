@@ -44,8 +44,11 @@ export async function upDetached(
       resolve(killer === null ? `ended with exit code ${code}` : `was ended by ${killer}`),
     );
   });
-  const giveUp = AbortSignal.any([signal, AbortSignal.timeout(START_LIMIT_MS)]);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), START_LIMIT_MS);
+  const giveUp = AbortSignal.any([signal, late.signal]);
   const outcome = await Promise.race([ended, serving(stateDir, child.pid ?? 0, giveUp)]);
+  clearTimeout(timer);
   child.unref();
   if (typeof outcome === 'object') {
     return outcome;
