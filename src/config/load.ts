@@ -43,7 +43,7 @@ export function parseSettings(
     (error) => `${name}:${lines.linePos(error.pos[0]).line}: not YAML: ${error.message}`,
   );
   if (broken.length > 0) throw invalid(broken);
-  if (document.contents === null) throw invalid([`${name}:1: empty; start from the sample, or run \`deployctl init\``]);
+  if (document.contents === null) throw invalid([`${name}:1: empty; start from examples/shop/deployctl.yml`]);
 
   const line = (problem: Problem): string =>
     `${name}:${lineOf(document, lines, problem.path)}: ${problem.path.length === 0 ? '' : `${pathText(problem.path)}: `}${problem.message}`;
@@ -126,7 +126,7 @@ function missing(message: string): DeployctlError {
     code: 'config.missing',
     message,
     exitCode: EXIT.usage,
-    next: ['deployctl init', '--config FILE', 'examples/shop/deployctl.yml is a complete sample'],
+    next: ['--config FILE', 'examples/shop/deployctl.yml is a complete sample'],
   });
 }
 

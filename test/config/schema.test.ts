@@ -197,7 +197,7 @@ describe('YAML', () => {
   test.each([
     ['a key twice', `${SMALL}app: again\n`, 'deployctl.yml:15: not YAML: Map keys must be unique'],
     ['broken brackets', edited(2, 'region: [eu-west-1'), expect.stringMatching(/^deployctl\.yml:\d+: not YAML: /)],
-    ['nothing', '# only a comment\n', 'deployctl.yml:1: empty; start from the sample, or run `deployctl init`'],
+    ['nothing', '# only a comment\n', 'deployctl.yml:1: empty; start from examples/shop/deployctl.yml'],
     [
       'an alias to nothing',
       edited(2, 'region: *x'),
