@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Command, Flags } from '@oclif/core';
 import type { ExitCode } from './domain/errors.js';
 import { DeployctlError, EXIT, messageOf, PortError } from './domain/errors.js';
@@ -82,6 +83,8 @@ export abstract class BaseCommand extends ReportingCommand {
     const settings = selectEnvironment(all, flags.env);
     prepare?.(settings);
     const interrupt = new AbortController();
+    // Every call in flight listens to it: as many as the fleet is large.
+    setMaxListeners(0, interrupt.signal);
     const stop = (signal: NodeJS.Signals): void => {
       if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
       interrupt.abort(new Error(`interrupted by ${signal}`));

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Action, Decision, Outcome } from '../domain/decision.js';
 import { DeployctlError, EXIT, messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
@@ -70,6 +71,7 @@ export class Loop {
 
   async run(signal: AbortSignal): Promise<LoopResult> {
     const stop = AbortSignal.any([signal, this.#deps.lease.lost]);
+    setMaxListeners(0, stop);
     // A way back that is gone on with is told again: a death may have come before the alert.
     const { aim } = this.#plan;
     if (aim.to === 'old') this.#deps.emit({ type: 'rollback.started', reason: aim.because });

@@ -229,12 +229,15 @@ export class Observer {
     const instances = this.#fleet.is === 'known' ? this.#fleet.value : [];
     for (const { group, port, routes } of this.#scope.groups) {
       const seen = this.#targets.get(group);
-      if (seen?.is !== 'known') continue;
+      const weighted = this.#mayBeWeighted(group, routes);
+      if (seen?.is !== 'known') {
+        if (weighted) this.#mayBeRouted(group);
+        continue;
+      }
       for (const { id } of instances) {
         const key = targetKey(id, port);
         if (!seen.value.has(key)) seen.value.set(key, { state: 'absent', since: now });
       }
-      const weighted = this.#mayBeWeighted(group, routes);
       for (const [key, target] of seen.value) {
         const out =
           target.state === 'absent' || target.state === 'draining' || target.reason === 'Target.NotRegistered';
@@ -242,6 +245,13 @@ export class Observer {
         seen.value.set(key, weighted && !out ? rest : { ...rest, unroutedSince: unroutedSince ?? now });
       }
     }
+  }
+
+  /** The group may get requests while its targets cannot be read: what the last reading said of their quiet ends here. */
+  #mayBeRouted(group: TargetGroupArn): void {
+    const last = this.#lastKnown.get(group);
+    for (const [key, { unroutedSince, ...target }] of last?.value ?? [])
+      if (unroutedSince !== undefined) last?.value.set(key, target);
   }
 
   /** Whether any route may send the group requests. A route that cannot be read may, and so may one that was not configured. */

@@ -8,7 +8,7 @@ import { emptyColor } from './empty-color.js';
 import { moveInPlace } from './in-place.js';
 import { prepareIdle } from './prepare-idle.js';
 import { isChanged, preload } from './preload.js';
-import { failing, waitForFleet } from './shared.js';
+import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
 import type { Pair } from './shift.js';
 import { pairsOf, percentOf, reached, returnStickiness, shiftTo } from './shift.js';
 import { colorOf, healthyIn, membersOf } from './standing.js';
@@ -108,7 +108,7 @@ function wayBack(plan: Plan, seen: Observation, now: Instant, fleet: readonly Fl
   const pairs = pairsOf(seen, [...changed].reverse());
   if (pairs === undefined) return unreadable(plan, seen, now, changed);
 
-  const moved = [...pairs].filter((pair) => pair.idle > 0);
+  const moved = pairs.filter((pair) => pair.idle > 0 && canReturn(pair.service));
   if (moved.length > 0) {
     const helpless = moved.find((pair) => liveHealthy(plan, seen, fleet, pair.service) === 0);
     if (helpless !== undefined) return noWayBack(plan, now, helpless);
@@ -125,10 +125,12 @@ function wayBack(plan: Plan, seen: Observation, now: Instant, fleet: readonly Fl
     }
   }
 
+  // A first installation that has traffic keeps it: there is no other release to give it to.
+  const inTraffic = new Set(pairs.filter((pair) => pair.idle > 0).map((pair) => pair.service));
   const work = merge([
-    ...changed.map((service) =>
-      emptyColor(plan, seen, now, fleet, service, otherColor(service.live), service.to.release),
-    ),
+    ...changed
+      .filter((service) => !inTraffic.has(service))
+      .map((service) => emptyColor(plan, seen, now, fleet, service, otherColor(service.live), service.to.release)),
     ...plan.services
       .filter((service) => !isChanged(service))
       .map((service) => moveInPlace(plan, seen, now, fleet, service, oneByOne)),
@@ -139,6 +141,8 @@ function wayBack(plan: Plan, seen: Observation, now: Instant, fleet: readonly Fl
   const [first, ...rest] = borrowed;
   if (first !== undefined)
     return { is: 'act', actions: [first, ...rest], waits: [], reason: 'put the stickiness back' };
+  const stuck = changed.filter((service) => !canReturn(service)).map(withoutReturn);
+  if (stuck.length > 0) return { is: 'done', outcome: 'failed', reason: [because, ...stuck].join('; ') };
   return { is: 'done', outcome: 'rolled-back', reason: because };
 }
 

@@ -15,8 +15,12 @@ export interface Window {
   readonly allowDowntime: boolean;
 }
 
-/** Places in which an instance is on its way: out of the load balancer, or not back for good. */
+/**
+ * Places in which an instance is on its way: out of the load balancer, or not back for good. One that cannot be told about may be: its command
+ * was lost, or another process began it.
+ */
 const inFlight = new Set<Standing['place']>([
+  'unknown',
   'draining',
   'quiet',
   'swapping',

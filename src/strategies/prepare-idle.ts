@@ -25,11 +25,13 @@ export function prepareIdle(
   if (missing.length > 0) return { actions: missing, waits: [], bad: [], complete: false };
 
   const carriesTraffic = pairs.some((pair) => pair.idle > 0);
-  const standings = standingsOf(plan, seen, now, fleet, service, otherColor(service.live));
+  const standings = standingsOf(plan, seen, now, fleet, service, otherColor(service.live)).map((standing) =>
+    carriesTraffic ? inTraffic(standing) : standing,
+  );
   const actions: Action[] = [];
   const waits: Wait[] = [];
   for (const standing of standings) {
-    const step = stepOf(plan, now, standing, carriesTraffic);
+    const step = stepOf(plan, now, standing);
     actions.push(...step.actions);
     waits.push(...step.waits);
   }
@@ -50,11 +52,17 @@ export function prepareIdle(
   };
 }
 
+/** A registered target of a color with traffic gets requests: that something else than the release runs there, or nothing, is a failure. */
+function inTraffic(standing: Standing): Standing {
+  if (standing.place !== 'old') return standing;
+  const why = 'its target gets requests, and the release does not run there (any more)';
+  return { ...standing, place: 'bad', why };
+}
+
 function stepOf(
   plan: Plan,
   now: Instant,
   standing: Standing,
-  carriesTraffic: boolean,
 ): { readonly actions: readonly Action[]; readonly waits: readonly Wait[] } {
   const wait = { actions: [], waits: [waitOf(standing, now, plan)] };
   switch (standing.place) {
@@ -71,8 +79,7 @@ function stepOf(
       // What runs there is the release before the previous one. It has no traffic; it leaves once that has been so for the settle time.
       const since = standing.target?.unroutedSince;
       const settled = (since ?? now) + plan.timing.settle;
-      if (since !== undefined && now >= settled && !carriesTraffic)
-        return { actions: [deregisterOf(standing)], waits: [] };
+      if (since !== undefined && now >= settled) return { actions: [deregisterOf(standing)], waits: [] };
       return {
         actions: [],
         waits: [

@@ -1,11 +1,13 @@
 import type { Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
-import type { Observation } from '../domain/observation.js';
-import type { How, Plan } from '../domain/plan.js';
+import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { How, Plan, ServicePlan } from '../domain/plan.js';
+import { floorOf } from './amounts.js';
 import { bake } from './baking.js';
 import { moveInPlace } from './in-place.js';
 import { preload } from './preload.js';
-import { failing, waitForFleet } from './shared.js';
+import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
+import { colorOf, healthyIn, membersOf } from './standing.js';
 import { decide, describeBad, fleetOf, standingsOf } from './work.js';
 
 /**
@@ -21,16 +23,24 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   const order = back ? [...plan.services].reverse() : plan.services;
   const stuck: string[] = [];
   for (const service of order) {
+    if (back && !canReturn(service)) {
+      stuck.push(withoutReturn(service));
+      continue;
+    }
     const work = moveInPlace(plan, seen, now, fleet, service, how);
     if (work.bad.length > 0 && !back) return failing(plan, seen, now, fleet, work.bad);
     stuck.push(...work.bad.map(describeBad));
     const reason = `${service.service}: ${back ? 'back to the previous release' : 'rolling'}, instance by instance`;
     const decision = decide(work, reason, now, plan);
+    const floored = work.bad.length === 0 && decision?.is === 'wait' && onlyTurns(work.waits) && isQuiet(seen);
+    if (floored) return noneToSpare(plan, how, seen, now, fleet, service);
     if (decision !== undefined && !(work.bad.length > 0 && decision.is === 'wait' && onlyTurns(work.waits)))
       return decision;
   }
 
-  if (stuck.length > 0) return { is: 'done', outcome: 'failed', reason: `cannot be brought back: ${stuck.join('; ')}` };
+  const because = plan.aim.to === 'old' ? `${plan.aim.because}; ` : '';
+  if (stuck.length > 0)
+    return { is: 'done', outcome: 'failed', reason: `${because}cannot be brought back: ${stuck.join('; ')}` };
   if (back) return { is: 'done', outcome: 'rolled-back', reason: plan.aim.to === 'old' ? plan.aim.because : '' };
   const standings = plan.services.flatMap((service) => standingsOf(plan, seen, now, fleet, service, service.live));
   return (
@@ -40,6 +50,27 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
       reason: 'every instance serves the release and passed its bake',
     }
   );
+}
+
+/** Nobody is on the way and nobody may go: the fleet has shrunk to its floor. More instances, or a person, can help; changing anything cannot. */
+function noneToSpare(
+  plan: Plan,
+  how: Extract<How, { is: 'rolling' }>,
+  seen: Observation,
+  now: Instant,
+  fleet: readonly FleetInstance[],
+  service: ServicePlan,
+): Decision {
+  const members = membersOf(plan, fleet, service.live);
+  const healthy = healthyIn(seen, colorOf(service, service.live), members);
+  const floor = floorOf(members.length, how);
+  const reason = `${service.service}: ${String(healthy)} healthy targets, and the floor is ${String(floor)}: no instance can be spared for the next swap`;
+  return { is: 'hold', until: now + plan.timing.hold, reason };
+}
+
+/** No command runs on any instance. */
+function isQuiet(seen: Observation): boolean {
+  return [...seen.hosts.values()].every((host) => host.op.is !== 'running');
 }
 
 /** Nothing moves any more: what is left only waits for a turn that an instance that cannot be helped keeps from coming. */

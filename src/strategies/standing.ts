@@ -186,6 +186,8 @@ function withWanted(
   const witness = needsWitness(plan, base.service);
   // What serves a release that this plan does not change is not ours to judge: the load balancer may call it unhealthy for its own reasons.
   if (unchanged && !stillSame && isRegistered(target)) return { ...base, place: 'serving' };
+  // A way back undoes what the rollout did: what runs the old release and was ill before, untouched, is left as it is.
+  if (plan.aim.to === 'old' && !stillSame && target.state === 'unhealthy') return { ...base, place: 'serving' };
   const trusted = target.state === 'healthy' && !witness;
   if (!stillSame && !trusted) return { ...base, place: 'unverified', why: 'waits for its checks on the instance' };
 
