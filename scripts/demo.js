@@ -117,7 +117,7 @@ async function demo() {
 /** Traffic for the whole demo, by one open loop, so that nothing between two steps goes unseen. */
 function startTraffic(url) {
   const end = new AbortController();
-  let tell = [];
+  const tell = [];
   const summary = runLoad({
     url,
     rate: RATE,
