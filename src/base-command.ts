@@ -46,12 +46,15 @@ export abstract class ReportingCommand extends Command {
       ok: false,
       error: { code, message: error.message, exitCode, next },
     });
-    if (error instanceof DeployctlError) return made(error.code, error.exitCode, error.next);
+    const help = `deployctl ${(this.id ?? '').replaceAll(':', ' ')} --help`;
+    if (error instanceof DeployctlError) {
+      const next = error.next.length === 0 && error.exitCode === EXIT.usage ? [help] : error.next;
+      return made(error.code, error.exitCode, next);
+    }
     if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, ['deployctl status']);
     if (error.name === 'SandboxError') return made('sandbox', error.exitCode ?? EXIT.bug, []);
     const exit = error.oclif?.exit;
-    if (exit !== undefined)
-      return made(exit === EXIT.usage ? 'usage' : 'error', exit, [`deployctl ${this.id ?? ''} --help`]);
+    if (exit !== undefined) return made(exit === EXIT.usage ? 'usage' : 'error', exit, [help]);
     return made('bug', EXIT.bug, ['please report this with the lines below']);
   }
 }

@@ -19,6 +19,7 @@ import { createRunner } from './runner.js';
 import { createTraffic } from './traffic.js';
 
 export { callLimit } from './clients.js';
+export { localRates } from './limiter.js';
 
 /** AWS in one region. */
 export interface Aws {

@@ -1,4 +1,4 @@
-import { callLimit, createAws } from '../aws/index.js';
+import { callLimit, createAws, localRates } from '../aws/index.js';
 import type { EventBody } from '../domain/event.js';
 import type { EnvironmentSettings, SecretSource } from '../domain/settings.js';
 import { systemClock, systemRandom } from '../engine/clock.js';
@@ -28,7 +28,11 @@ export async function compose(options: {
 }): Promise<Composed> {
   const { settings, env, signal } = options;
   const clock = systemClock;
-  const aws = createAws({ region: settings.region, clock });
+  const aws = createAws({
+    region: settings.region,
+    clock,
+    ...(isLocal(env['AWS_ENDPOINT_URL']) ? { rates: localRates } : {}),
+  });
   const progress = await createProgress({ stream: process.stderr, env, clock, quiet: options.quiet });
   const reporters: { readonly name: string; readonly reporter: Reporter }[] = [
     { name: 'the progress output', reporter: progress },
@@ -70,6 +74,13 @@ export async function compose(options: {
       aws.close();
     },
   };
+}
+
+/** An endpoint on the loopback interface: the sandbox, or another emulator. */
+function isLocal(endpoint: string | undefined): boolean {
+  if (endpoint === undefined || !URL.canParse(endpoint)) return false;
+  const { hostname } = new URL(endpoint);
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 async function openDiscord(

@@ -6,7 +6,7 @@ import type { Release } from '../domain/release.js';
 import type { Lease } from '../state/index.js';
 import { currentRelease } from '../state/index.js';
 import { Fences } from './drive.js';
-import { weightProblem, sharedPorts } from './preflight.js';
+import { emptyFleet, sharedPorts, weightProblem } from './preflight.js';
 import type { Finding } from './preflight.js';
 import type { Present } from './present.js';
 import { liveColor, presentRelease } from './present.js';
@@ -75,7 +75,7 @@ export async function groundOf(box: Toolbox, topology: Topology, fences: Fences 
   }
   const now = box.clock.now();
   const live = new Map<ServiceName, Color>();
-  const findings: Finding[] = [...sharedPorts(topology, box.settings.layout)];
+  const findings: Finding[] = [...emptyFleet(box, seen.fleet), ...sharedPorts(topology, box.settings.layout)];
   for (const service of topology.services) {
     const color = liveColor(service, seen);
     if ('live' in color) live.set(service.settings.name, color.live);

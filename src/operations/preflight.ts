@@ -58,17 +58,6 @@ export function refuseOn(findings: readonly Finding[]): void {
 function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Finding[] {
   const findings: Finding[] = [];
   const { fleet } = seen;
-  if (fleet.length === 0) {
-    const what =
-      box.settings.fleet.is === 'tags' ? tagsText(box.settings.fleet.tags) : box.settings.fleet.ids.join(', ');
-    return [
-      {
-        level: 'refuse',
-        text: `the fleet of ${plan.environment} has no running instance (looked for ${what} in ${box.settings.region})`,
-        fix: `start the instances, or correct environments.${plan.environment}.fleet in deployctl.yml`,
-      },
-    ];
-  }
   for (const instance of fleet) {
     const why = seen.silent.get(instance.id);
     if (why === undefined || plan.excluded.includes(instance.id)) continue;
@@ -95,6 +84,20 @@ function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Finding[] 
     }
   }
   return findings;
+}
+
+/** A fleet without a running instance: there is nothing to judge, and nothing that could resolve a tag. */
+export function emptyFleet(box: Toolbox, fleet: readonly FleetInstance[]): readonly Finding[] {
+  if (fleet.length > 0) return [];
+  const { environment, region, fleet: selector } = box.settings;
+  const what = selector.is === 'tags' ? tagsText(selector.tags) : selector.ids.join(', ');
+  return [
+    {
+      level: 'refuse',
+      text: `the fleet of ${environment} has no running instance (looked for ${what} in ${region})`,
+      fix: `start the instances, or correct environments.${environment}.fleet in deployctl.yml`,
+    },
+  ];
 }
 
 function judgeHosts(seen: Survey, plan: Plan): readonly Finding[] {

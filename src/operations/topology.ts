@@ -58,6 +58,8 @@ export async function beforeChange<T>(read: () => Promise<T>): Promise<T> {
 function fixFor(error: PortError): string {
   switch (error.kind) {
     case 'access-denied':
+      if (error.serviceCode === 'CredentialsProviderError')
+        return 'give deployctl AWS credentials: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
       return `allow ${error.operation} for this identity`;
     case 'expired-credentials':
       return 'renew the AWS credentials and try again';

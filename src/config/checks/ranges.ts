@@ -3,6 +3,9 @@ import type { Config } from '../schema/index.js';
 import { formatDuration } from '../units.js';
 import { placedServices } from '../merge.js';
 
+/** A change is sent only while the lease outlasts the longest wait for its answer, 10 s: a shorter lease would let none be sent. */
+const longestChange = 10_000;
+
 /** Times that contradict each other, and strategies that lack what they need. */
 export function rangeProblems(config: Config): Problem[] {
   return Object.entries(config.environments).flatMap(([name, environment]) => {
@@ -13,6 +16,12 @@ export function rangeProblems(config: Config): Problem[] {
       problems.push({
         path: [...base, 'lease'],
         message: `heartbeat ${formatDuration(lease.heartbeat)} is not less than half of ttl ${formatDuration(lease.ttl)}: one lost heartbeat would lose the lease; raise ttl or lower heartbeat`,
+      });
+    }
+    if (lease.ttl <= lease.heartbeat + longestChange) {
+      problems.push({
+        path: [...base, 'lease'],
+        message: `ttl ${formatDuration(lease.ttl)} is not more than heartbeat ${formatDuration(lease.heartbeat)} and the ${formatDuration(longestChange)} that an AWS call may take: no change could be sent under it; raise ttl`,
       });
     }
     const watched = strategy === 'blue-green' ? timing.bake * environment.steps.length : timing.bake;

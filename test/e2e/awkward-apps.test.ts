@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Shop } from './kit.js';
+import { expectClean, openShop, rolloutTo } from './kit.js';
+
+/** Applications that make it hard: no request fails all the same. And the measure is sharp: it does see what drops requests. */
+describe('awkward applications', () => {
+  let shop: Shop;
+  beforeAll(async () => {
+    // One AWS minute to drain is 3 s here: twice the slowest request.
+    shop = await openShop({ instances: 2, drainSeconds: 80 });
+  });
+  afterAll(() => shop.dispose());
+
+  it('an image that ignores SIGTERM', async () => {
+    expectClean(
+      await shop.underLoad(async () => {
+        await shop.run(0, rolloutTo({ backend: 'ignores-sigterm' }, 'rolling'));
+        await shop.run(0, rolloutTo({ backend: 'slow-requests' }, 'rolling'));
+      }),
+    );
+  });
+
+  it('50 slow requests under way all the time, shorter than the deregistration delay', async () => {
+    const slow = shop.load({ rate: 25, connections: 60, paths: ['/api/slow'] });
+    try {
+      await shop.run(0, rolloutTo({ backend: '1.1.0' }, 'rolling'));
+    } finally {
+      expectClean(await slow.stop());
+    }
+  });
+
+  it('what a shell script does, stop before deregister, is seen as failed requests', async () => {
+    const [instance] = shop.status.instances;
+    const load = await shop.underLoad(async () => {
+      await shop.aws.shell(
+        instance?.id ?? '',
+        'docker stop -t 1 $(docker ps -q) && docker start $(docker ps -aq --filter label=deployctl.app)',
+      );
+    });
+    expect(load.failures).toBeGreaterThan(0);
+  });
+});

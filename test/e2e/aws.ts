@@ -1,0 +1,117 @@
+import {
+  DeregisterTargetsCommand,
+  DescribeRulesCommand,
+  DescribeTargetHealthCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyListenerCommand,
+  ModifyRuleCommand,
+  ModifyTargetGroupAttributesCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2';
+import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { EC2Client, CreateTagsCommand } from '@aws-sdk/client-ec2';
+import { GetCommandInvocationCommand, SendCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { vi } from 'vitest';
+import type { SandboxStatus, Service } from './kit.js';
+
+/** What an operator would do beside deployctl, with the SDK's own clients. */
+export interface Aws {
+  /** Deregistration delay of a target group in AWS seconds. */
+  drainSeconds(group: string, seconds: number): Promise<void>;
+  attribute(group: string, key: string, value: string): Promise<void>;
+  /** State by `instance:port`. */
+  targets(group: string): Promise<Readonly<Record<string, string>>>;
+  /** The forward action of a service's route: the rule of /api for the backend, the default rule for the frontend. */
+  actions(service: Service, status: SandboxStatus): Promise<readonly Action[]>;
+  setActions(service: Service, status: SandboxStatus, actions: readonly Action[]): Promise<void>;
+  /** Weight by target group ARN. */
+  weights(service: Service, status: SandboxStatus): Promise<Readonly<Record<string, number>>>;
+  deregister(group: string, instance: string): Promise<void>;
+  tag(instance: string, key: string, value: string): Promise<void>;
+  /** Runs a shell line on an instance, as `aws ssm send-command` would. @returns its standard output */
+  shell(instance: string, line: string): Promise<string>;
+  close(): void;
+}
+
+export function openAws(endpoint: string): Aws {
+  const config = {
+    endpoint,
+    region: 'eu-west-1',
+    credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' },
+  };
+  const elb = new ElasticLoadBalancingV2Client(config);
+  const ssm = new SSMClient(config);
+  const ec2 = new EC2Client(config);
+
+  const rule = async (service: Service, status: SandboxStatus) => {
+    const { Rules = [] } = await elb.send(new DescribeRulesCommand({ ListenerArn: status.loadBalancer.listenerArn }));
+    const found = Rules.find(({ IsDefault }) => (IsDefault === true) === (service === 'frontend'));
+    if (found?.RuleArn === undefined) throw new Error(`the listener has no rule for ${service}`);
+    return { arn: found.RuleArn, actions: found.Actions ?? [] };
+  };
+  const attribute: Aws['attribute'] = async (group, key, value) => {
+    const Attributes = [{ Key: key, Value: value }];
+    await elb.send(new ModifyTargetGroupAttributesCommand({ TargetGroupArn: group, Attributes }));
+  };
+
+  return {
+    attribute,
+    drainSeconds: (group, seconds) => attribute(group, 'deregistration_delay.timeout_seconds', String(seconds)),
+    targets: async (group) => {
+      const { TargetHealthDescriptions = [] } = await elb.send(
+        new DescribeTargetHealthCommand({ TargetGroupArn: group }),
+      );
+      return Object.fromEntries(
+        TargetHealthDescriptions.map(({ Target, TargetHealth }) => [
+          `${Target?.Id ?? ''}:${String(Target?.Port)}`,
+          TargetHealth?.State ?? '',
+        ]),
+      );
+    },
+    actions: async (service, status) => (await rule(service, status)).actions,
+    setActions: async (service, status, actions) => {
+      if (service === 'frontend') {
+        const ListenerArn = status.loadBalancer.listenerArn;
+        await elb.send(new ModifyListenerCommand({ ListenerArn, DefaultActions: [...actions] }));
+        return;
+      }
+      const { arn } = await rule(service, status);
+      await elb.send(new ModifyRuleCommand({ RuleArn: arn, Actions: [...actions] }));
+    },
+    weights: async (service, status) => {
+      const { actions } = await rule(service, status);
+      const forward = actions.find(({ Type }) => Type === 'forward');
+      const groups = forward?.ForwardConfig?.TargetGroups ?? [{ TargetGroupArn: forward?.TargetGroupArn, Weight: 1 }];
+      return Object.fromEntries(groups.map(({ TargetGroupArn, Weight }) => [TargetGroupArn ?? '', Weight ?? 1]));
+    },
+    deregister: async (group, instance) => {
+      await elb.send(new DeregisterTargetsCommand({ TargetGroupArn: group, Targets: [{ Id: instance }] }));
+    },
+    tag: async (instance, key, value) => {
+      await ec2.send(new CreateTagsCommand({ Resources: [instance], Tags: [{ Key: key, Value: value }] }));
+    },
+    shell: async (instance, line) => {
+      const { Command } = await ssm.send(
+        new SendCommandCommand({
+          DocumentName: 'AWS-RunShellScript',
+          InstanceIds: [instance],
+          Parameters: { commands: [line] },
+        }),
+      );
+      const CommandId = Command?.CommandId ?? '';
+      return vi.waitFor(
+        async () => {
+          const done = await ssm.send(new GetCommandInvocationCommand({ CommandId, InstanceId: instance }));
+          if (done.Status !== 'Success')
+            throw new Error(`${line}: ${String(done.Status)} ${done.StandardErrorContent}`);
+          return done.StandardOutputContent ?? '';
+        },
+        { timeout: 10_000, interval: 100 },
+      );
+    },
+    close: () => {
+      elb.destroy();
+      ssm.destroy();
+      ec2.destroy();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Shop } from './kit.js';
+import { expectClean, openShop, rolloutTo } from './kit.js';
+
+/** AWS at its worst, under load: commands twice, late or lost, answers lost, throttling. No request fails, and every rollout ends. */
+describe('faults of the world change nothing but the duration', () => {
+  let shop: Shop;
+  beforeAll(async () => {
+    shop = await openShop({ instances: 2 });
+  });
+  afterAll(() => shop.dispose());
+
+  const both = (version: string) => ({ backend: version, frontend: version });
+  const withFaults = async (faults: readonly (readonly string[])[], args: readonly string[]): Promise<void> => {
+    for (const fault of faults) await shop.fault(...fault);
+    try {
+      expectClean(await shop.underLoad(() => shop.run(0, args)));
+    } finally {
+      await shop.clearFaults();
+    }
+  };
+
+  it('commands that run a second time are kept out by their fence', async () => {
+    await withFaults([['ssm-duplicate', '--ms', '500']], rolloutTo('1.1.0', 'rolling'));
+    await shop.serves(both('1.1.0'));
+  });
+
+  it('a command that is reported as timed out and runs later changes nothing', async () => {
+    await withFaults([['ssm-late', '--ms', '4000', '--times', '2']], rolloutTo('2.0.0', 'blue-green'));
+    await shop.serves(both('2.0.0'));
+  });
+
+  it('lost answers and throttling are looked into, not guessed about', async () => {
+    const lost = ['RegisterTargets', 'ModifyRule', 'ModifyListener', 'SendCommand', 'PutParameter'];
+    await withFaults(
+      [
+        ...lost.map((operation) => ['api-drop', '--operation', operation, '--when', 'after', '--times', '1']),
+        ['api-error', '--operation', 'DescribeTargetHealth', '--code', 'ThrottlingException', '--times', '6'],
+        ['api-error', '--operation', 'DeregisterTargets', '--code', 'ThrottlingException', '--times', '1'],
+      ],
+      rolloutTo('1.1.0', 'blue-green'),
+    );
+    await shop.serves(both('1.1.0'));
+  });
+
+  it('a rollback goes on without an instance that cannot be reached, and names it', async () => {
+    const [silent] = shop.status.instances;
+    await shop.fault('agent-offline', '--instance', silent?.id ?? '');
+    const refused = await shop.cli(rolloutTo('2.0.0', 'rolling'));
+    expect([12, 10]).toContain(refused.code);
+    const { stderr, stdout, code } = await shop.cli(['rollback', '--yes', '--json']);
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'succeeded', excluded: [silent?.id] });
+    await shop.fault('agent-online', '--instance', silent?.id ?? '');
+  });
+});
