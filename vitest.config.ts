@@ -35,9 +35,8 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           exclude: ['test/e2e/deep/**', '**/node_modules/**'],
-          // After everything else, alone on the machine.
+          // After everything else: two fleets at a time, most of whose time is waiting.
           sequence: { groupOrder: 1 },
-          fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

@@ -1,5 +1,5 @@
-import type { ServiceName } from '../domain/ids.js';
-import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { InstanceId, ServiceName, TargetGroupArn } from '../domain/ids.js';
+import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import { imageTag } from '../domain/release.js';
@@ -186,8 +186,22 @@ async function proveRights(box: Toolbox, ground: Ground, made: Plan): Promise<vo
     const instance = ground.seen.fleet.find(({ id }) => registered[0] === `${id}:${String(color.port)}`);
     if (instance === undefined) continue;
     const target = { instance: instance.id, port: color.port };
-    await beforeChange(() => box.traffic.register(color.group, [target], box.signal));
+    await beforeChange(() => provenRegister(box, color.group, target));
     return;
+  }
+}
+
+/** Only a clear no counts: an answer that was lost proves nothing either way. */
+async function provenRegister(
+  box: Toolbox,
+  group: TargetGroupArn,
+  target: { readonly instance: InstanceId; readonly port: number },
+): Promise<void> {
+  try {
+    await box.traffic.register(group, [target], box.signal);
+  } catch (error) {
+    const passing = error instanceof PortError && (error.mayHaveTakenEffect || error.kind === 'throttled');
+    if (!passing || error.kind === 'aborted') throw error;
   }
 }
 

@@ -45,6 +45,9 @@ export async function survey(box: Toolbox, topology: Topology, fence: (() => Fen
   };
 }
 
+/** How often an instance is asked before it counts as silent. */
+const rounds = 3;
+
 async function look(
   box: Toolbox,
   topology: Topology,
@@ -62,14 +65,19 @@ async function look(
     nextFence: () => fence?.(),
   });
   const slots = topology.services.flatMap(slotsOf);
-  const online = fleet.filter(({ agent }) => agent === 'online');
+  let asked = fleet.filter(({ agent }) => agent === 'online').map(({ id }) => id);
   const { hostCommand, poll } = box.settings.timing;
-  await beforeChange(() =>
-    Promise.all(online.map(({ id }) => book.send(id, { phase: 'inspect', slots }, hostCommand, box.signal))),
-  );
-  while (book.busy.length > 0) {
-    await box.clock.sleep(Math.min(poll, 1000), box.signal);
-    await book.poll(box.signal);
+  // A look that was lost is asked for again: one lost command says nothing of the instance.
+  for (let round = 0; round < rounds && asked.length > 0; round += 1) {
+    const ids = asked;
+    await beforeChange(() =>
+      Promise.all(ids.map((id) => book.send(id, { phase: 'inspect', slots }, hostCommand, box.signal))),
+    );
+    while (book.busy.length > 0) {
+      await box.clock.sleep(Math.min(poll, 1000), box.signal);
+      await book.poll(box.signal);
+    }
+    asked = ids.filter((id) => book.view([id]).get(id)?.op.is === 'lost');
   }
   const containers = new Map<InstanceId, readonly Container[]>();
   const facts = new Map<InstanceId, HostFacts>();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Shop } from './kit.js';
-import { expectClean, openShop, rolloutTo } from './kit.js';
+import { at, expectClean, openShop, rolloutTo } from './kit.js';
 
 /** Applications that make it hard: no request fails all the same. And the measure is sharp: it does see what drops requests. */
 describe('awkward applications', () => {
@@ -34,9 +34,21 @@ describe('awkward applications', () => {
     const load = await shop.underLoad(async () => {
       await shop.aws.shell(
         instance?.id ?? '',
-        'docker stop -t 1 $(docker ps -q) && docker start $(docker ps -aq --filter label=deployctl.app)',
+        'for one in $(docker ps -q); do docker stop -t 1 $one; docker start $one; done',
       );
     });
+    expect(load.failures).toBeGreaterThan(0);
+  });
+
+  it('no settle time and no drain, while the load balancer still lags, is seen as failed requests', async () => {
+    for (const { arn } of shop.status.targetGroups) await shop.aws.drainSeconds(arn, 0);
+    await shop.fault('lag', '--ms', '40000');
+    const hasty = await shop.config((file) => {
+      at(file, 'environments', 'production', 'timing')['settle'] = '0s';
+    }, 'hasty.yml');
+    const load = await shop.underLoad(() =>
+      shop.cli([...rolloutTo({ backend: '2.0.0' }, 'rolling'), '--config', hasty]),
+    );
     expect(load.failures).toBeGreaterThan(0);
   });
 });

@@ -26,20 +26,36 @@ describe('faults of the world change nothing but the duration', () => {
   });
 
   it('a command that is reported as timed out and runs later changes nothing', async () => {
-    await withFaults([['ssm-late', '--ms', '4000', '--times', '2']], rolloutTo('2.0.0', 'blue-green'));
+    expectClean(
+      await shop.underLoad(async () => {
+        const running = shop.start(rolloutTo('2.0.0', 'blue-green'));
+        await running.until(/bring up the idle color/);
+        await shop.fault('ssm-late', '--ms', '4000', '--times', '2');
+        const { code, transcript } = await running.done;
+        expect(code, transcript).toBe(0);
+      }),
+    );
+    await shop.clearFaults();
     await shop.serves(both('2.0.0'));
   });
 
   it('lost answers and throttling are looked into, not guessed about', async () => {
     const lost = ['RegisterTargets', 'ModifyRule', 'ModifyListener', 'SendCommand', 'PutParameter'];
-    await withFaults(
-      [
-        ...lost.map((operation) => ['api-drop', '--operation', operation, '--when', 'after', '--times', '1']),
-        ['api-error', '--operation', 'DescribeTargetHealth', '--code', 'ThrottlingException', '--times', '6'],
-        ['api-error', '--operation', 'DeregisterTargets', '--code', 'ThrottlingException', '--times', '1'],
-      ],
-      rolloutTo('1.1.0', 'blue-green'),
+    const faults = [
+      ...lost.map((operation) => ['api-drop', '--operation', operation, '--when', 'after', '--times', '1']),
+      ['api-error', '--operation', 'DescribeTargetHealth', '--code', 'ThrottlingException', '--times', '6'],
+      ['api-error', '--operation', 'DeregisterTargets', '--code', 'ThrottlingException', '--times', '1'],
+    ];
+    expectClean(
+      await shop.underLoad(async () => {
+        const running = shop.start(rolloutTo('1.1.0', 'blue-green'));
+        await running.until(/bring up the idle color/);
+        for (const fault of faults) await shop.fault(...fault);
+        const { code, transcript } = await running.done;
+        expect(code, transcript).toBe(0);
+      }),
     );
+    await shop.clearFaults();
     await shop.serves(both('1.1.0'));
   });
 
