@@ -96,7 +96,8 @@ export class Loop {
     const now = clock.now();
     const decision = decideNext(this.#plan, seen, now);
     this.#show(seen, decision, now);
-    if (decision.is !== 'hold') this.#heldSince = undefined;
+    // Only a change ends a hold: a read that fails in between does not start its time anew.
+    if (decision.is === 'act') this.#heldSince = undefined;
     switch (decision.is) {
       case 'act':
         observer.setBake(decision.bake);

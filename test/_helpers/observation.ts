@@ -175,6 +175,12 @@ export class Scene {
     return this;
   }
 
+  /** This process has witnessed nothing there. */
+  forget(id: InstanceId): this {
+    this.#host(id).verified.clear();
+    return this;
+  }
+
   notPulled(id: InstanceId): this {
     this.#host(id).pulled.clear();
     return this;

@@ -5,26 +5,12 @@ import { redirect } from '../../src/domain/plan.js';
 import { decideNext } from '../../src/strategies/index.js';
 import { planOf, rollingHow, serviceRelease, servicePlan, timing } from '../_helpers/plan.js';
 import { Scene } from '../_helpers/observation.js';
+import { said } from './_said.js';
 
 const plan = planOf(rollingHow);
 const scene = (size: number, of: Plan = plan): Scene => new Scene(of, size);
 const next = (s: Scene, of: Plan = s.plan): Decision => decideNext(of, s.seen(), s.now);
 const back = (s: Scene): Plan => redirect(s.plan, 'the release is bad');
-
-/** `deregister 1, start 2`: actions with the numbers of their instances. */
-function said(decision: Decision): string {
-  if (decision.is !== 'act') return decision.is;
-  const number = (id: string): string => String(Number(id.slice(2)));
-  return decision.actions
-    .map((action) => {
-      if ('targets' in action)
-        return `${action.is} ${action.targets.map(({ instance }) => number(instance)).join('+')}`;
-      return 'instance' in action
-        ? `${action.is} ${number(action.instance)}`
-        : `${action.is} ${action.set.map(({ weight }) => weight).join('/')}`;
-    })
-    .join(', ');
-}
 
 describe('one instance on its way', () => {
   it('leaves the load balancer first', () => {

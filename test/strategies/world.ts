@@ -107,12 +107,11 @@ export class World {
     this.#options = options;
     this.plan = options.plan;
     this.#dice = dice(options.seed);
-    const clock = this;
     this.clock = {
-      now: () => clock.now,
-      monotonic: () => clock.now - START,
+      now: () => this.now,
+      monotonic: () => this.now - START,
       sleep: (duration) => {
-        clock.advance(duration);
+        this.advance(duration);
         return Promise.resolve();
       },
     };

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import type { EventBody } from '../../src/domain/event.js';
+import type { Plan } from '../../src/domain/plan.js';
+import type { RolloutRecord } from '../../src/domain/record.js';
+import { HostBook } from '../../src/engine/book.js';
+import type { LoopResult } from '../../src/engine/loop.js';
+import { Loop } from '../../src/engine/loop.js';
+import { Observer, scopeOf } from '../../src/engine/observer.js';
+import type { Steer } from '../../src/domain/observation.js';
+import { blueGreenHow, instanceOf, planOf, rollingHow, servicePlan, START, timing } from '../_helpers/plan.js';
+import { World } from '../strategies/world.js';
+import type { Fate } from '../strategies/world.js';
+
+interface Run {
+  readonly result: LoopResult;
+  readonly world: World;
+  readonly events: readonly EventBody[];
+  readonly records: readonly RolloutRecord[];
+  /** Of the fences at the end. */
+  readonly epoch: number;
+}
+
+interface Options {
+  readonly plan: Plan;
+  readonly fate?: Fate;
+  readonly size?: number;
+  readonly steer?: (world: World) => readonly Steer[];
+  readonly arrange?: (world: World, stop: AbortController, lost: AbortController) => void;
+  readonly leaseHolds?: () => boolean;
+}
+
+async function run({ plan, fate = 'good', size = 3, steer, arrange, leaseHolds = () => true }: Options): Promise<Run> {
+  const fleet = Array.from({ length: size }, (_, index) => instanceOf(index + 1));
+  const world = new World({ seed: 1, plan, fleet, fate, adopted: false, loss: 0, flaky: 0 });
+  const { clock, traffic } = world;
+  const [stop, lost] = [new AbortController(), new AbortController()];
+  arrange?.(world, stop, lost);
+  const events: EventBody[] = [];
+  const records: RolloutRecord[] = [];
+  const emit = (event: EventBody): void => void events.push(event);
+  let [epoch, send] = [0, 0];
+  const book = new HostBook({
+    hosts: world.hosts,
+    clock,
+    emit,
+    nameOf: (id) => id,
+    nextFence: () => [1, epoch, send++],
+  });
+  const steering = (): Promise<readonly Steer[]> => Promise.resolve(steer?.(world) ?? []);
+  const observer = new Observer({ fleet: world.fleet, traffic, clock, book, steering }, scopeOf(plan));
+  const loop = new Loop(
+    {
+      clock,
+      traffic,
+      book,
+      observer,
+      gates: { watch: () => ({ probes: [], commands: [] }), close: () => Promise.resolve() },
+      records: {
+        write: (record) => {
+          records.push(record);
+          world.log.push(`record ${JSON.stringify(record.weightsIntended ?? {})} ${record.aim.to}`);
+          return Promise.resolve();
+        },
+        steering,
+      },
+      lease: { generation: 1, isValid: leaseHolds, lost: lost.signal },
+      emit,
+      changeLimit: 10_000,
+      onEpoch: (next) => {
+        epoch = next;
+        world.plan = { ...world.plan, aim: { to: 'old', epoch, because: '' } };
+      },
+    },
+    plan,
+    recordOf(plan),
+  );
+  const result = await loop.run(stop.signal);
+  return { result, world, events, records, epoch };
+}
+
+function recordOf(plan: Plan): RolloutRecord {
+  return {
+    schema: 1,
+    id: plan.rollout,
+    kind: plan.kind,
+    generation: 1,
+    by: 'test',
+    startedAt: START,
+    deadline: plan.deadline,
+    from: plan.from.id,
+    to: plan.to.id,
+    how: plan.how,
+    aim: plan.aim,
+    live: {},
+    weightsBefore: {},
+    stickinessBefore: {},
+    excluded: [],
+    phase: '',
+    notified: [],
+  };
+}
+
+const kinds = (events: readonly EventBody[]): ReadonlySet<string> => new Set(events.map(({ type }) => type));
+
+describe.each([
+  ['rolling', planOf(rollingHow)],
+  ['blue-green', planOf(blueGreenHow)],
+] as const)('%s', (_, plan) => {
+  it('ends with the new release, every promise kept', async () => {
+    const { result, world, events } = await run({ plan });
+    expect(result.outcome, result.reason).toBe('succeeded');
+    expect(world.serving(servicePlan('backend'))).toEqual(['r-new']);
+    expect(world.violations).toEqual([]);
+    expect(kinds(events)).not.toContain('rollback.started');
+  });
+
+  it('goes back from a bad one under a higher epoch, with its evidence', async () => {
+    const { result, world, records, epoch } = await run({ plan, fate: 'never-healthy' });
+    expect(epoch).toBe(1);
+    expect(result).toMatchObject({ outcome: 'rolled-back', failure: { code: 'unhealthy', release: 'r-new' } });
+    expect(result.plan.aim).toMatchObject({ to: 'old', epoch: 1 });
+    expect(records.at(-1)?.aim.to).toBe('old');
+    expect(world.serving(servicePlan('backend'))).toEqual(['r-old']);
+    expect(world.violations).toEqual([]);
+  });
+
+  it('goes back when someone asks to', async () => {
+    const steer = (world: World): readonly Steer[] =>
+      world.now < START + 100_000 ? [] : [{ id: 's1', is: 'abort', by: 'anna', at: world.now, reason: 'wrong day' }];
+    const { result, world } = await run({ plan, steer });
+    expect(result).toMatchObject({ outcome: 'rolled-back', reason: 'anna asked to abort: wrong day' });
+    expect(world.serving(servicePlan('backend'))).toEqual(['r-old']);
+  });
+
+  it('an interrupt ends it at once, with nothing sent afterwards', async () => {
+    let at = Infinity;
+    const { result, world } = await run({
+      plan,
+      arrange: (w, stop) => {
+        w.after(50_000, () => {
+          at = w.changes;
+          stop.abort(new Error('SIGTERM'));
+        });
+      },
+    });
+    expect(result).toMatchObject({ outcome: 'interrupted', reason: 'SIGTERM' });
+    expect(world.changes).toBe(at);
+  });
+
+  it('a lost lease throws its reason', async () => {
+    const lost = run({
+      plan,
+      arrange: (w, _stop, lease) => {
+        w.after(50_000, () => {
+          lease.abort(new Error('the lease is lost'));
+        });
+      },
+    });
+    await expect(lost).rejects.toThrow('the lease is lost');
+  });
+
+  it('changes nothing while the lease may end', async () => {
+    let holds = false;
+    const { result, world } = await run({
+      plan,
+      leaseHolds: () => holds,
+      arrange: (w) => {
+        w.after(30_000, () => {
+          expect(w.changes).toBe(0);
+          holds = true;
+        });
+      },
+    });
+    expect(result.outcome).toBe('succeeded');
+    expect(world.changes).toBeGreaterThan(0);
+  });
+});
+
+describe('the record', () => {
+  it('has the intent before each weight write', async () => {
+    const { world } = await run({ plan: planOf(blueGreenHow), size: 1 });
+    const lines = world.log;
+    const writes = lines.flatMap((line, index) => (line.includes('weights arn:') ? [index] : []));
+    expect(writes.length).toBe(4);
+    for (const index of writes) {
+      const percent = /\/(\d+)$/.exec(lines[index] ?? '')?.[1] ?? '';
+      expect(lines[index - 1]).toContain(`"arn:tg/backend-green","weight":${percent}}`);
+    }
+  });
+
+  it('rollback: manual holds instead of going back by itself', async () => {
+    const base = servicePlan('backend');
+    const services = [{ ...base, to: { ...base.to, spec: { ...base.to.spec, rollback: 'manual' as const } } }];
+    const { result, events } = await run({ plan: planOf(rollingHow, { services }), fate: 'never-healthy' });
+    expect(result.outcome).toBe('held');
+    expect(kinds(events)).not.toContain('rollback.started');
+  });
+});
+
+describe('a hold', () => {
+  it('ends after its time as held', async () => {
+    const how = { ...rollingHow, floor: { is: 'count', value: 3 } } as const;
+    const { result, world } = await run({ plan: planOf(how) });
+    expect(result).toMatchObject({
+      outcome: 'held',
+      reason: expect.stringContaining('no instance can be spared') as string,
+    });
+    expect(world.now - START).toBeLessThan(timing.hold + 120_000);
+  });
+});

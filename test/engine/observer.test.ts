@@ -1,0 +1,115 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { PortError } from '../../src/domain/errors.js';
+import type { ObservedTarget, TargetView } from '../../src/domain/observation.js';
+import { HostBook } from '../../src/engine/book.js';
+import { Observer, scopeOf } from '../../src/engine/observer.js';
+import type { TrafficPort } from '../../src/engine/ports.js';
+import { ManualClock } from '../_helpers/manual-clock.js';
+import { instanceOf, planOf, rollingHow } from '../_helpers/plan.js';
+
+const group = 'arn:tg/backend-green';
+const route = 'arn:rule/backend';
+const key = 'i-00000001:8081';
+
+let clock: ManualClock;
+let idle: number;
+let shown: TargetView | undefined;
+let broken: boolean;
+let observer: Observer;
+
+const notUsed = (): Promise<never> => Promise.reject(new Error('not part of this test'));
+const traffic: TrafficPort = {
+  resolveGroup: notUsed,
+  resolveRoute: notUsed,
+  groups: notUsed,
+  groupsHolding: notUsed,
+  routesUsing: notUsed,
+  register: notUsed,
+  deregister: notUsed,
+  setWeights: notUsed,
+  routes: () => Promise.resolve(new Map([[route, view()]])),
+  targets: (of) => {
+    if (broken)
+      return Promise.reject(new PortError({ kind: 'throttled', operation: 'elbv2:Test', message: 'slow down' }));
+    return Promise.resolve(of === group && shown !== undefined ? new Map([[key, shown]]) : new Map());
+  },
+};
+const view = (): Awaited<ReturnType<TrafficPort['setWeights']>> => ({
+  route,
+  name: route,
+  weights: [
+    { group: 'arn:tg/backend-blue', weight: 100 - idle },
+    { group, weight: idle },
+  ],
+  stickiness: { enabled: false },
+  frame: 'frame',
+});
+
+beforeEach(() => {
+  clock = new ManualClock();
+  [idle, shown, broken] = [0, { state: 'healthy' }, false];
+  const fleet = { instances: () => Promise.resolve([instanceOf(1)]) };
+  const hosts = { send: notUsed, poll: () => Promise.resolve(new Map()), sendResolve: notUsed };
+  const book = new HostBook({ hosts, clock, emit: () => undefined, nameOf: (id) => id, nextFence: () => undefined });
+  const steering = (): Promise<[]> => Promise.resolve([]);
+  observer = new Observer({ fleet, traffic, clock, book, steering }, scopeOf(planOf(rollingHow)));
+});
+
+async function look(after = 0): Promise<ObservedTarget | undefined> {
+  await clock.advance(after);
+  const seen = (await observer.observe()).targets.get(group);
+  return seen?.is === 'known' ? seen.value.get(key) : undefined;
+}
+
+describe('since when', () => {
+  it('a state lasts from its first reading, and a new one starts again', async () => {
+    const begin = clock.now();
+    expect((await look())?.since).toBe(begin);
+    expect((await look(5000))?.since).toBe(begin);
+    shown = { state: 'unhealthy' };
+    expect(await look(5000)).toMatchObject({ state: 'unhealthy', since: begin + 10_000 });
+  });
+
+  it('a failed reading is unknown, and no break unless it lasts', async () => {
+    const begin = clock.now();
+    await look();
+    broken = true;
+    expect(await look(5000)).toBeUndefined();
+    broken = false;
+    expect((await look(5000))?.since).toBe(begin);
+    broken = true;
+    await look(15_000);
+    broken = false;
+    expect((await look(10_000))?.since).toBe(clock.now());
+  });
+
+  it('our own registration starts it again, and a reading from before it is not believed for a while', async () => {
+    shown = { state: 'draining' };
+    await look();
+    observer.changed(group, [key], true);
+    expect((await look(2000))?.state).toBe('initial');
+    expect((await look(9000))?.state).toBe('draining');
+  });
+});
+
+describe('without a reason to get requests', () => {
+  it('since the weight is 0, from anew after each time that it was not', async () => {
+    const begin = clock.now();
+    expect((await look())?.unroutedSince).toBe(begin);
+    idle = 10;
+    expect((await look(5000))?.unroutedSince).toBeUndefined();
+    idle = 0;
+    expect((await look(5000))?.unroutedSince).toBe(clock.now());
+  });
+
+  it('a weight that came and went while the targets could not be read counts', async () => {
+    await look();
+    broken = true;
+    idle = 10;
+    await look(5000);
+    idle = 0;
+    observer.routeWritten(view());
+    broken = false;
+    expect((await look(1000))?.unroutedSince).toBe(clock.now());
+  });
+});

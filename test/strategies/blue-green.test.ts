@@ -1,0 +1,277 @@
+import { describe, expect, it } from 'vitest';
+import type { Decision } from '../../src/domain/decision.js';
+import type { Plan } from '../../src/domain/plan.js';
+import { redirect } from '../../src/domain/plan.js';
+import { decideNext } from '../../src/strategies/index.js';
+import { blueGreenHow, planOf, serviceRelease, servicePlan, timing, twoSets } from '../_helpers/plan.js';
+import { Scene } from '../_helpers/observation.js';
+import { said } from './_said.js';
+
+const plan = planOf(blueGreenHow);
+const scene = (size: number, of: Plan = plan): Scene => new Scene(of, size);
+const next = (s: Scene, of: Plan = s.plan): Decision => decideNext(of, s.seen(), s.now);
+const back = (s: Scene): Plan => redirect(s.plan, 'the release is bad');
+
+/** The new release is up on the idle color of every instance: verified, registered, healthy; `live` and `idle` are its weights. */
+function up(s: Scene, live: number, idle: number, verified = 1): Scene {
+  for (const service of s.plan.services) {
+    if (service.from.release === service.to.release) continue;
+    s.weights(service, live, idle);
+    for (const { id, color } of s.fleet) {
+      if (color === 'blue') continue;
+      s.runs(id, service, 'green', service.to, verified).target(
+        id,
+        service,
+        'green',
+        'healthy',
+        100,
+        idle > 0 ? undefined : 100,
+      );
+    }
+  }
+  return s;
+}
+
+const baked = (s: Scene, percent: number): Scene =>
+  s.sees({ bake: { key: `shift/${String(percent)}`, since: s.now - timing.bake - 5000 } });
+
+describe('the idle color', () => {
+  it('its group comes into the routes at weight 0 first', () => {
+    expect(said(next(scene(2)))).toBe('weights 100/0');
+  });
+
+  it('then it is started everywhere at once, since it has no traffic', () => {
+    const s = scene(3);
+    expect(said(next(s.weights(s.service(), 100, 0)))).toBe('start 1, start 2, start 3');
+  });
+
+  it('what ran there before leaves the load balancer after the settle time, drains, and is stopped last', () => {
+    const s = scene(1);
+    s.weights(s.service(), 100, 0).runs(s.id(1), s.service(), 'green', serviceRelease('backend', 'older'));
+    expect(said(next(s.target(s.id(1), s.service(), 'green', 'healthy', 100, 59)))).toBe('wait');
+    expect(said(next(s.target(s.id(1), s.service(), 'green', 'healthy', 100, 60)))).toBe('deregister 1');
+    expect(said(next(s.target(s.id(1), s.service(), 'green', 'draining', 5, 65)))).toBe('wait');
+    expect(said(next(s.target(s.id(1), s.service(), 'green', 'absent', 5, 100)))).toBe('start 1');
+    expect(said(next(s.target(s.id(1), s.service(), 'green', 'absent', 5, 20)))).toBe('wait');
+  });
+
+  it('is judged on its own witness, never on what was healthy there before', () => {
+    const s = scene(1);
+    s.weights(s.service(), 100, 0).runs(s.id(1), s.service(), 'green', s.service().to);
+    expect(said(next(s.target(s.id(1), s.service(), 'green', 'healthy', 100, 100)))).toBe('start 1');
+  });
+
+  it('is registered when it passed, and no weight moves before all of it is healthy', () => {
+    const s = up(scene(2), 100, 0);
+    expect(said(next(s.target(s.id(2), s.service(), 'green', 'absent', 5, 5)))).toBe('register 2');
+    expect(said(next(s.target(s.id(2), s.service(), 'green', 'initial', 5, 5)))).toBe('wait');
+    expect(said(next(s.target(s.id(2), s.service(), 'green', 'unhealthy', 5, 5)))).toBe('abort');
+    expect(said(next(s.target(s.id(2), s.service(), 'green', 'healthy', 5, 5)))).toBe('wait');
+    s.target(s.id(2), s.service(), 'green', 'healthy', 15, 15);
+    expect(said(next(s))).toBe('weights 90/10');
+  });
+
+  it('in two sets of instances only the idle set is touched', () => {
+    const s = scene(2, planOf(blueGreenHow, { layout: twoSets }));
+    expect(said(next(s.weights(s.service(), 100, 0)))).toBe('start 3, start 4');
+  });
+});
+
+describe('the shift', () => {
+  it.each([
+    [100, 0, 0, 'weights 90/10'],
+    [90, 10, 10, 'weights 50/50'],
+    [50, 50, 50, 'weights 0/100'],
+  ] as const)('from %d/%d', (live, idle, percent, wanted) => {
+    expect(said(next(baked(up(scene(2), live, idle), percent)))).toBe(wanted);
+  });
+
+  it('bakes each step, from anew for each', () => {
+    const s = up(scene(2), 90, 10);
+    expect(next(s)).toMatchObject({ is: 'wait', bake: 'shift/10' });
+    expect(next(baked(s, 0))).toMatchObject({ is: 'wait', bake: 'shift/10' });
+  });
+
+  it('ends at 100 % after its bake, with the old color as it is', () => {
+    expect(next(baked(up(scene(2), 0, 100), 100))).toMatchObject({ is: 'done', outcome: 'succeeded' });
+  });
+
+  it('a route that lags behind catches up before the next step', () => {
+    const s = up(
+      scene(1, planOf(blueGreenHow, { services: [servicePlan('backend'), servicePlan('frontend')] })),
+      90,
+      10,
+    );
+    s.weights(s.service(1), 100, 0).target(s.id(1), s.service(1), 'green', 'healthy', 100, 100);
+    const decision = next(baked(s, 10));
+    expect(said(decision)).toBe('weights 90/10');
+    expect(decision).toMatchObject({ actions: [{ route: 'arn:rule/frontend' }] });
+  });
+
+  it('weights that are no step of ours hold', () => {
+    expect(next(up(scene(1), 70, 30))).toMatchObject({
+      is: 'hold',
+      reason: expect.stringContaining('another hand') as string,
+    });
+    expect(next(up(scene(1), 0, 0)).is).toBe('hold');
+  });
+
+  it('a route that cannot be read: wait, then hold, and never a write', () => {
+    const s = up(scene(1), 90, 10).unreadable('arn:rule/backend');
+    expect(next(s).is).toBe('wait');
+  });
+});
+
+describe('resumed in the middle of the shift', () => {
+  it('what has traffic and is not witnessed by this process is asked again before anything else', () => {
+    const s = up(scene(2), 90, 10);
+    for (const { id } of s.fleet) s.forget(id);
+    expect(said(next(baked(s, 10)))).toBe('start 1, start 2');
+  });
+
+  it('a container that is gone while its target gets requests steers back', () => {
+    const s = up(scene(2), 90, 10);
+    s.forget(s.id(2)).empty(s.id(2), s.service(), 'green');
+    expect(next(s)).toMatchObject({ is: 'abort', reason: expect.stringContaining('web-2') as string });
+  });
+
+  it('one that joins during a bake is brought up in the new color, registered last', () => {
+    const s = up(scene(2), 90, 10).joins(3);
+    expect(said(next(baked(s, 10)))).toBe('pull 3');
+    const bare = up(scene(3), 90, 10);
+    bare.empty(bare.id(3), bare.service(), 'blue').target(bare.id(3), bare.service(), 'blue', 'absent', 5, 5);
+    bare.target(bare.id(3), bare.service(), 'green', 'absent', 5, 5).empty(bare.id(3), bare.service(), 'green');
+    bare.forget(bare.id(3));
+    expect(said(next(baked(bare, 10)))).toBe('start 3');
+    const fresh = up(scene(3), 90, 10);
+    for (const color of ['blue', 'green'] as const) fresh.target(fresh.id(3), fresh.service(), color, 'absent', 5, 5);
+    expect(said(next(baked(fresh, 10)))).toBe('register 3');
+  });
+});
+
+describe('the way back', () => {
+  it('gives the traffic back first, frontend before backend, whatever the state of the new color', () => {
+    const s = up(
+      scene(1, planOf(blueGreenHow, { services: [servicePlan('backend'), servicePlan('frontend')] })),
+      50,
+      50,
+    );
+    s.empty(s.id(1), s.service(), 'green').target(s.id(1), s.service(), 'green', 'unhealthy', 5);
+    const decision = next(s, back(s));
+    expect(said(decision)).toBe('weights 100/0, weights 100/0');
+    expect(decision).toMatchObject({ actions: [{ route: 'arn:rule/frontend' }, { route: 'arn:rule/backend' }] });
+  });
+
+  it('turns stickiness off in the same write, and puts it back at the end', () => {
+    const s = up(
+      scene(
+        1,
+        planOf(blueGreenHow, { stickinessBefore: new Map([['arn:rule/backend', { enabled: true, seconds: 60 }]]) }),
+      ),
+      50,
+      50,
+    );
+    s.weights(s.service(), 50, 50, { sticky: true });
+    expect(next(s, back(s))).toMatchObject({ actions: [{ stickiness: { enabled: false } }] });
+    s.weights(s.service(), 100, 0)
+      .empty(s.id(1), s.service(), 'green')
+      .target(s.id(1), s.service(), 'green', 'absent', 5, 100);
+    expect(next(s, back(s))).toMatchObject({ actions: [{ stickiness: { enabled: true, seconds: 60 } }] });
+  });
+
+  it('then takes the failed color out: settled, drained, stopped', () => {
+    const s = up(scene(1), 100, 0);
+    const at = (state: 'healthy' | 'draining' | 'absent', seconds: number, quiet: number): string =>
+      said(next(s.target(s.id(1), s.service(), 'green', state, seconds, quiet), back(s)));
+    expect(at('healthy', 100, 59)).toBe('wait');
+    expect(at('healthy', 100, 60)).toBe('deregister 1');
+    expect(at('draining', 5, 65)).toBe('wait');
+    expect(at('absent', 5, 59)).toBe('wait');
+    expect(at('absent', 5, 95)).toBe('stop 1');
+    s.empty(s.id(1), s.service(), 'green');
+    expect(next(s, back(s))).toEqual({ is: 'done', outcome: 'rolled-back', reason: 'the release is bad' });
+  });
+
+  it('waits for a command that still runs, and looks where nobody knows', () => {
+    const s = up(scene(2), 100, 0);
+    s.op(s.id(1), { is: 'running', phase: 'start', service: 'backend', since: s.now, until: s.now + 1000 });
+    expect(said(next(s.blind(s.id(2)), back(s)))).toBe('inspect 2');
+  });
+
+  it('leaves the predecessor in the idle color alone where the release never came', () => {
+    const s = scene(1);
+    s.weights(s.service(), 100, 0).runs(s.id(1), s.service(), 'green', serviceRelease('backend', 'older'));
+    s.target(s.id(1), s.service(), 'green', 'healthy', 3600, 3600);
+    expect(next(s, back(s))).toMatchObject({ is: 'done', outcome: 'rolled-back' });
+  });
+
+  it('never gives weight to a color without a healthy target', () => {
+    const s = up(scene(2), 50, 50);
+    for (const { id } of s.fleet) s.target(id, s.service(), 'blue', 'unhealthy', 5);
+    expect(next(s, back(s))).toMatchObject({
+      is: 'hold',
+      reason: expect.stringContaining('no healthy target') as string,
+    });
+  });
+
+  it('after a first installation: traffic stays, nothing starts, and it has failed', () => {
+    const first = planOf(blueGreenHow, {
+      services: [servicePlan('backend', { from: serviceRelease('backend', 'none') })],
+    });
+    const s = up(scene(2, first), 50, 50);
+    const failed = {
+      is: 'done',
+      outcome: 'failed',
+      reason: expect.stringContaining('nothing to go back to') as string,
+    };
+    expect(next(s, back(s))).toMatchObject(failed);
+    s.weights(s.service(), 100, 0);
+    for (const { id } of s.fleet) s.target(id, s.service(), 'green', 'absent', 100, 100);
+    expect(said(next(s, back(s)))).toBe('stop 1, stop 2');
+    for (const { id } of s.fleet) s.empty(id, s.service(), 'green');
+    expect(next(s, back(s))).toMatchObject(failed);
+  });
+});
+
+describe('a gate', () => {
+  it('that fails steers back, one without a result is waited for', () => {
+    const gates = {
+      probes: [],
+      commands: [{ name: 'smoke', command: ['./smoke'], timeout: 1000 }],
+      inconclusive: 'fail',
+    } as const;
+    const s = up(scene(1, planOf(blueGreenHow, { gates })), 90, 10);
+    expect(next(s)).toMatchObject({ is: 'wait', bake: 'shift/10' });
+    expect(next(baked(s, 10)).is).toBe('abort');
+    expect(next(s.sees({ commands: [{ gate: 'smoke', passed: false, why: 'exit 1' }] }))).toMatchObject({
+      is: 'abort',
+      reason: 'command smoke failed: exit 1',
+    });
+  });
+});
+
+describe('a one-off task', () => {
+  const base = servicePlan('backend');
+  const to = { ...base.to, spec: { ...base.to.spec, task: { command: ['migrate'], timeout: 60_000 } } };
+  const withTask = planOf(blueGreenHow, { services: [{ ...base, to }] });
+
+  it.each([
+    ['none', 'task 1'],
+    ['running', 'wait'],
+    ['failed', 'abort'],
+    ['unknown', 'hold'],
+    ['succeeded', 'weights 100/0'],
+  ] as const)('%s: %s', (is, wanted) => {
+    expect(said(next(scene(2, withTask).sees({ tasks: new Map([['backend', { is }]]) })))).toBe(wanted);
+  });
+});
+
+describe('retire', () => {
+  it('drains and stops the idle color, and refuses where it has traffic', () => {
+    const s = up(scene(1, planOf({ is: 'retire' })), 100, 0);
+    expect(said(next(s))).toBe('deregister 1');
+    expect(said(next(s.target(s.id(1), s.service(), 'green', 'absent', 5, 100)))).toBe('stop 1');
+    expect(next(s.empty(s.id(1), s.service(), 'green'))).toMatchObject({ is: 'done', outcome: 'succeeded' });
+    expect(next(s.weights(s.service(), 90, 10))).toMatchObject({ is: 'done', outcome: 'failed' });
+  });
+});
