@@ -89,3 +89,6 @@ export function imageTag(image: ImageRef): string {
 export function adoptedRelease(digest: Digest): ReleaseId {
   return `adopted-${digest.slice('sha256:'.length, 'sha256:'.length + 12)}`;
 }
+
+/** The release of a service that runs nowhere yet: there is nothing to go back to. */
+export const NO_RELEASE = 'none';

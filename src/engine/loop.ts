@@ -143,7 +143,9 @@ export class Loop {
     if (!done) return;
     await this.#save({ weightsLast: { ...this.#record.weightsLast, ...set } });
     const [service, color, percent] = this.#shareOf(action);
-    if (service !== undefined && color !== undefined)
+    // Putting the idle group into the action at 0 moves nothing.
+    const moves = percent > 0 || this.#plan.aim.to === 'old';
+    if (moves && service !== undefined && color !== undefined)
       this.#deps.emit({ type: 'traffic.shifted', service, color, percent });
   }
 

@@ -207,10 +207,7 @@ export async function abort(
       code: 'abort.nothing',
       message: `no rollout of ${environment} is running, so there is nothing to abort`,
       exitCode: EXIT.refused,
-      next: [
-        `deployctl status --env ${environment}`,
-        `deployctl rollback --env ${environment}   # undoes a rollout that has ended`,
-      ],
+      next: [`deployctl status --env ${environment}`],
     });
   }
   await beforeChange(() =>

@@ -3,13 +3,10 @@ import type { Color, Digest, Instant, ReleaseId } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { Container, FleetInstance } from '../domain/observation.js';
 import type { Release, RunSpec, ServiceRelease } from '../domain/release.js';
-import { adoptedRelease } from '../domain/release.js';
+import { adoptedRelease, NO_RELEASE } from '../domain/release.js';
 import type { PlacedService, Topology } from './topology.js';
 import type { Survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
-
-/** A service that runs nowhere yet: there is nothing to go back to. */
-export const NO_RELEASE = 'none';
 
 export interface Present {
   readonly release: Release;

@@ -23,7 +23,8 @@ export function bake(
   const over = now >= end;
   const verdict = judgeGates(plan.gates, seen.probes, seen.commands, over);
   if (verdict.is === 'fail') return { is: 'abort', reason: verdict.why };
-  const what = `bake: ${verdict.why}`;
+  const gated = plan.gates.probes.length + plan.gates.commands.length > 0;
+  const what = gated ? `bake: ${verdict.why}` : 'bake: targets and containers are watched (no gates are configured)';
   if (!over)
     return {
       is: 'wait',

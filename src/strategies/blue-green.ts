@@ -85,7 +85,7 @@ function shift(
     is: 'act',
     actions: [first, ...rest],
     waits: [],
-    reason: `${String(step)} % of the traffic to the new color`,
+    reason: `${String(step)} % of the traffic to the ${plan.kind === 'rollback' ? 'earlier release' : 'new color'}`,
   };
 }
 

@@ -2,16 +2,14 @@ import type { Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
+import { NO_RELEASE } from '../domain/release.js';
 import type { Standing } from './standing.js';
 import { membersOf, targetOf } from './standing.js';
 import { describeBad } from './work.js';
 
-/** Id of the release of a service that ran nowhere before. */
-const nothing = 'none';
-
 /** Whether there is anything to go back to. A first installation has no way back: nothing is started, stopped or taken out of traffic for it. */
 export function canReturn(service: ServicePlan): boolean {
-  return service.from.release !== nothing;
+  return service.from.release !== NO_RELEASE;
 }
 
 /** `backend: nothing ran before this rollout, so there is nothing to go back to` */
