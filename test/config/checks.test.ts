@@ -64,9 +64,14 @@ const REFUSED: readonly (readonly [name: string, text: string, ...lines: string[
     `11: ${ENV}.layout: blue and green are both "x"; each color needs its own value of Color`,
   ],
   [
+    'a lease too short for a change',
+    added(10, '    lease: { ttl: 19s, heartbeat: 9s }'),
+    `11: ${ENV}.lease: ttl 19s is not more than heartbeat 9s and the 10s that an AWS call may take: no change could be sent under it; raise ttl`,
+  ],
+  [
     'a heartbeat too slow',
-    added(10, '    lease: { ttl: 20s, heartbeat: 10s }'),
-    `11: ${ENV}.lease: heartbeat 10s is not less than half of ttl 20s: one lost heartbeat would lose the lease; raise ttl or lower heartbeat`,
+    added(10, '    lease: { ttl: 28s, heartbeat: 14s }'),
+    `11: ${ENV}.lease: heartbeat 14s is not less than half of ttl 28s: one lost heartbeat would lose the lease; raise ttl or lower heartbeat`,
   ],
   [
     'bakes beyond the deadline',
