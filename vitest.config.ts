@@ -41,6 +41,21 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      // Takes half an hour and more: `npm run test:deep`, not a part of `npm test`.
+      ...(process.env['DEPLOYCTL_TEST_DEEP'] === undefined
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: 'deep',
+                include: ['test/e2e/deep/**/*.test.ts'],
+                fileParallelism: false,
+                testTimeout: 600_000,
+                hookTimeout: 120_000,
+              },
+            },
+          ]),
     ],
   },
 });

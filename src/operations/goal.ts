@@ -69,6 +69,9 @@ async function specFor(
   return { ...service.settings.run, image: { repository, digest, ...(tag === undefined ? {} : { tag }) } };
 }
 
+/** Instances that are asked for a digest, one after the other, when those before do not answer. */
+const mostAsked = 3;
+
 /** A tag becomes a digest once, by the registry's API or by a pull on one instance; the whole fleet gets the digest. */
 async function resolve(
   box: Toolbox,
@@ -78,9 +81,30 @@ async function resolve(
 ): Promise<Digest> {
   const byApi = await beforeChange(() => box.images.resolve(repository, tag, box.signal));
   if (byApi !== undefined) return byApi;
-  const instance = fleet.find(({ agent }) => agent === 'online');
-  if (instance === undefined)
-    throw refused(`${repository}:${tag} cannot be resolved: no instance is online to pull it`, []);
+  const online = fleet.filter(({ agent }) => agent === 'online');
+  if (online.length === 0) {
+    throw refused(`${repository}:${tag} cannot be resolved: no instance is online to pull it`, [
+      'repair the SSM agents of the fleet: aws ssm describe-instance-information',
+    ]);
+  }
+  const silent: string[] = [];
+  for (const instance of online.slice(0, mostAsked)) {
+    const answer = await resolveOn(box, instance, repository, tag);
+    if (answer.is === 'digest') return answer.digest;
+    silent.push(`${instance.name} (${instance.id}): ${answer.why}`);
+  }
+  throw refused(`${repository}:${tag} cannot be resolved, no instance answered: ${silent.join('; ')}`, [
+    'repair the SSM agents of these instances: aws ssm describe-instance-information',
+  ]);
+}
+
+/** `silent` says nothing of the image. @throws DeployctlError when the instance answers that it cannot have the image */
+async function resolveOn(
+  box: Toolbox,
+  instance: FleetInstance,
+  repository: string,
+  tag: string,
+): Promise<{ readonly is: 'digest'; readonly digest: Digest } | { readonly is: 'silent'; readonly why: string }> {
   const timeout = box.settings.timing.pullTimeout;
   const id = await beforeChange(() =>
     box.hosts.sendResolve({ instance: instance.id, repository, tag, timeout }, box.signal),
@@ -89,8 +113,7 @@ async function resolve(
   while (box.clock.now() < deadline) {
     const states = await beforeChange(() => box.hosts.poll([{ id, instance: instance.id }], box.signal));
     const state = states.get(id);
-    if (state?.is === 'lost')
-      throw refused(`${repository}:${tag} cannot be resolved on ${instance.name}: ${state.why}`, []);
+    if (state?.is === 'lost') return { is: 'silent', why: state.why };
     if (state?.is === 'replied') {
       if (!state.reply.ok) {
         throw refused(
@@ -98,12 +121,12 @@ async function resolve(
           [`check that ${repository} has the tag ${tag}, and that the instance may pull it`],
         );
       }
-      if (state.reply.digest !== undefined) return state.reply.digest;
+      if (state.reply.digest !== undefined) return { is: 'digest', digest: state.reply.digest };
       throw refused(`image ${repository}:${tag} has no registry digest on ${instance.name}`, ['push it to a registry']);
     }
     await box.clock.sleep(Math.min(box.settings.timing.poll, 1000), box.signal);
   }
-  throw refused(`${repository}:${tag} was not pulled on ${instance.name} in time`, []);
+  return { is: 'silent', why: `no answer within ${String(Math.round(timeout / 1000))} s` };
 }
 
 function refused(message: string, next: readonly string[]): DeployctlError {

@@ -85,7 +85,15 @@ async function look(
   for (const { id, agent } of fleet) {
     const host = book.view([id]).get(id);
     if (host?.containers.is === 'known') containers.set(id, host.containers.value);
-    else silent.set(id, agent === 'online' ? (host?.containers.why ?? 'no answer') : `its SSM agent is ${agent}`);
+    else
+      silent.set(
+        id,
+        agent === 'online'
+          ? (host?.containers.why ?? 'no answer')
+          : agent === 'unmanaged'
+            ? 'SSM does not manage it'
+            : 'its SSM agent is offline',
+      );
     const fact = book.facts(id);
     if (fact !== undefined) facts.set(id, fact);
   }

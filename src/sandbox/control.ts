@@ -25,6 +25,7 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ssm-lost'), ...ssm }),
   z.strictObject({ kind: z.literal('agent-offline'), instance }),
   z.strictObject({ kind: z.literal('agent-online'), instance }),
+  z.strictObject({ kind: z.literal('agent-absent'), instance }),
   z.strictObject({ kind: z.literal('instance-terminate'), instance }),
   z.strictObject({ kind: z.literal('instance-stop'), instance }),
   z.strictObject({ kind: z.literal('instance-start'), instance }),
@@ -124,6 +125,9 @@ async function play(deps: ControlDeps, spec: FaultSpec): Promise<void> {
       return;
     case 'agent-online':
       deps.fleet.setAgent(spec.instance, 'online');
+      return;
+    case 'agent-absent':
+      deps.fleet.setAgent(spec.instance, 'absent');
       return;
     case 'instance-terminate':
       return deps.lifecycle.terminate(spec.instance, 'at-once');

@@ -131,6 +131,8 @@ export type FaultSpec =
   | { readonly kind: 'ssm-lost'; readonly instance?: string; readonly times?: number }
   | { readonly kind: 'agent-offline'; readonly instance: string }
   | { readonly kind: 'agent-online'; readonly instance: string }
+  /** SSM does not know the instance any more, as without an instance profile. */
+  | { readonly kind: 'agent-absent'; readonly instance: string }
   | {
       readonly kind: 'instance-terminate' | 'instance-stop' | 'instance-start' | 'instance-reboot';
       readonly instance: string;

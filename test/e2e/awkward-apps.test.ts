@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Shop } from './kit.js';
 import { at, expectClean, openShop, rolloutTo } from './kit.js';
 
@@ -36,6 +36,23 @@ describe('awkward applications', () => {
         instance?.id ?? '',
         'for one in $(docker ps -q); do docker stop -t 1 $one; docker start $one; done',
       );
+    });
+    expect(load.failures).toBeGreaterThan(0);
+  });
+
+  it('going on once a target is registered, without waiting for its health, is seen as failed requests', async () => {
+    const blue = shop.status.targetGroups.find(({ service, color }) => service === 'backend' && color === 'blue');
+    const group = blue?.arn ?? '';
+    const load = await shop.underLoad(async () => {
+      for (const { id } of shop.status.instances) {
+        await shop.aws.deregister(group, id, 8081);
+        await vi.waitFor(async () => expect(await shop.aws.targets(group)).not.toHaveProperty(`${id}:8081`), 20_000);
+        await shop.aws.shell(
+          id,
+          'docker stop -t 1 $(docker ps -q --filter publish=8081); docker run -d -p 8081:3000 shop/backend:never-healthy',
+        );
+        await shop.aws.register(group, id, 8081);
+      }
     });
     expect(load.failures).toBeGreaterThan(0);
   });

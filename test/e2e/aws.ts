@@ -1,4 +1,5 @@
 import {
+  CreateTargetGroupCommand,
   DeregisterTargetsCommand,
   DescribeRulesCommand,
   DescribeTargetHealthCommand,
@@ -6,9 +7,10 @@ import {
   ModifyListenerCommand,
   ModifyRuleCommand,
   ModifyTargetGroupAttributesCommand,
+  RegisterTargetsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { EC2Client, CreateTagsCommand } from '@aws-sdk/client-ec2';
+import { CreateTagsCommand, DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { GetCommandInvocationCommand, SendCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { vi } from 'vitest';
 import type { SandboxStatus, Service } from './kit.js';
@@ -25,7 +27,10 @@ export interface Aws {
   setActions(service: Service, status: SandboxStatus, actions: readonly Action[]): Promise<void>;
   /** Weight by target group ARN. */
   weights(service: Service, status: SandboxStatus): Promise<Readonly<Record<string, number>>>;
-  deregister(group: string, instance: string): Promise<void>;
+  /** A target group outside the configuration. @returns its ARN */
+  createGroup(name: string, port: number): Promise<string>;
+  register(group: string, instance: string, port: number): Promise<void>;
+  deregister(group: string, instance: string, port?: number): Promise<void>;
   tag(instance: string, key: string, value: string): Promise<void>;
   /** Runs a shell line on an instance, as `aws ssm send-command` would. @returns its standard output */
   shell(instance: string, line: string): Promise<string>;
@@ -83,8 +88,20 @@ export function openAws(endpoint: string): Aws {
       const groups = forward?.ForwardConfig?.TargetGroups ?? [{ TargetGroupArn: forward?.TargetGroupArn, Weight: 1 }];
       return Object.fromEntries(groups.map(({ TargetGroupArn, Weight }) => [TargetGroupArn ?? '', Weight ?? 1]));
     },
-    deregister: async (group, instance) => {
-      await elb.send(new DeregisterTargetsCommand({ TargetGroupArn: group, Targets: [{ Id: instance }] }));
+    createGroup: async (name, port) => {
+      const { Vpcs = [] } = await ec2.send(new DescribeVpcsCommand({}));
+      const { TargetGroups = [] } = await elb.send(
+        new CreateTargetGroupCommand({ Name: name, Protocol: 'HTTP', Port: port, VpcId: Vpcs[0]?.VpcId }),
+      );
+      return TargetGroups[0]?.TargetGroupArn ?? '';
+    },
+    register: async (group, instance, port) => {
+      const Targets = [{ Id: instance, Port: port }];
+      await elb.send(new RegisterTargetsCommand({ TargetGroupArn: group, Targets }));
+    },
+    deregister: async (group, instance, port) => {
+      const Targets = [{ Id: instance, ...(port === undefined ? {} : { Port: port }) }];
+      await elb.send(new DeregisterTargetsCommand({ TargetGroupArn: group, Targets }));
     },
     tag: async (instance, key, value) => {
       await ec2.send(new CreateTagsCommand({ Resources: [instance], Tags: [{ Key: key, Value: value }] }));

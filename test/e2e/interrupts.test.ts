@@ -81,4 +81,17 @@ describe('a rollout that dies is gone on with, or undone, from what is observed'
     expect(stderr).toMatch(/asked to abort: numbers look bad/);
     await shop.serves(both('2.0.0'));
   });
+
+  it('kill -9 in a blue-green rollout between two steps, then resume', async () => {
+    expectClean(
+      await shop.underLoad(async () => {
+        const running = shop.start(rolloutTo('1.1.0', 'blue-green'));
+        await running.until(/50% of the traffic/);
+        running.kill('SIGKILL');
+        await running.done;
+        await shop.run(0, ['resume']);
+      }),
+    );
+    await shop.serves(both('1.1.0'));
+  });
 });

@@ -60,6 +60,8 @@ export interface ShopOptions {
   readonly timeScale?: number;
   /** Deregistration delay of all groups in AWS seconds; 20 when left out, one second of the test's time. */
   readonly drainSeconds?: number;
+  /** Longest run of one command in ms, after which it is killed; 150,000 when left out. */
+  readonly longest?: number;
   /** Changes deployctl.yml. */
   readonly config?: (file: Json) => void;
 }
@@ -150,7 +152,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       extendEnv: false,
       stdin: 'ignore',
       reject: false,
-      timeout: 150_000,
+      timeout: options.longest ?? 150_000,
       killSignal: 'SIGKILL',
     });
     let seen = '';

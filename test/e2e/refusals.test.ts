@@ -49,6 +49,12 @@ describe('refusals', () => {
     refuses(64, [...rolloutTo('1.1.0', 'rolling'), '--env', 'production'], /target group|target-group/, (file) => {
       at(file, 'environments')['staging'] = structuredClone(production(file));
     }));
+  it('an instance that SSM does not manage', async () => {
+    const [instance] = shop.status.instances;
+    await shop.fault('agent-absent', '--instance', instance?.id ?? '');
+    await refuses(12, rolloutTo('1.1.0', 'rolling'), /shop-1 .*cannot be reached through SSM: SSM does not manage it/);
+    await shop.fault('agent-online', '--instance', instance?.id ?? '');
+  });
   it('a rollback with nothing to go back to', () => refuses(12, ['rollback', '--yes'], /nothing to go back to/));
   it('a resume with nothing to resume', () => refuses(12, ['resume'], /nothing to resume/));
 

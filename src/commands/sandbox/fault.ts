@@ -12,7 +12,7 @@ export default class SandboxFault extends ReportingCommand {
   static override args = {
     kind: Args.string({
       description:
-        'api-error, api-drop, api-hang, ssm-duplicate, ssm-late, ssm-lost, agent-offline, agent-online, instance-terminate, instance-stop, instance-start, instance-reboot, lag',
+        'api-error, api-drop, api-hang, ssm-duplicate, ssm-late, ssm-lost, agent-offline, agent-online, agent-absent, instance-terminate, instance-stop, instance-start, instance-reboot, lag',
     }),
   };
   static override flags = {

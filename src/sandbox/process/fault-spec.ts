@@ -11,6 +11,7 @@ export const FAULT_KINDS = [
   'ssm-lost',
   'agent-offline',
   'agent-online',
+  'agent-absent',
   'instance-terminate',
   'instance-stop',
   'instance-start',
@@ -66,6 +67,7 @@ export function faultFromFlags(kind: string, flags: FaultFlags): FaultSpec {
       return { kind, ...instance, ...times };
     case 'agent-offline':
     case 'agent-online':
+    case 'agent-absent':
     case 'instance-terminate':
     case 'instance-stop':
     case 'instance-start':
