@@ -1,4 +1,5 @@
 import type { Color, InstanceId, Instant, Ms, RolloutId, RouteArn, ServiceName, TargetGroupArn } from './ids.js';
+import type { GroupWeight } from './observation.js';
 import type { Release, ServiceRelease } from './release.js';
 import type { Amount, FleetSelector, GateSettings, Layout, Timing, Warm } from './settings.js';
 
@@ -60,6 +61,8 @@ export interface Plan {
   readonly excluded: readonly InstanceId[];
   readonly startedAt: Instant;
   readonly deadline: Instant;
+  /** Weights of each route before the first change: on the way back they are given back as they were. */
+  readonly weightsBefore: ReadonlyMap<RouteArn, readonly GroupWeight[]>;
   /** Group stickiness of each route before the first change: a borrowed setting returns. */
   readonly stickinessBefore: ReadonlyMap<RouteArn, { readonly enabled: boolean; readonly seconds?: number }>;
   /** Predicted, for people. */

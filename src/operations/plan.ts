@@ -82,13 +82,14 @@ export function planOf(
     excluded: record.excluded,
     startedAt: record.startedAt,
     deadline: record.deadline,
-    stickinessBefore: stickinessOf(record),
+    weightsBefore: byRoute(record.weightsBefore),
+    stickinessBefore: byRoute(record.stickinessBefore),
   };
 }
 
-function stickinessOf(record: RolloutRecord): Plan['stickinessBefore'] {
-  const entries: [RouteArn, { readonly enabled: boolean; readonly seconds?: number }][] = [];
-  for (const [route, value] of Object.entries(record.stickinessBefore)) {
+function byRoute<T>(record: Readonly<Record<RouteArn, T>>): ReadonlyMap<RouteArn, T> {
+  const entries: [RouteArn, T][] = [];
+  for (const [route, value] of Object.entries<T>(record)) {
     if (route.startsWith('arn:')) entries.push([`arn:${route.slice(4)}`, value]);
   }
   return new Map(entries);

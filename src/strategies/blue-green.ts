@@ -10,7 +10,7 @@ import { prepareIdle } from './prepare-idle.js';
 import { isChanged, preload } from './preload.js';
 import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
 import type { Pair } from './shift.js';
-import { pairsOf, percentOf, reached, returnStickiness, shiftTo } from './shift.js';
+import { giveBack, pairsOf, percentOf, reached, returnStickiness, shiftTo } from './shift.js';
 import { colorOf, healthyIn, membersOf } from './standing.js';
 import { decide, fleetOf, merge, standingsOf } from './work.js';
 
@@ -113,7 +113,7 @@ function wayBack(plan: Plan, seen: Observation, now: Instant, fleet: readonly Fl
     const helpless = moved.find((pair) => liveHealthy(plan, seen, fleet, pair.service) === 0);
     if (helpless !== undefined) return noWayBack(plan, now, helpless);
     const [first, ...rest] = moved.map((pair) =>
-      shiftTo(pair, 0, pair.route.stickiness.enabled ? { enabled: false } : undefined),
+      giveBack(plan, pair, pair.route.stickiness.enabled ? { enabled: false } : undefined),
     );
     if (first !== undefined) {
       return {

@@ -69,6 +69,13 @@ export function shiftTo(pair: Pair, percent: number, stickiness?: { enabled: boo
   return weightsAction(pair, live, idle, stickiness);
 }
 
+/** One write that gives the live color all of the pair, in the numbers that the route had before the first change. */
+export function giveBack(plan: Plan, pair: Pair, stickiness?: { enabled: boolean; seconds?: number }): Action {
+  const group = colorOf(pair.service, pair.service.live).group;
+  const before = plan.weightsBefore.get(pair.route.route)?.find((entry) => entry.group === group)?.weight ?? 0;
+  return weightsAction(pair, before > 0 ? before : pair.total, 0, stickiness);
+}
+
 /** The first write: puts the idle group into the action at 0, because only then does the load balancer check its targets. */
 export function attach(pair: Pair): Action {
   return weightsAction(pair, pair.live, 0);

@@ -102,6 +102,7 @@ export function planOf(how: How, more: Partial<Plan> = {}): Plan {
     excluded: [],
     startedAt: START,
     deadline: START + timing.rolloutDeadline,
+    weightsBefore: new Map(),
     stickinessBefore: new Map(),
     ...more,
   };

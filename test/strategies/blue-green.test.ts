@@ -162,6 +162,13 @@ describe('the way back', () => {
     expect(decision).toMatchObject({ actions: [{ route: 'arn:rule/frontend' }, { route: 'arn:rule/backend' }] });
   });
 
+  it('gives weights back in the numbers they had', () => {
+    const blue = servicePlan('backend').colors.blue?.group ?? 'arn:none';
+    const before = new Map([['arn:rule/backend', [{ group: blue, weight: 7 }]]] as const);
+    const s = up(scene(1, planOf(blueGreenHow, { weightsBefore: before })), 50, 50);
+    expect(said(next(s, back(s)))).toBe('weights 7/0');
+  });
+
   it('turns stickiness off in the same write, and puts it back at the end', () => {
     const s = up(
       scene(
