@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runCurl } from '../../src/sandbox/hosts/curl.js';
+import { runCurl } from '../../src/sandbox/hosts/process/curl.js';
 
 const server = createServer((request, response) => {
   if (request.url === '/hang') return;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseDockerfile } from '../../src/sandbox/hosts/dockerfile.js';
-import { parseReference } from '../../src/sandbox/hosts/reference.js';
+import { parseDockerfile } from '../../src/sandbox/hosts/process/dockerfile.js';
+import { parseReference } from '../../src/sandbox/hosts/process/reference.js';
 
 const base = 'FROM node:20\n';
 

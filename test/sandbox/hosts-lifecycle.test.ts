@@ -211,7 +211,7 @@ describe('power', () => {
     const owned = join(stateDir, 'owned');
     writeFileSync(
       join(code, 'owner.js'),
-      `import { createProcessHosts } from './src/sandbox/hosts/index.js';
+      `import { createProcessHosts } from './src/sandbox/hosts/process/index.js';
 import { createTime } from './src/sandbox/time.js';
 const hosts = await createProcessHosts({ stateDir: ${JSON.stringify(owned)}, time: createTime(10) });
 await hosts.build(${JSON.stringify(join(code, 'image'))}, 't/web:1');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compileTemplate, TemplateError } from '../../src/sandbox/hosts/go-template.js';
+import { compileTemplate, TemplateError } from '../../src/sandbox/hosts/process/go-template.js';
 
 const data = {
   Name: '/web',

@@ -4,8 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { ExecResult } from '../types.js';
 import { errnoOf, messageOf } from './errors.js';
-import { killGroup, openPipes, shellQuote, startProcess } from './processes.js';
-import { exitCodeOf } from './container-record.js';
+import { exitCodeOf, killGroup, openPipes, shellQuote, startProcess } from './processes.js';
 import { StartQueue } from './start-queue.js';
 
 export interface ExecOptions {
@@ -21,14 +20,19 @@ const WORKERS = 5;
 /** How long output is waited for after SIGKILL, when a process that left the group holds the pipe. Real milliseconds. */
 const AFTER_KILL_MS = 2000;
 
+/** The words to put before a command so that it runs inside the instance, in the folder `cwd` of it. */
+export type Enter = (cwd: string) => readonly string[];
+
 export class CommandRunner {
   private readonly workers = new StartQueue(WORKERS);
   private readonly running = new Set<() => void>();
   private off = false;
 
+  /** @param enter absent: the instance's processes are plain ones of this machine */
   constructor(
     private readonly root: string,
     private readonly baseEnv: Record<string, string>,
+    private readonly enter: Enter = () => [],
   ) {}
 
   /** Waits for a free worker, then runs; the timeout counts from the start of the script. */
@@ -103,7 +107,8 @@ export class CommandRunner {
     const env = { ...this.baseEnv, ...options.env };
     let child;
     try {
-      child = await startProcess(['/bin/sh', '-c', shellQuote(file)], { cwd, env, stdio: ['ignore', out.fd, err.fd] });
+      const argv = [...this.enter(cwd), '/bin/sh', '-c', shellQuote(file)];
+      child = await startProcess(argv, { cwd, env, stdio: ['ignore', out.fd, err.fd] });
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR' && errnoOf(error) !== 'EACCES') throw error;
       out.stream.destroy();

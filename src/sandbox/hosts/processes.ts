@@ -1,9 +1,10 @@
 /** Starting, watching and killing real processes so that none outlives the sandbox. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, existsSync, openSync, readFileSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, readdirSync, unlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { constants as os } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf } from './errors.js';
 
@@ -50,7 +51,7 @@ const setpriv = (process.env['PATH'] ?? '')
  * @throws the spawn error (ENOENT, EACCES)
  */
 export async function startProcess(
-  argv: readonly [string, ...string[]],
+  argv: readonly string[],
   options: {
     readonly cwd: string;
     readonly env: Record<string, string>;
@@ -58,7 +59,7 @@ export async function startProcess(
   },
 ): Promise<ChildProcess> {
   const [file, args] =
-    setpriv === undefined ? [argv[0], argv.slice(1)] : [setpriv, ['--pdeathsig', 'KILL', '--', ...argv]];
+    setpriv === undefined ? [argv[0] ?? '', argv.slice(1)] : [setpriv, ['--pdeathsig', 'KILL', '--', ...argv]];
   const child = spawn(file, args, {
     cwd: options.cwd,
     env: options.env,
@@ -70,6 +71,11 @@ export async function startProcess(
     child.once('error', reject);
   });
   return child;
+}
+
+/** Exit code of a process as a shell and Docker count it: 128 + the signal's number when a signal ended it. */
+export function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number {
+  return code ?? 128 + (signal === null ? os.signals.SIGKILL : os.signals[signal]);
 }
 
 /** Signals one process; false when it is gone already. */
@@ -86,13 +92,6 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | number): boo
 /** SIGKILL to a whole process group; false when it is gone already. */
 export function killGroup(pid: number): boolean {
   return signalProcess(-pid, 'SIGKILL');
-}
-
-/** Whether a process has a handler for a signal (proc_pid_status(5), SigCgt); false when it is gone. */
-export function catches(pid: number, signal: number): boolean {
-  const file = `/proc/${pid}/status`;
-  const mask = existsSync(file) ? /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
-  return mask !== undefined && ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
 }
 
 /** A NUL-separated file of /proc as a list, or undefined when the process is gone or not ours. */
@@ -124,27 +123,6 @@ export async function killByEnvironment(isOurs: (variable: string) => boolean): 
     for (const pid of pids) signalProcess(pid, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-}
-
-/**
- * Finds a program as an engine would inside an image. `node` is the node that runs the sandbox; an absolute path is
- * looked up in the image's content first.
- * @returns its path, or why it cannot run
- */
-export function resolveProgram(
-  name: string,
-  where: { readonly rootfs: string; readonly cwd: string; readonly path: string },
-): { readonly path: string } | { readonly missing: 'not found' | 'not executable' } {
-  if (name === 'node' || name === '/usr/local/bin/node' || name === '/usr/bin/node') return { path: process.execPath };
-  const candidates = name.includes('/')
-    ? isAbsolute(name)
-      ? [join(where.rootfs, name), name]
-      : [join(where.cwd, name)]
-    : where.path.split(':').map((folder) => join(folder, name));
-  const files = candidates.filter((path) => existsSync(path) && statSync(path).isFile());
-  const path = files.find((file) => (statSync(file).mode & 0o111) !== 0);
-  if (path !== undefined) return { path };
-  return { missing: files.length > 0 ? 'not executable' : 'not found' };
 }
 
 /** A value as one word of sh. */

@@ -1,6 +1,6 @@
 /** `docker version`, `info`, `login`, `logout`, `system …`, `network …`. */
 import { cpus, totalmem } from 'node:os';
-import { DaemonError } from '../errors.js';
+import { DaemonError } from '../../errors.js';
 import { compileTemplate } from '../go-template.js';
 import { encodeJson } from '../go-values.js';
 import { command, hasLabels, readFilters, type Context } from './context.js';

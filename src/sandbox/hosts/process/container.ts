@@ -3,13 +3,14 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
-import type { SandboxTime } from '../types.js';
+import type { SandboxTime } from '../../types.js';
 import { ContainerLog } from './container-log.js';
-import { exitCodeOf, processEnvironment, signalNumber, type ContainerRecord } from './container-record.js';
-import { DaemonError, errnoOf, messageOf } from './errors.js';
+import { processEnvironment, signalNumber, type ContainerRecord } from './container-record.js';
+import { DaemonError, errnoOf, messageOf } from '../errors.js';
 import { writeAtomically } from './images.js';
-import { catches, killGroup, openPipes, resolveProgram, signalProcess, startProcess } from './processes.js';
-import { Lock, type StartQueue } from './start-queue.js';
+import { catches, resolveProgram } from './programs.js';
+import { exitCodeOf, killGroup, openPipes, signalProcess, startProcess } from '../processes.js';
+import { Lock, type StartQueue } from '../start-queue.js';
 
 export interface ContainerDeps {
   readonly time: SandboxTime;

@@ -1,9 +1,10 @@
 /** Commands on containers that exist. Source: Docker docs, "docker container". */
 import { spawn } from 'node:child_process';
 import type { Container } from '../container.js';
-import { exitCodeOf, splitEntry } from '../container-record.js';
-import { DaemonError } from '../errors.js';
-import { killGroup, resolveProgram } from '../processes.js';
+import { splitEntry } from '../container-record.js';
+import { DaemonError } from '../../errors.js';
+import { exitCodeOf, killGroup } from '../../processes.js';
+import { resolveProgram } from '../programs.js';
 import { command, forEachName, readFilters, type Context } from './context.js';
 import { UsageError } from './flags.js';
 import { attach, memoryBytes, nanoCpus, restartPolicy } from './run.js';

@@ -1,6 +1,6 @@
 import type { Call } from '../client.js';
 import type { Engine } from '../engine.js';
-import { DaemonError, messageOf } from '../errors.js';
+import { DaemonError, messageOf } from '../../errors.js';
 import { parseFlags, type Flags, type FlagSpec, type Usage } from './flags.js';
 
 /** What a subcommand works with. */

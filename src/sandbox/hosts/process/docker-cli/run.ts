@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Container } from '../container.js';
 import { signalNumber, splitEntry, type PortBinding, type RestartName } from '../container-record.js';
 import type { CreateRequest, Engine } from '../engine.js';
-import { DaemonError, messageOf } from '../errors.js';
+import { DaemonError, messageOf } from '../../errors.js';
 import type { Image } from '../images.js';
 import { formatReference, parseReference } from '../reference.js';
 import { command, type Context } from './context.js';

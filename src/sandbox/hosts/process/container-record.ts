@@ -1,6 +1,6 @@
 /** What is known of a container: written to the instance's disk at each change, so that it survives a reboot. */
 import type { ImageConfig } from './dockerfile.js';
-import { DaemonError } from './errors.js';
+import { DaemonError } from '../errors.js';
 
 export type RestartName = 'no' | 'always' | 'unless-stopped' | 'on-failure';
 
@@ -76,12 +76,6 @@ export function signalNumber(text: string): number {
   const number = SIGNALS[text.toUpperCase().replace(/^SIG/, '')] ?? Number(text);
   if (!Number.isInteger(number) || number < 1 || number > 64) throw new DaemonError(`Invalid signal: ${text}`);
   return number;
-}
-
-/** Exit code of a process as Docker counts it: 128 + the signal's number when a signal ended it. */
-export function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number {
-  if (code !== null) return code;
-  return 128 + (signal === null ? 9 : (SIGNALS[signal.replace('SIG', '')] ?? 9));
 }
 
 /** `NAME=value` as a pair; a name alone has an empty value. */

@@ -3,14 +3,14 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { ContainerSummary, SandboxTime } from '../types.js';
+import type { ContainerSummary, SandboxTime } from '../../types.js';
 import { Container, type ContainerDeps } from './container.js';
 import { ZERO_TIME, type ContainerRecord, type PortBinding, type RestartName } from './container-record.js';
 import type { ImageConfig } from './dockerfile.js';
-import { DaemonError, errnoOf } from './errors.js';
+import { DaemonError, errnoOf } from '../errors.js';
 import { ImageStore, type Image, type Registry } from './images.js';
 import { formatReference, parseReference, registryHost } from './reference.js';
-import type { StartQueue } from './start-queue.js';
+import type { StartQueue } from '../start-queue.js';
 
 export interface EngineDeps {
   readonly stateDir: string;

@@ -8,7 +8,7 @@ import { request as httpsRequest } from 'node:https';
 import { resolve } from 'node:path';
 import type { Call } from './client.js';
 import { parseFlags, UsageError, type Flags } from './docker-cli/flags.js';
-import { errnoOf, messageOf } from './errors.js';
+import { errnoOf, messageOf } from '../errors.js';
 
 const FLAGS = {
   bool: [

@@ -1,7 +1,7 @@
 /** The command line of the stand-in `docker`. */
 import type { Call } from '../client.js';
 import type { Engine } from '../engine.js';
-import { DaemonError, messageOf } from '../errors.js';
+import { DaemonError, messageOf } from '../../errors.js';
 import { TemplateError } from '../go-template.js';
 import * as containers from './containers.js';
 import { readFlags, type Command } from './context.js';

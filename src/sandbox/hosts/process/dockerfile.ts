@@ -2,7 +2,7 @@
  * Reads the part of the Dockerfile language that needs no engine to run: FROM, ARG, ENV, COPY, WORKDIR, CMD, ENTRYPOINT,
  * EXPOSE, LABEL, STOPSIGNAL, USER, HEALTHCHECK. Source: Docker docs, "Dockerfile reference".
  */
-import { DaemonError } from './errors.js';
+import { DaemonError } from '../errors.js';
 
 export interface Healthcheck {
   readonly test: readonly string[];

@@ -1,4 +1,4 @@
-import { DaemonError } from './errors.js';
+import { DaemonError } from '../errors.js';
 
 /** A reference to an image: a repository and a tag, or a repository and a digest. */
 export interface Reference {

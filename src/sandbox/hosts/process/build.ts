@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize, resolve, sep } from 'node:path';
 import { parseDockerfile, type CopyStep } from './dockerfile.js';
-import { DaemonError } from './errors.js';
+import { DaemonError } from '../errors.js';
 import { describeImage, type Image } from './images.js';
 
 function matches(context: string, source: string): string[] {

@@ -3,7 +3,7 @@ import type { Container } from '../container.js';
 import type { PortBinding } from '../container-record.js';
 import type { Engine } from '../engine.js';
 import type { ImageConfig } from '../dockerfile.js';
-import { DaemonError } from '../errors.js';
+import { DaemonError } from '../../errors.js';
 import { compileTemplate } from '../go-template.js';
 import { encodeJson, plain } from '../go-values.js';
 import type { Image } from '../images.js';

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { buildImage } from '../build.js';
 import { splitEntry } from '../container-record.js';
 import type { Engine } from '../engine.js';
-import { DaemonError } from '../errors.js';
+import { DaemonError } from '../../errors.js';
 import type { Image } from '../images.js';
 import { formatReference, parseReference, registryHost } from '../reference.js';
 import { command, hasLabels, readFilters, type Context } from './context.js';

@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageConfig } from './dockerfile.js';
-import { DaemonError } from './errors.js';
+import { DaemonError } from '../errors.js';
 import { formatReference, parseReference, type Reference } from './reference.js';
 
 export interface Image {

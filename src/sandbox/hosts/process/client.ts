@@ -19,8 +19,8 @@ import { Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { splitEntry } from './container-record.js';
-import { errnoOf, messageOf } from './errors.js';
-import { procList, shellQuote } from './processes.js';
+import { errnoOf, messageOf } from '../errors.js';
+import { procList, shellQuote } from '../processes.js';
 
 const run = promisify(execFile);
 

@@ -1,15 +1,15 @@
 /** One instance of the process runtime: a folder as its disk, an engine, a command runner. */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { ExecResult, SandboxInstance, SandboxTime } from '../types.js';
+import type { ExecResult, SandboxInstance, SandboxTime } from '../../types.js';
 import { ClientServer } from './client.js';
 import { runCurl } from './curl.js';
 import { runDocker } from './docker-cli/index.js';
 import { Engine } from './engine.js';
-import { CommandRunner, type ExecOptions } from './exec.js';
+import { CommandRunner, type ExecOptions } from '../exec.js';
 import type { Registry } from './images.js';
-import { killByEnvironment } from './processes.js';
-import type { StartQueue } from './start-queue.js';
+import { killByEnvironment } from '../processes.js';
+import type { StartQueue } from '../start-queue.js';
 
 export interface HostDeps {
   readonly stateDir: string;
