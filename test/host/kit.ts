@@ -41,22 +41,49 @@ export function spec(digest: Digest, change: Partial<RunSpec> = {}): RunSpec {
   };
 }
 
-export interface Instance {
+/** Something that the instance script can be sent to. */
+export interface Host {
+  /** Sends a request with the next send of generation 1, or the given fence; null: without a fence. */
+  ask(
+    request: HostRequest,
+    fence?: Fence | null,
+    options?: { timeout?: number; signal?: AbortSignal; change?: (script: string) => string },
+  ): Promise<HostResult>;
+  exec(script: string): Promise<ExecResult>;
+  /** stdout of a line of shell that must succeed. */
+  sh(line: string): Promise<string>;
+}
+
+export interface Instance extends Host {
   readonly hosts: Hosts;
   readonly root: string;
   readonly address: string;
   /** Builds a variant of the shop's backend. */
   build(tag: string, args?: Record<string, string>): Promise<Digest>;
-  /** Sends a request with the next send of generation 1, or the given fence; null: without a fence. */
-  ask(
-    request: HostRequest,
-    fence?: Fence | null,
-    options?: { timeout?: number; signal?: AbortSignal },
-  ): Promise<HostResult>;
-  exec(script: string): Promise<ExecResult>;
-  /** stdout of a line of shell that must succeed. */
-  sh(line: string): Promise<string>;
   close(): Promise<void>;
+}
+
+/** The requests of a Host, on what runs a script as the SSM agent does. */
+export function hostOn(exec: (script: string, signal?: AbortSignal) => Promise<ExecResult>): Host {
+  let send = 0;
+  return {
+    async ask(request, fence, options = {}) {
+      const token = fence === undefined ? ([1, 0, ++send] as const) : fence;
+      const script = encodeRequest({
+        ...APP,
+        request,
+        timeout: options.timeout ?? 30_000,
+        ...(token === null ? {} : { fence: token }),
+      });
+      return parseResult(await exec(options.change?.(script) ?? script, options.signal));
+    },
+    exec: async (script) => exec(script),
+    async sh(line) {
+      const result = await exec(line);
+      if (result.exitCode !== 0) throw new Error(`${line}: exit code ${result.exitCode}: ${result.stderr}`);
+      return result.stdout.trim();
+    },
+  };
 }
 
 let addresses = 10;
@@ -74,37 +101,21 @@ export async function startInstance(): Promise<Instance> {
     tags: {},
     agent: 'online',
   });
-  let send = 0;
-  const exec = (script: string, signal?: AbortSignal): Promise<ExecResult> =>
-    hosts.exec(INSTANCE, script, { timeoutMs: 60_000, ...(signal === undefined ? {} : { signal }) });
-  const instance: Instance = {
+  const host = hostOn(async (script, signal) =>
+    hosts.exec(INSTANCE, script, { timeoutMs: 60_000, ...(signal === undefined ? {} : { signal }) }),
+  );
+  return {
+    ...host,
     hosts,
-    root: '',
+    root: await host.sh('printf %s "$DEPLOYCTL_ROOT"'),
     address,
     build: async (tag, args = {}) =>
       (await hosts.build(join(SHOP, 'backend'), `shop/backend:${tag}`, { VERSION: tag, ...args })) as Digest,
-    async ask(request, fence, options = {}) {
-      const token = fence === undefined ? ([1, 0, ++send] as const) : fence;
-      const script = encodeRequest({
-        ...APP,
-        request,
-        timeout: options.timeout ?? 30_000,
-        ...(token === null ? {} : { fence: token }),
-      });
-      return parseResult(await exec(script, options.signal));
-    },
-    exec,
-    async sh(line) {
-      const result = await exec(line);
-      if (result.exitCode !== 0) throw new Error(`${line}: exit code ${result.exitCode}: ${result.stderr}`);
-      return result.stdout.trim();
-    },
     async close() {
       await hosts.close();
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
-  return { ...instance, root: await instance.sh('printf %s "$DEPLOYCTL_ROOT"') };
 }
 
 export function good(result: HostResult): HostSuccess {

@@ -1,11 +1,13 @@
 # --- images -------------------------------------------------------------------------------------------------------------------------
 
-# The local name of image $1@$2 in $image_name: by digest, else by the tag that a pull of release $3 left. Fails when it is not here.
+# The local name of image $1@$2 in $image_name: by digest, else by the tag that a pull of release $3 left. Fails when it is not here, or when the tag
+# is known to be of another digest.
 find_image() {
   image_name=$1@$2
   dk image inspect --format "$(braces '<<.Id>>')" "$image_name" >/dev/null 2>&1 && return 0
   image_name=$1:deployctl-$3
-  dk image inspect --format "$(braces '<<.Id>>')" "$image_name" >/dev/null 2>&1
+  image_digests=$(dk image inspect --format "$(braces '<<range .RepoDigests>><<.>> <<end>>')" "$image_name" 2>/dev/null) || return 1
+  case " $image_digests" in *" $1@$2 "*) ;; *" $1@"*) return 1 ;; esac
 }
 
 # pull_reference REFERENCE: three tries, unless the registry gave a plain no. Complaint in $complaint.

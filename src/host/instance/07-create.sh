@@ -80,7 +80,7 @@ fail_launch() {
       look
       holder=$(printf '%s\n' "$table" | awk -F '|' -v port="$port" '$4 == "running" && index("," $14, "," port ",") { print "container " $3; exit }')
       if [ -z "$holder" ] && command -v ss >/dev/null; then
-        holder=$(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n '1s/.*users:((\("[^"]*",pid=[0-9]*\).*/process \1/p')
+        holder=$(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n '1s/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/process \1 (pid \2)/p')
       fi
       containers_json 12
       fail port-taken "port $port is held by ${holder:-another process}: $complaint" "$2$containers" ;;

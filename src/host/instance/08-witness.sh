@@ -89,8 +89,16 @@ witness() {
   done <<CHECKS
 $checks
 CHECKS
+  keep_up "$1"
   same_start "$1"
   write_file "$state/verified/$1" "$start_first" || say "cannot write the mark of $1"
+}
+
+# The restart policy of a container of ours that has none yet: see start_new. One that someone else started keeps its own.
+keep_up() {
+  case $(inspect '<<.HostConfig.RestartPolicy.Name>>|<<with .Config.Labels>><<index . "deployctl.app">><<end>>' "$1") in
+    "no|$app" | "|$app") dk update --restart=unless-stopped "$1" || fail start-failed "cannot set the restart policy of container $1, see $log on the instance" ;;
+  esac
 }
 
 # One check of the loop above: so many requests, so many of which may fail.

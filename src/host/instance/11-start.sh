@@ -23,11 +23,13 @@ take_back_running() {
   fi
 }
 
+# A new container gets its restart policy from the witness. Docker would start one that ends before that again, and again, and with it would go what its
+# end was: exit code and memory kill.
 start_new() {
   get_image "$repository" "$digest" "$release"
   refuse_obstacles
   sweep_created
-  create "$live-next" --label "deployctl.color=$color" --restart unless-stopped -p "$port:$container_port" ||
+  create "$live-next" --label "deployctl.color=$color" --restart no -p "$port:$container_port" ||
     fail start-failed "docker create refused the container of $release: $complaint"
   clear_slot
   dk rename "$created" "$live" || fail start-failed "cannot name the new container $live, see $log on the instance"

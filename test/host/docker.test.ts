@@ -1,0 +1,184 @@
+/** What the process stand-in can't prove: labels, restarts of the daemon and of the machine, prunes, memory limits, ends of processes. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { HostRequest } from '../../src/domain/host.js';
+import type { Digest } from '../../src/domain/ids.js';
+import { adoptedRelease, type RunSpec } from '../../src/domain/release.js';
+import { serve, startEngine, whyNoEngine, type Engine } from './engine.js';
+import { bad, good, slot, spec } from './kit.js';
+
+type Image = { readonly repository: string; readonly digest: Digest };
+type Start = Extract<HostRequest, { phase: 'start' }>;
+
+describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engine', { timeout: 120_000 }, () => {
+  let engine: Engine;
+  let one: Image;
+  let two: Image;
+  let three: Image;
+  beforeAll(async () => {
+    engine = await startEngine();
+    one = await engine.image('backend:1.0.0', serve('1.0.0'));
+    two = await engine.image('backend:1.1.0', serve('1.1.0'));
+    three = await engine.image('backend:2.0.0', serve('2.0.0'));
+  }, 120_000);
+  afterAll(async () => engine?.close());
+  beforeEach(async () => {
+    await engine.sh('docker ps -aq | xargs -r docker rm -f; rm -rf "$DEPLOYCTL_ROOT"; docker image prune -af');
+  });
+
+  const specOf = (image: Image, change: Partial<RunSpec> = {}): RunSpec => spec(image.digest, { image, ...change });
+  const start = (release: string, image: Image, change: Partial<RunSpec> = {}, keep = 1): Start => ({
+    phase: 'start',
+    slot: slot(),
+    release,
+    spec: specOf(image, change),
+    keep,
+  });
+  const restore = (release: string, image: Image): HostRequest => ({ ...start(release, image), phase: 'restore' });
+  const served = async (port = 8081): Promise<string> =>
+    engine.sh(
+      `curl -sS --retry 40 --retry-all-errors --retry-delay 0 --retry-max-time 15 http://127.0.0.1:${port}/health`,
+    );
+  const states = async (): Promise<string[]> =>
+    (
+      await engine.sh(
+        `docker ps -a --format '{{or (.Label "deployctl.color") "theirs"}} {{or (.Label "deployctl.release") "-"}} {{.State}}' | sort`,
+      )
+    ).split('\n');
+
+  it('labels what it starts as documented', async () => {
+    const container = good(await engine.ask(start('r-1', one))).container;
+    expect(container).toMatchObject({ name: 'backend-blue', running: true, ports: [8081], digest: one.digest });
+    const labels = JSON.parse(
+      await engine.sh(`docker inspect --format '{{json .Config.Labels}}' backend-blue`),
+    ) as object;
+    expect(labels).toEqual({
+      'deployctl.app': 'shop',
+      'deployctl.environment': 'production',
+      'deployctl.service': 'backend',
+      'deployctl.color': 'blue',
+      'deployctl.release': 'r-1',
+      'deployctl.digest': one.digest,
+    });
+    const seen = good(await engine.ask({ phase: 'inspect', slots: [slot()] }, null));
+    expect(seen.facts).toMatchObject({ dockerVersion: engine.version, curl: true, flock: true });
+    expect(seen.facts?.memory[container?.id ?? '']?.used).toBeGreaterThan(10_000);
+  });
+
+  it('keeps N per color, stopped and with restart off; their images outlive a prune, older ones go', async () => {
+    const green = slot('green', 8082);
+    for (const [release, image] of [
+      ['r-1', one],
+      ['r-2', two],
+      ['r-3', three],
+    ] as const) {
+      good(await engine.ask(start(release, image, {}, 1)));
+      good(await engine.ask({ ...start(`g${release}`, image, {}, 1), slot: green }));
+    }
+    expect(await states()).toEqual(['blue r-2 exited', 'blue r-3 running', 'green gr-2 exited', 'green gr-3 running']);
+    const policies = `docker inspect --format '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}' $(docker ps -aq) | sort -u`;
+    expect(await engine.sh(policies)).toBe('exited no\nrunning unless-stopped');
+    await engine.sh('docker image prune -f');
+    const tags = await engine.sh(`docker image ls --format '{{.Tag}}' | grep deployctl | sort`);
+    expect(tags.split('\n')).toEqual(['gr-2', 'gr-3', 'r-2', 'r-3'].map((release) => `deployctl-${release}`));
+    // Without the registry, and also when the kept container itself is gone.
+    await engine.sh(`docker rm $(docker ps -aq --filter label=deployctl.release=r-2); docker image prune -f`);
+    good(await engine.ask({ ...restore('r-2', two) }));
+    expect(await served()).toContain('1.1.0');
+  });
+
+  it('serves again after a restart of dockerd and after a power cut, and what is kept stays down', async () => {
+    await engine.sh(`docker run -d --name backend -p 8081:3000 --restart always ${one.repository}@${one.digest}`);
+    const adopted = adoptedRelease(one.digest);
+    good(await engine.ask(start('r-2', two, {}, 2)));
+    good(await engine.ask({ ...start('r-3', three, {}, 2), slot: slot('green', 8082) }));
+    for (const again of ['restartDocker', 'reboot'] as const) {
+      await engine[again]();
+      expect([await served(8081), await served(8082)].join()).toMatch(/1\.1\.0.*2\.0\.0/);
+      expect(await states()).toEqual(['blue r-2 running', 'green r-3 running', 'theirs - exited']);
+    }
+    const back = good(await engine.ask(restore(adopted, one)));
+    expect(back.container).toMatchObject({ name: 'backend', restartPolicy: 'always', digest: one.digest });
+    for (const again of ['restartDocker', 'reboot'] as const) {
+      await engine[again]();
+      expect([await served(8081), await served(8082)].join()).toMatch(/1\.0\.0.*2\.0\.0/);
+      expect(await states()).toEqual(['blue r-2 exited', 'green r-3 running', 'theirs - running']);
+    }
+    good(await engine.ask(restore('r-2', two)));
+    await engine.reboot();
+    expect(await served(8081)).toContain('1.1.0');
+    expect(await states()).toEqual(['blue r-2 running', 'green r-3 running', 'theirs - exited']);
+  });
+
+  it('names the memory kill and the exit code of a container that ends while it is watched', async () => {
+    const greedy = await engine.image(
+      'greedy:1',
+      'echo "fills up"; sleep 0.5; busybox tail /dev/zero; echo "tail ended: $?"; exit 137',
+    );
+    const health = { ...spec(one.digest).health, passes: 100 };
+    const options = ['--memory=16m', '--memory-swap=16m'];
+    const killed = bad(await engine.ask(start('r-1', greedy, { runOptions: options, health })));
+    expect(killed).toMatchObject({ code: 'exited', oomKilled: true, exitCode: 137 });
+    expect(killed.logTail).toContain('fills up');
+    const ends = await engine.image(
+      'ends:1',
+      `${serve('x').replace('& wait', '&')} sleep 0.4; echo "no more" >&2; exit 3`,
+    );
+    const ended = bad(await engine.ask(start('r-2', ends, { health })));
+    expect(ended).toMatchObject({ code: 'exited', oomKilled: false, exitCode: 3 });
+    expect(ended.logTail).toContain('version x starts\nno more');
+  });
+
+  it('gives the last probe and the end of the log of a container that is never well', async () => {
+    const ill = await engine.image('ill:1', serve('x').replace('/www/health', '/www/other'));
+    const health = { ...spec(one.digest).health, startTimeout: 1000 };
+    const failed = bad(await engine.ask(start('r-1', ill, { health })));
+    expect(failed).toMatchObject({ code: 'unhealthy', oomKilled: false });
+    expect(failed.lastProbe).toMatch(/^GET \/health: 404 .*Not Found/s);
+    expect(failed.logTail).toBe('version x starts');
+    const deaf = await engine.image('deaf:1', 'sleep 1000');
+    expect(bad(await engine.ask(start('r-2', deaf, { health }))).lastProbe).toMatch(/^GET \/health: curl: \(/);
+  });
+
+  it('never stops the old container for what can be found out before', async () => {
+    const before = good(await engine.ask(start('r-1', one))).container;
+    const wrong: [string, Partial<RunSpec>, RegExp][] = [
+      ['start-failed', { runOptions: ['--no-such-option'] }, /unknown flag: --no-such-option/],
+      ['start-failed', { runOptions: ['--memory=1k'] }, /[Mm]inimum memory limit/],
+      ['pull-failed', { image: { ...two, digest: `sha256:${'0'.repeat(64)}` } }, /manifest unknown|not found/],
+    ];
+    for (const [code, change, message] of wrong) {
+      const failed = bad(await engine.ask(start('r-2', two, change)));
+      expect(failed.code).toBe(code);
+      expect(failed.message).toMatch(message);
+    }
+    expect(good(await engine.ask({ phase: 'inspect', slots: [slot()] }, null)).containers).toEqual([before]);
+  });
+
+  it('says why a container did not start, and who holds its port', async () => {
+    const failed = bad(await engine.ask(start('r-1', one, { command: ['/no/such/program'] })));
+    expect(failed).toMatchObject({ code: 'start-failed', containers: [] });
+    expect(failed.message).toContain('/no/such/program');
+    await engine.sh('busybox httpd -p 8081 -h /');
+    const taken = bad(await engine.ask(start('r-1', one)));
+    await engine.sh('kill $(pidof busybox)');
+    expect(taken).toMatchObject({ code: 'port-taken', containers: [] });
+    expect(taken.message).toMatch(/port 8081 is held by process busybox \(pid \d+\)/);
+    good(await engine.ask(start('r-1', one)));
+  });
+
+  it('runs a task once, and leaves nothing of it', async () => {
+    const task = { command: ['sh', '-c', 'echo "migrated as $ROLE"; exit $CODE'], timeout: 5000 };
+    const ask = (release: string, code: string): HostRequest => ({
+      phase: 'task',
+      service: 'backend',
+      containerName: 'backend',
+      release,
+      spec: specOf(one, { task, env: { ROLE: 'x y', CODE: code } }),
+    });
+    expect(good(await engine.ask(ask('r-1', '0'))).logTail).toBe('migrated as x y');
+    good(await engine.ask(ask('r-1', '0')));
+    expect(bad(await engine.ask(ask('r-2', '9')))).toMatchObject({ code: 'task-failed', exitCode: 9 });
+    expect(bad(await engine.ask(ask('r-2', '9')))).toMatchObject({ code: 'task-failed' });
+    expect(await engine.sh('docker ps -aq')).toBe('');
+  });
+});
