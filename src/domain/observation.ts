@@ -74,6 +74,8 @@ export interface Container {
   readonly id: string;
   readonly name: string;
   readonly running: boolean;
+  /** It ended, and docker is about to start it again: it serves nobody, and goes on like that until it is stopped. */
+  readonly restarting?: boolean;
   readonly startedAt: string;
   readonly restartCount: number;
   readonly exitCode: number;

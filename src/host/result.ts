@@ -189,6 +189,7 @@ function toContainer(wired: WireContainer, images: Readonly<Record<string, reado
     name: wired.name.replace(/^\//, ''),
     // One that waits for its next restart serves nobody.
     running: wired.status === 'running',
+    ...(wired.status === 'restarting' ? { restarting: true } : {}),
     startedAt: wired.startedAt,
     restartCount: wired.restartCount,
     exitCode: wired.exitCode,

@@ -3,7 +3,7 @@ import type { Action, Wait } from '../domain/decision.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { slotKey } from '../domain/observation.js';
-import { colorOf, isExcluded, isRegistered, membersOf, occupantOf, releaseOf, targetOf, valueOf } from './standing.js';
+import { colorOf, holderOf, isExcluded, isRegistered, membersOf, releaseOf, targetOf, valueOf } from './standing.js';
 import type { Work } from './work.js';
 import { mergeTargets } from './work.js';
 
@@ -31,7 +31,7 @@ export function emptyColor(
     };
     const excluded = isExcluded(plan, instance);
     const containers = valueOf(host?.containers);
-    const occupant = containers === undefined ? undefined : occupantOf(containers, service, color);
+    const occupant = containers === undefined ? undefined : holderOf(containers, service, color);
     if (!excluded && host?.op.is === 'running') {
       wait(`${host.op.phase} runs on the instance`, host.op.until);
       continue;

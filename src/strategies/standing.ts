@@ -68,6 +68,16 @@ export function occupantOf(
   );
 }
 
+/** What must be stopped for the slot to be empty: its occupant, or one of its containers that docker goes on starting again. */
+export function holderOf(
+  containers: readonly Container[],
+  service: ServicePlan,
+  color: ColorPlan,
+): Container | undefined {
+  const up = containers.map((each) => (each.restarting === true ? { ...each, running: true } : each));
+  return occupantOf(containers, service, color) ?? occupantOf(up, service, color);
+}
+
 /** The service release that a container is, whether ours or found running. undefined: an image without a digest. */
 export function releaseOf(container: Container): string | undefined {
   return container.ours?.release ?? (container.digest === undefined ? undefined : adoptedRelease(container.digest));

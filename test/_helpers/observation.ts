@@ -130,6 +130,17 @@ export class Scene {
     return this;
   }
 
+  /** The container of the slot ends again and again, and docker is about to start it once more. */
+  crashLoops(id: InstanceId, service: ServicePlan, color: Color): this {
+    const host = this.#host(id);
+    host.containers = host.containers?.map((each) =>
+      each.ours?.service === service.service && each.ours.color === color
+        ? { ...each, running: false, restarting: true }
+        : each,
+    );
+    return this;
+  }
+
   /** Nothing runs in the slot. */
   empty(id: InstanceId, service: ServicePlan, color: Color): this {
     const host = this.#host(id);

@@ -49,8 +49,9 @@ describe('answers of the instance script', () => {
     expect(seen({ digest: other }, { [id]: [`x@${digest}`] })).toMatchObject({ digest: other });
   });
 
-  it('calls a container that waits for its next restart not running', () => {
-    expect(seen({ status: 'restarting' })).toMatchObject({ running: false });
+  it('calls a container that waits for its next restart not running, and says that it waits', () => {
+    expect(seen({ status: 'restarting' })).toMatchObject({ running: false, restarting: true });
+    expect(seen({ status: 'exited' })).not.toHaveProperty('restarting');
   });
 
   it.each<[string, Parameters<typeof parseResult>[0], RegExp]>([

@@ -199,6 +199,12 @@ describe('the way back', () => {
     expect(next(s, back(s))).toEqual({ is: 'done', outcome: 'rolled-back', reason: 'the release is bad' });
   });
 
+  it('stops what docker starts again and again', () => {
+    const s = up(scene(1), 100, 0).crashLoops(scene(1).id(1), scene(1).service(), 'green');
+    s.target(s.id(1), s.service(), 'green', 'absent', 100, 100);
+    expect(said(next(s, back(s)))).toBe('stop 1');
+  });
+
   it('waits for a command that still runs, and looks where nobody knows', () => {
     const s = up(scene(2), 100, 0);
     s.op(s.id(1), { is: 'running', phase: 'start', service: 'backend', since: s.now, until: s.now + 1000 });
