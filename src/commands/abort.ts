@@ -1,19 +1,21 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
+import type { SteerResult } from '../operations/steer.js';
+import { steerText } from '../presentation/steer.js';
 
 export default class Abort extends BaseCommand {
   static override summary = 'ask the running rollout to go back, from any terminal';
+  static override description =
+    'Its process picks the request up within one observation. Where that process is gone, nobody hears it: rollback, or resume, is what acts then.';
   static override examples = ['<%= config.bin %> <%= command.id %> --reason "error rate in the dashboard"'];
   static override flags = { reason: Flags.string({ description: 'why, for the record and the alerts' }) };
 
-  async run(): Promise<{ readonly rollout: string; readonly next: readonly string[] }> {
+  async run(): Promise<SteerResult> {
     const { flags } = await this.parse(Abort);
     return this.operate(flags, async (box) => {
-      const { abort } = await import('../operations/inquire.js');
-      const result = await abort(box, flags.reason);
-      this.log(
-        [`asked ${result.rollout} to go back`, '', 'Next:', ...result.next.map((line) => `  ${line}`)].join('\n'),
-      );
+      const { steer } = await import('../operations/steer.js');
+      const result = await steer(box, 'abort', flags.reason === undefined ? {} : { reason: flags.reason });
+      this.log(steerText(result));
       return result;
     });
   }

@@ -3,6 +3,7 @@ import type {
   Digest,
   InstanceId,
   Instant,
+  Ms,
   ReleaseId,
   RouteArn,
   ServiceName,
@@ -174,6 +175,13 @@ export interface Steer {
   readonly by: string;
   readonly at: Instant;
   readonly reason?: string;
+  /** How long a pause may last. */
+  readonly for?: Ms;
+}
+
+/** A request as this process sees it. `since`: when it saw it first, by its own clock; the clock of whoever asked may be wrong. */
+export interface ObservedSteer extends Steer {
+  readonly since: Instant;
 }
 
 export interface Observation {
@@ -187,5 +195,6 @@ export interface Observation {
   readonly probes: readonly ProbeSamples[];
   readonly commands: readonly CommandResult[];
   readonly tasks: ReadonlyMap<ServiceName, TaskState>;
-  readonly steering: readonly Steer[];
+  /** Oldest first. */
+  readonly steering: readonly ObservedSteer[];
 }

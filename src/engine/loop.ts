@@ -8,6 +8,7 @@ import type { Plan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
+import { isForward } from '../strategies/steering.js';
 import { outOfService, viewOf } from '../strategies/view.js';
 import { act } from './act.js';
 import type { HostBook } from './book.js';
@@ -92,7 +93,7 @@ export class Loop {
   async #tick(stop: AbortSignal): Promise<LoopResult | undefined> {
     const { clock, observer, gates } = this.#deps;
     const seen: Observation = { ...(await observer.observe(stop)), ...gates.watch(observer.bake?.key) };
-    this.#steer(seen);
+    await this.#steer(seen);
     const now = clock.now();
     const decision = decideNext(this.#plan, seen, now);
     this.#show(seen, decision, now);
@@ -112,7 +113,7 @@ export class Loop {
       case 'abort':
         return this.#abort(decision.reason, now);
       case 'hold':
-        return this.#hold(decision.reason, now, stop);
+        return this.#hold(decision, now, stop);
       case 'done':
         return this.#result(decision.outcome, decision.reason);
     }
@@ -202,6 +203,11 @@ export class Loop {
       const why = `${reason}. ${manual.service} says rollback: manual, so nothing is rolled back by itself`;
       return this.#result('held', why);
     }
+    await this.#goBack(reason, now);
+    return undefined;
+  }
+
+  async #goBack(reason: string, now: Instant): Promise<void> {
     const plan = redirect(this.#plan, reason);
     this.#plan = { ...plan, deadline: now + plan.timing.rolloutDeadline };
     this.#deps.onEpoch(plan.aim.epoch);
@@ -213,12 +219,15 @@ export class Loop {
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
     });
     await this.#save({ aim: this.#plan.aim, deadline: this.#plan.deadline, reason });
-    return undefined;
   }
 
-  async #hold(reason: string, now: Instant, stop: AbortSignal): Promise<LoopResult | undefined> {
+  async #hold(
+    { reason, until: latest }: Extract<Decision, { is: 'hold' }>,
+    now: Instant,
+    stop: AbortSignal,
+  ): Promise<LoopResult | undefined> {
     this.#heldSince ??= now;
-    const until = this.#heldSince + this.#plan.timing.hold;
+    const until = Math.min(latest, this.#heldSince + this.#plan.timing.hold);
     if (this.#heldSince === now) this.#deps.emit({ type: 'hold.started', reason, until });
     if (now >= until) return this.#result('held', reason);
     await this.#phaseIs(`hold: ${reason}`);
@@ -226,24 +235,26 @@ export class Loop {
     return undefined;
   }
 
-  /** Requests from other terminals. `abort` steers back; on the way back there is nothing to abort. */
-  #steer(seen: Observation): void {
+  /** Requests from other terminals. `abort` steers back; what the others do is for the decisions to say. */
+  async #steer(seen: Observation): Promise<void> {
     for (const steer of seen.steering) {
       if (this.#steered.has(steer.id)) continue;
       this.#steered.add(steer.id);
-      if (steer.is !== 'abort' || this.#plan.aim.to === 'old') continue;
-      this.#steered.add('abort');
-      const reason = `${steer.by} asked to abort${steer.reason === undefined ? '' : `: ${steer.reason}`}`;
-      const plan = redirect(this.#plan, reason);
-      this.#plan = { ...plan, deadline: this.#deps.clock.now() + plan.timing.rolloutDeadline };
-      this.#deps.onEpoch(plan.aim.epoch);
-      this.#deps.book.forgetFailures();
-      this.#deps.emit({ type: 'rollback.started', reason });
+      const asked = `${steer.by} asked to ${steer.is}${steer.reason === undefined ? '' : `: ${steer.reason}`}`;
+      if (this.#plan.aim.to === 'old' || (steer.is !== 'abort' && !isForward(this.#plan))) {
+        const text = `${asked}. That has no effect: this is a way back`;
+        this.#deps.emit({ type: 'note', level: 'warning', text });
+      } else if (steer.is === 'abort') {
+        this.#steered.add('abort');
+        await this.#goBack(asked, this.#deps.clock.now());
+      } else {
+        this.#deps.emit({ type: 'note', level: 'info', text: asked });
+      }
     }
   }
 
   #show(seen: Observation, decision: Decision, now: Instant): void {
-    const waits = decision.is === 'act' || decision.is === 'wait' ? decision.waits : [];
+    const waits = 'waits' in decision ? decision.waits : [];
     const view = viewOf(this.#plan, seen, now, this.#phase, waits, decision.reason);
     this.#movements.take(view);
     this.#deps.emit({ type: 'view', view });

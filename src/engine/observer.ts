@@ -7,6 +7,7 @@ import type {
   Observation,
   RouteView,
   Seen,
+  ObservedSteer,
   Steer,
   TargetView,
 } from '../domain/observation.js';
@@ -72,7 +73,7 @@ export class Observer {
     { readonly value: Map<TargetKey, ObservedTarget>; readonly at: Instant }
   >();
   readonly #expected = new Map<string, Expected>();
-  #steering: readonly Steer[] = [];
+  #steering: readonly ObservedSteer[] = [];
   #bake: { key: string; since: Instant } | undefined;
 
   constructor(deps: ObserverDeps, scope: Scope) {
@@ -264,8 +265,12 @@ export class Observer {
   }
 
   async #readSteering(signal: AbortSignal | undefined): Promise<void> {
-    const read = await reading(() => this.#deps.steering(signal), this.#deps.clock.now());
-    if (read.is === 'known') this.#steering = read.value;
+    const now = this.#deps.clock.now();
+    const read = await reading(() => this.#deps.steering(signal), now);
+    if (read.is === 'unknown') return;
+    const since = new Map(this.#steering.map((steer) => [steer.id, steer.since]));
+    const seen = read.value.map((steer) => ({ ...steer, since: since.get(steer.id) ?? now }));
+    this.#steering = seen.sort((a, b) => a.since - b.since);
   }
 }
 

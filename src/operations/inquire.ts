@@ -1,4 +1,3 @@
-import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Color } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
@@ -193,34 +192,4 @@ export async function history(box: Toolbox, limit: number): Promise<HistoryResul
     outcomes,
     ...(unfinished === undefined ? {} : { unfinished }),
   };
-}
-
-/** Leaves a request to steer the running rollout back; its process picks it up within a tick. */
-export async function abort(
-  box: Toolbox,
-  reason: string | undefined,
-): Promise<{ readonly rollout: string; readonly next: readonly string[] }> {
-  const { environment } = box.settings;
-  const record = await beforeChange(() => box.state.unfinishedRollout(box.signal));
-  if (record === undefined) {
-    throw new DeployctlError({
-      code: 'abort.nothing',
-      message: `no rollout of ${environment} is running, so there is nothing to abort`,
-      exitCode: EXIT.refused,
-      next: [`deployctl status --env ${environment}`],
-    });
-  }
-  await beforeChange(() =>
-    box.state.requestSteer(
-      record.id,
-      { is: 'abort', by: box.actor.name, ...(reason === undefined ? {} : { reason }) },
-      box.signal,
-    ),
-  );
-  const lease = await beforeChange(() => box.state.readLease({ isAlive: box.isAlive, signal: box.signal }));
-  const next =
-    lease.is === 'free'
-      ? [`deployctl rollback --env ${environment}   # its process is gone: this undoes it`]
-      : [`deployctl status --env ${environment}`];
-  return { rollout: record.id, next };
 }

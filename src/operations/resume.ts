@@ -26,6 +26,7 @@ export async function resume(box: Toolbox, request: { readonly lockWait?: number
         next: [`deployctl status --env ${box.settings.environment}`],
       });
     }
+    await forgetPauses(box, record);
     const { plan, seen } = await continued(box, lease, fences, record);
     const result = await drive(box, lease, fences, plan, { ...record, generation: lease.generation }, seen, {
       resumed: true,
@@ -33,6 +34,15 @@ export async function resume(box: Toolbox, request: { readonly lockWait?: number
     });
     if (result.outcome === 'succeeded' && plan.aim.to === 'new') await retireAfter(box, lease, fences, plan);
     return result;
+  });
+}
+
+/** Resuming is the request to go on: what was asked of the process before is over. A request to abort that nobody heard still counts. */
+async function forgetPauses(box: Toolbox, record: RolloutRecord): Promise<void> {
+  await beforeChange(async () => {
+    const steers = await box.state.listSteers(record.id, box.signal);
+    const over = steers.filter(({ is }) => is !== 'abort').map(({ id }) => id);
+    await box.state.removeSteers(record.id, over, box.signal);
   });
 }
 

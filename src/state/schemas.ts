@@ -121,6 +121,7 @@ export const steerSchema: z.ZodType<Steer> = z.looseObject({
   by: z.string(),
   at: instant,
   reason: z.string().exactOptional(),
+  for: duration.exactOptional(),
 });
 
 const range = z.tuple([z.number(), z.number()]);

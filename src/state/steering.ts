@@ -8,7 +8,7 @@ import { isUnfinished, readRecord } from './rollouts.js';
 import { steerSchema } from './schemas.js';
 import { createOnce, listRaw } from './store.js';
 
-export type SteerRequest = Pick<Steer, 'is' | 'by' | 'reason'>;
+export type SteerRequest = Pick<Steer, 'is' | 'by' | 'reason' | 'for'>;
 
 /**
  * Leaves a request for the loop of a rollout, which picks it up at its next tick. Needs no lease.
@@ -35,8 +35,7 @@ export async function requestSteer(
   const at = deps.clock.now();
   // Digits of the same length sort as text.
   const id = `${String(at).padStart(13, '0')}-${deps.random.hex(8)}`;
-  const { is, by, reason } = request;
-  const steer: Steer = { id, is, by, at, ...(reason === undefined ? {} : { reason }) };
+  const steer: Steer = { id, at, ...request };
   const name = deps.names.steer(rollout, id);
   const value = encode(name, { schema: 1, ...steer });
   await createOnce(deps, name, value, (stored) => decode(name, stored, steerSchema).id === id, { signal });

@@ -6,9 +6,10 @@ import type { Plan } from '../domain/plan.js';
 import { judgeGates } from './gates.js';
 import type { Standing } from './standing.js';
 import { isChanged } from './preload.js';
+import { promotedSince } from './steering.js';
 
 /**
- * Watches the new release for `timing.bake` under this key. At its end every container is looked at once more: one that crashed and was restarted is
+ * Watches the new release for `timing.bake` under this key, or until someone promotes it. At its end every container is looked at once more: one that crashed and was restarted is
  * healthy again within a moment. Returns undefined when the bake is over and passed.
  */
 export function bake(
@@ -19,9 +20,11 @@ export function bake(
   standings: readonly Standing[],
 ): Decision | undefined {
   const since = seen.bake?.key === key ? seen.bake.since : now;
-  const end = since + plan.timing.bake;
+  const promoted = promotedSince(plan, seen, since);
+  const end = Math.min(since + plan.timing.bake, promoted?.since ?? Infinity);
   const over = now >= end;
-  const verdict = judgeGates(plan.gates, seen.probes, seen.commands, over);
+  // Whoever promotes has judged what is inconclusive; a failure stays a failure.
+  const verdict = judgeGates(plan.gates, seen.probes, seen.commands, over && promoted === undefined);
   if (verdict.is === 'fail') return { is: 'abort', reason: verdict.why };
   const gated = plan.gates.probes.length + plan.gates.commands.length > 0;
   const what = gated ? `bake: ${verdict.why}` : 'bake: targets and containers are watched (no gates are configured)';
@@ -33,7 +36,7 @@ export function bake(
       reason: what,
       bake: key,
     };
-  if (verdict.is === 'inconclusive') {
+  if (verdict.is === 'inconclusive' && promoted === undefined) {
     return {
       is: 'wait',
       waits: [{ what, until: end + plan.timing.bake }],

@@ -5,6 +5,7 @@ import type { Plan } from '../domain/plan.js';
 import { blueGreen } from './blue-green.js';
 import { retire } from './retire.js';
 import { rolling } from './rolling.js';
+import { holdBack } from './steering.js';
 
 /**
  * What to do now: pure, synchronous and total. The same inputs give the same decision, whoever asks and however often.
@@ -18,6 +19,10 @@ export function decideNext(plan: Plan, seen: Observation, now: Instant): Decisio
       ? { is: 'abort', reason }
       : { is: 'done', outcome: 'failed', reason };
   }
+  return holdBack(plan, seen, now, decideUnpaused(plan, seen, now));
+}
+
+function decideUnpaused(plan: Plan, seen: Observation, now: Instant): Decision {
   switch (plan.how.is) {
     case 'rolling':
       return rolling(plan, plan.how, seen, now);
