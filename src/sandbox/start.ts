@@ -29,6 +29,10 @@ export interface HostsDeps {
   readonly accountId: string;
   readonly time: SandboxTime;
   readonly fleet: FleetReader;
+  /** First three numbers of the instances' addresses. */
+  readonly prefix: string;
+  /** Told of what goes wrong in the background. */
+  readonly onError: (error: unknown) => void;
 }
 
 export interface SandboxDeps {
@@ -119,14 +123,14 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
   };
 
   try {
-    const network = await claimNetwork(options.stateDir);
+    const network = await claimNetwork(options.stateDir, options.runtime);
     undo.push(() => network.close());
     const time = createTime(options.timeScale);
     const faults = createFaults();
     const fleet = createFleet();
     const place = createPlace(options.region, options.accountId, network.cidr);
     const { stateDir, region, accountId } = options;
-    const hosts = await deps.createHosts({ stateDir, region, accountId, time, fleet });
+    const hosts = await deps.createHosts({ stateDir, region, accountId, time, fleet, prefix: network.prefix, onError });
     undo.push(() => hosts.close());
     const lifecycle = createLifecycle({ fleet, hosts, network, time, place, signal: closing.signal });
     await launch(

@@ -30,7 +30,7 @@ export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminate
 export interface SandboxInstance {
   readonly id: string; // i-0123456789abcdef0
   readonly zone: string; // eu-west-1a
-  readonly address: string; // 127.77.N.x for the process runtime
+  readonly address: string; // 127.77.N.x for the process runtime, 10.77.N.x for docker
   readonly launchedAt: Date;
   state: InstanceState;
   tags: Record<string, string>;
@@ -58,6 +58,14 @@ export interface ContainerSummary {
   readonly state: 'created' | 'running' | 'exited' | 'restarting';
   readonly hostPorts: readonly number[];
   readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ImageBuild {
+  /** Folder with a Dockerfile. */
+  readonly context: string;
+  /** repository:tag */
+  readonly reference: string;
+  readonly args?: Readonly<Record<string, string>>;
 }
 
 /** A runtime that makes instances real: it executes commands on them and runs containers. */
@@ -91,7 +99,12 @@ export interface Hosts {
    * Builds `contextDir` (its Dockerfile) and pushes it to the sandbox's registry as `reference` (repo:tag).
    * @returns the repo digest sha256:…
    */
-  build(contextDir: string, reference: string, buildArgs?: Record<string, string>): Promise<string>;
+  build(contextDir: string, reference: string, buildArgs?: Readonly<Record<string, string>>): Promise<string>;
+  /**
+   * Builds the images of a new sandbox, before any other, and keeps them for later sandboxes, by their content. Absent where a
+   * build costs nothing.
+   */
+  provide?(builds: readonly ImageBuild[]): Promise<void>;
   close(): Promise<void>;
 }
 

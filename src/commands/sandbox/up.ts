@@ -19,8 +19,8 @@ export default class SandboxUp extends ReportingCommand {
       description: "how many times faster than AWS; 1 is AWS's own speed",
       default: 10,
     }),
-    runtime: Flags.option({ options: ['process'] as const })({
-      description: 'how containers run: process needs no Docker',
+    runtime: Flags.option({ options: ['process', 'docker'] as const })({
+      description: 'how containers run: process needs no Docker, docker is real engines and needs root',
       default: 'process',
     }),
     region: Flags.string({ description: 'AWS region that it plays', default: 'eu-west-1' }),

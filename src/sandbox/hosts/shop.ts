@@ -7,15 +7,20 @@ import type { Hosts, SandboxInstance } from '../types.js';
 type Variants = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
 
 /**
- * Builds every image of the shop into the sandbox's registry, as `shop/SERVICE:TAG`.
+ * Puts every image of the shop into the sandbox's registry, as `shop/SERVICE:TAG`.
  * @param shopDir the folder examples/shop: one folder a service with a Dockerfile, and images.json
  */
 export async function buildShopImages(hosts: Hosts, shopDir: string): Promise<void> {
   const variants = JSON.parse(readFileSync(join(shopDir, 'images.json'), 'utf8')) as Variants;
-  for (const [service, tags] of Object.entries(variants)) {
-    for (const [tag, args] of Object.entries(tags))
-      await hosts.build(join(shopDir, service), `shop/${service}:${tag}`, args);
-  }
+  const builds = Object.entries(variants).flatMap(([service, tags]) =>
+    Object.entries(tags).map(([tag, args]) => ({
+      context: join(shopDir, service),
+      reference: `shop/${service}:${tag}`,
+      args,
+    })),
+  );
+  if (hosts.provide !== undefined) return hosts.provide(builds);
+  for (const { context, reference, args } of builds) await hosts.build(context, reference, args);
 }
 
 /**

@@ -1,9 +1,15 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { kernelNames, removeLeftovers } from '../hosts/docker/names.js';
 import { killByEnvironment } from '../hosts/processes.js';
 import { sleepReal } from '../time.js';
 import { askToShutDown } from './control.js';
 import { SandboxError, systemCode } from './errors.js';
 import type { SandboxState } from './state-file.js';
 import { clean, isAlive, readState } from './state-file.js';
+import { watchdogEnds } from './watchdog.js';
+
+const run = promisify(execFile);
 
 const GRACE_MS = 15_000;
 const POLL_MS = 25;
@@ -18,13 +24,15 @@ export async function takeDown(stateDir: string): Promise<Ending> {
     return 'none';
   }
   const ending = isAlive(state) ? await end(state) : 'none';
+  await watchdogEnds(stateDir);
   await sweep(stateDir);
   return ending;
 }
 
-/** Kills what a dead sandbox left and empties its folder but for the logs. */
+/** Ends and removes what a dead sandbox left, and empties its folder but for the logs. */
 export async function sweep(stateDir: string): Promise<void> {
   await killByEnvironment((variable) => variable === `DEPLOYCTL_SANDBOX=${stateDir}`);
+  await run('/bin/sh', ['-c', removeLeftovers(kernelNames(stateDir))]);
   await clean(stateDir);
 }
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import { createProcessHosts } from '../hosts/index.js';
+import { createHosts } from '../hosts/index.js';
 import { buildShopImages, startShopRelease } from '../hosts/shop.js';
 import type { SsmService } from '../services/ssm/index.js';
 import { createSsm } from '../services/ssm/index.js';
@@ -10,9 +10,9 @@ import { sleepReal } from '../time.js';
 import { sweep } from './down.js';
 import { SandboxError } from './errors.js';
 import type { RunningState } from './state-file.js';
-import { claim, writeState } from './state-file.js';
+import { claim, prepare, writeState } from './state-file.js';
 import type { UpOptions } from './up-options.js';
-import { startWatchdog } from './watchdog.js';
+import { startWatchdog, watchdogEnds } from './watchdog.js';
 
 const ACCOUNT_ID = '123456789012';
 /** Ports of the colors that a new sandbox serves from. */
@@ -34,6 +34,8 @@ export interface UpHooks {
  */
 export async function up(options: UpOptions, hooks: UpHooks, signal: AbortSignal): Promise<void> {
   const { stateDir } = options;
+  await prepare(stateDir);
+  await watchdogEnds(stateDir);
   const claimed = await claim(stateDir, options.region);
   const watchdog = startWatchdog(stateDir);
   try {
@@ -76,7 +78,7 @@ async function start(
   const sandbox = await startSandbox(
     { stateDir, instances, timeScale, runtime, region, accountId: ACCOUNT_ID },
     {
-      createHosts: (deps) => createProcessHosts({ stateDir: deps.stateDir, time: deps.time }),
+      createHosts: (deps) => createHosts(runtime, deps),
       createSsm: (deps) => (ssm = createSsm(deps)),
       seed: async ({ hosts, fleet }) => {
         hooks.progress('building the images of the example shop');

@@ -4,12 +4,12 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SandboxError, systemCode } from './errors.js';
 
-const FILE = 'process.json';
+export const FILE = 'process.json';
 /** Marks a folder as a sandbox's own (its content is replaced by `up`) and keeps it out of git. */
 const MARKER = '.gitignore';
 const MARKER_TEXT = '# The state of a local deployctl sandbox: `deployctl sandbox up` replaces it.\n*\n';
 /** What is kept when a sandbox goes down: to be looked at afterwards. */
-const KEPT = new Set([MARKER, 'access.log', 'sandbox.log']);
+export const KEPT = new Set([MARKER, 'access.log', 'sandbox.log']);
 
 const STATE = z.object({
   pid: z.number().int().positive(),

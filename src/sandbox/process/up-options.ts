@@ -6,7 +6,7 @@ export interface UpOptions {
   readonly instances: number;
   /** How many times faster than AWS. */
   readonly timeScale: number;
-  readonly runtime: 'process';
+  readonly runtime: 'process' | 'docker';
   readonly region: string;
   /** Whether to run release 1.0.0 of the example shop. */
   readonly release: boolean;

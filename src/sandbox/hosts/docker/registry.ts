@@ -1,0 +1,173 @@
+/**
+ * The image registry of a docker sandbox. A real docker-registry runs on a machine of its own; in front of it, on the
+ * bridge's address, stands what instances take for Docker Hub and for the account's ECR: it has their names by /etc/hosts, a
+ * certificate that the engines trust, and faults on demand.
+ */
+import { execFile, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { request as ask, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { sleepReal } from '../../time.js';
+import { messageOf } from '../errors.js';
+import { startProcess } from '../processes.js';
+import type { Machine } from './machine.js';
+import type { Programs } from './needs.js';
+
+const run = promisify(execFile);
+
+const HUB = 'registry-1.docker.io';
+const PORT = 5000;
+const START_LIMIT_MS = 20_000;
+const POLL_MS = 25;
+
+/** What stands for the registry on the bridge, before the registry itself runs. */
+export interface Front {
+  readonly port: number;
+  /** PEM file that engines have to trust. */
+  readonly certificate: string;
+  /** Names that lead to it. */
+  readonly names: readonly string[];
+  /** Where requests go. */
+  connect(address: string): void;
+  close(): Promise<void>;
+}
+
+/**
+ * @param folder gets the certificate and its key; the key is of no use outside this sandbox, and ends with it
+ * @param bridge address to listen on
+ */
+export async function startFront(deps: {
+  readonly programs: Programs;
+  readonly folder: string;
+  readonly bridge: string;
+  readonly ecr: string;
+}): Promise<Front> {
+  const names = [HUB, deps.ecr];
+  mkdirSync(deps.folder, { recursive: true, mode: 0o700 });
+  const [key, certificate] = [join(deps.folder, 'key.pem'), join(deps.folder, 'certificate.pem')];
+  const subject = [
+    '-subj',
+    '/CN=deployctl-sandbox',
+    '-addext',
+    `subjectAltName=${names.map((one) => `DNS:${one}`).join(',')}`,
+  ];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '365'];
+  await run(deps.programs.openssl, ['req', '-x509', ...curve, ...subject, '-keyout', key, '-out', certificate]);
+
+  let backend: string | undefined;
+  const server = createServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (request, response) => {
+    if (request.headers.host === deps.ecr && request.headers.authorization === undefined) refuse(response, deps.ecr);
+    else if (backend === undefined) response.writeHead(503).end();
+    else pass(request, response, backend);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, deps.bridge, resolve);
+  });
+  const bound = server.address();
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : 0,
+    certificate,
+    names,
+    connect: (address) => {
+      backend = address;
+    },
+    close: () => closed(server),
+  };
+}
+
+function closed(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+/** As ECR without a `docker login`: any user and password will do. */
+function refuse(response: ServerResponse, realm: string): void {
+  const body = JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] });
+  response.writeHead(401, {
+    'content-type': 'application/json',
+    'www-authenticate': `Basic realm="https://${realm}/"`,
+  });
+  response.end(body);
+}
+
+function pass(request: IncomingMessage, response: ServerResponse, host: string): void {
+  const { method, url: path, headers } = request;
+  const onward = ask({ host, port: PORT, method, path, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+    answer.once('error', () => response.destroy());
+  });
+  onward.once('error', () => {
+    if (response.headersSent) response.destroy();
+    else response.writeHead(502).end();
+  });
+  response.once('close', () => onward.destroy());
+  request.pipe(onward);
+}
+
+/** Starts docker-registry on a machine. @param storage its folder, which may hold images already */
+export async function startRegistry(deps: {
+  readonly programs: Programs;
+  readonly machine: Machine;
+  readonly address: string;
+  readonly folder: string;
+  readonly storage: string;
+  readonly path: string;
+  readonly stateDir: string;
+}): Promise<ChildProcess> {
+  mkdirSync(deps.storage, { recursive: true, mode: 0o700 });
+  const config = {
+    version: '0.1',
+    log: { level: 'warn', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: deps.storage }, delete: { enabled: true } },
+    // An upload goes on where the client began it, behind the front.
+    http: { addr: `${deps.address}:${PORT}`, relativeurls: true, secret: 'one registry needs no shared secret' },
+  };
+  // JSON is YAML.
+  const file = join(deps.folder, 'registry.yml');
+  writeFileSync(file, JSON.stringify(config));
+  const logFile = join(deps.folder, 'registry.log');
+  const log = openSync(logFile, 'a', 0o600);
+  let child: ChildProcess;
+  try {
+    child = await startProcess([...deps.machine.enter('/'), deps.programs.registry, 'serve', file], {
+      cwd: '/',
+      env: { PATH: deps.path, OTEL_TRACES_EXPORTER: 'none', DEPLOYCTL_SANDBOX: deps.stateDir },
+      stdio: ['ignore', log, log],
+    });
+  } finally {
+    closeSync(log);
+  }
+  const end = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    const failure = await answers(deps.address).then(
+      () => undefined,
+      (error: unknown) => messageOf(error),
+    );
+    if (failure === undefined) return child;
+    const dead = child.exitCode !== null || child.signalCode !== null;
+    if (dead || performance.now() > end) {
+      const words = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
+      throw new Error(`the registry ${dead ? 'ended' : `does not answer (${failure})`}; its log ends:\n${words}`);
+    }
+    await sleepReal(POLL_MS);
+  }
+}
+
+function answers(host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const asked = ask({ host, port: PORT, path: '/v2/', timeout: 2000 }, (answer) => {
+      answer.resume();
+      if (answer.statusCode === 200) resolve();
+      else reject(new Error(`status ${String(answer.statusCode)}`));
+    });
+    asked.once('timeout', () => asked.destroy(new Error('no answer')));
+    asked.once('error', reject);
+    asked.end();
+  });
+}
