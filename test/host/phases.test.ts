@@ -61,6 +61,16 @@ describe('the instance script', () => {
     expect(await version()).toBe('1.0.0');
   });
 
+  it('keeps the release of before, however often the new one had to be started', async () => {
+    const one = await instance.build('1.0.0');
+    const two = await instance.build('2.0.0');
+    const before = good(await instance.ask(start('r-1', one))).container;
+    good(await instance.ask(start('r-2', two, {}, 1)));
+    await instance.sh('docker stop backend-blue');
+    good(await instance.ask(start('r-2', two, {}, 1)));
+    expect(good(await instance.ask(restore('r-1', one))).container?.id).toBe(before?.id);
+  });
+
   it('starts again only what does not run yet, restores the kept container without the registry, and prunes', async () => {
     const digests = [
       await instance.build('1.0.0'),

@@ -154,14 +154,14 @@ take_back() {
 forget_note() { rm -f "$state/kept/$1"; }
 
 # Removes stopped containers of the slot beyond the newest $keep that were once well, and beyond the newest one that was not. A bad
-# release must not push the way back out. Never one that runs.
+# release must not push the way back out, and neither may earlier containers of the release that runs now. Never one that runs.
 prune() {
   reached=prune
   read_slot
   kept_well=0 kept_bad=0
   while IFS='|' read -r finished role row_release id name; do
     if [ -z "$id" ] || [ "$name" = "$live" ]; then continue; fi
-    if [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; then
+    if [ "$row_release" != "${release-}" ] && { [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; }; then
       kept_well=$((kept_well + 1))
       [ "$kept_well" -gt "$keep" ] || continue
     else
