@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
-import type { HistoryResult } from '../operations/inquire.js';
+import type { HistoryResult } from '../operations/history.js';
 
 export default class History extends BaseCommand {
   static override summary = 'the last rollouts and rollbacks, newest first, each with its reason';
@@ -12,7 +12,7 @@ export default class History extends BaseCommand {
   async run(): Promise<HistoryResult> {
     const { flags } = await this.parse(History);
     return this.operate(flags, async (box) => {
-      const { history } = await import('../operations/inquire.js');
+      const { history } = await import('../operations/history.js');
       const { historyText } = await import('../presentation/history.js');
       const result = await history(box, flags.limit);
       this.log(historyText(result));

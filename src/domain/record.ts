@@ -36,6 +36,8 @@ export interface RolloutRecord {
   readonly excluded: readonly InstanceId[];
   /** Display only. */
   readonly phase: string;
+  /** Display only: what its process waits for, and until when at most. A little late, and stale when that process is gone. */
+  readonly waits?: readonly { readonly what: string; readonly until: Instant }[];
   readonly notified: readonly string[];
   readonly discordMessage?: string;
   readonly skipValidation?: boolean;

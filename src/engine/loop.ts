@@ -16,6 +16,8 @@ import { describeAction } from '../strategies/describe-action.js';
 import type { Observer } from './observer.js';
 import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
 import { Movements } from './movements.js';
+import type { StoredWait } from './waits.js';
+import { differ, STORE_WAITS_EVERY, waitsOf } from './waits.js';
 
 export interface LoopDeps {
   readonly clock: Clock;
@@ -52,6 +54,7 @@ export class Loop {
   #failure: HostFailure | undefined;
   #heldSince: Instant | undefined;
   #phase = '';
+  #storedAt: Instant = 0;
   readonly #movements: Movements;
   readonly #steered = new Set<string>();
 
@@ -102,12 +105,12 @@ export class Loop {
     switch (decision.is) {
       case 'act':
         observer.setBake(decision.bake);
-        await this.#phaseIs(decision.reason);
+        await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
         await this.#act(decision.actions, stop);
         return undefined;
       case 'wait':
         observer.setBake(decision.bake);
-        await this.#phaseIs(decision.reason);
+        await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
         await clock.sleep(this.#pause(decision.recheckAt, now), stop);
         return undefined;
       case 'abort':
@@ -230,7 +233,7 @@ export class Loop {
     const until = Math.min(latest, this.#heldSince + this.#plan.timing.hold);
     if (this.#heldSince === now) this.#deps.emit({ type: 'hold.started', reason, until });
     if (now >= until) return this.#result('held', reason);
-    await this.#phaseIs(`hold: ${reason}`);
+    await this.#phaseIs(`hold: ${reason}`, [{ what: reason, until }], now);
     await this.#deps.clock.sleep(this.#plan.timing.poll, stop);
     return undefined;
   }
@@ -260,14 +263,16 @@ export class Loop {
     this.#deps.emit({ type: 'view', view });
   }
 
-  async #phaseIs(phase: string): Promise<void> {
-    if (phase === this.#phase) return;
+  async #phaseIs(phase: string, waits: readonly StoredWait[], now: Instant): Promise<void> {
     // A bake's words change with every sample; the phase does not.
-    const changed = phase.split(':')[0] !== this.#phase.split(':')[0] || !phase.startsWith('bake');
+    const begins =
+      phase !== this.#phase && (phase.split(':')[0] !== this.#phase.split(':')[0] || !phase.startsWith('bake'));
     this.#phase = phase;
-    if (!changed) return;
-    this.#deps.emit({ type: 'phase.changed', phase, reason: phase });
-    await this.#save({ phase });
+    if (begins) this.#deps.emit({ type: 'phase.changed', phase, reason: phase });
+    const worthStoring = now - this.#storedAt >= STORE_WAITS_EVERY && differ(this.#record.waits ?? [], waits);
+    if (!begins && !worthStoring) return;
+    this.#storedAt = now;
+    await this.#save({ phase, waits });
   }
 
   async #save(change: Partial<RolloutRecord>): Promise<void> {

@@ -1,5 +1,6 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Color, Instant, ServiceName } from '../domain/ids.js';
+import type { GroupWeight } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
@@ -13,7 +14,7 @@ import { liveColor, presentRelease } from './present.js';
 import type { Survey } from './survey.js';
 import { survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
-import type { Topology } from './topology.js';
+import type { PlacedService, Topology } from './topology.js';
 import { beforeChange } from './topology.js';
 
 /** What an operation knows before it decides anything. */
@@ -59,8 +60,16 @@ export async function withLease<T>(
   }
 }
 
-/** Reads everything that decisions start from. Without fences nothing at all is changed, not even on an instance. */
-export async function groundOf(box: Toolbox, topology: Topology, fences: Fences | undefined): Promise<Ground> {
+/**
+ * Reads everything that decisions start from. Without fences nothing at all is changed, not even on an instance.
+ * @param unfinished a rollout that explains weights between two colors, and instances that run different releases
+ */
+export async function groundOf(
+  box: Toolbox,
+  topology: Topology,
+  fences: Fences | undefined,
+  unfinished?: RolloutRecord,
+): Promise<Ground> {
   const [seen, outcomes] = await Promise.all([
     survey(box, topology, fences?.next),
     beforeChange(() => box.state.listOutcomes(50, box.signal)),
@@ -77,14 +86,30 @@ export async function groundOf(box: Toolbox, topology: Topology, fences: Fences 
   const live = new Map<ServiceName, Color>();
   const findings: Finding[] = [...emptyFleet(box, seen.fleet), ...sharedPorts(topology, box.settings.layout)];
   for (const service of topology.services) {
+    const before = unfinished?.live[service.settings.name];
     const color = liveColor(service, seen);
-    if ('live' in color) live.set(service.settings.name, color.live);
+    if (before !== undefined && unfinished !== undefined && explains(unfinished, service, seen))
+      live.set(service.settings.name, before);
+    else if ('live' in color) live.set(service.settings.name, color.live);
     else findings.push(weightProblem(service, color.problem));
   }
   const recorded = await recordedRelease(box, outcomes);
   const present = await presentRelease(box, topology, seen, live, recorded, now);
-  for (const text of present.remarks) findings.push({ level: 'warn', text, fix: 'deployctl rollout converges it' });
+  for (const text of unfinished === undefined ? present.remarks : [])
+    findings.push({ level: 'warn', text, fix: 'deployctl rollout converges it' });
   return { topology, seen, outcomes, live, present, findings, now };
+}
+
+/** Whether all weights of a service are some that the rollout found, meant to write, or wrote. */
+function explains(record: RolloutRecord, service: PlacedService, seen: Survey): boolean {
+  const groups = Object.values(service.colors).map(({ group }) => group);
+  const pair = (weights: readonly GroupWeight[]): string =>
+    groups.map((group) => weights.find((entry) => entry.group === group)?.weight ?? 0).join('/');
+  return service.routes.every((arn) => {
+    const now = seen.routes.get(arn);
+    const ours = [record.weightsBefore, record.weightsIntended, record.weightsLast].map((weights) => weights?.[arn]);
+    return now !== undefined && ours.some((weights) => weights !== undefined && pair(weights) === pair(now.weights));
+  });
 }
 
 async function recordedRelease(box: Toolbox, outcomes: readonly OutcomeRecord[]): Promise<Release | undefined> {

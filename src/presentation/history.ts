@@ -1,4 +1,4 @@
-import type { HistoryResult } from '../operations/inquire.js';
+import type { HistoryResult } from '../operations/history.js';
 import { duration, pad } from '../reporters/format.js';
 
 /** Newest first; each rollout with its outcome, and its reason in a sentence. */

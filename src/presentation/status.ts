@@ -1,38 +1,124 @@
-import type { ServiceStatus, StatusResult } from '../operations/inquire.js';
-import { bar, pad } from '../reporters/format.js';
+import type { Instant } from '../domain/ids.js';
+import type { ServiceStatus, StatusResult, TargetStatus } from '../operations/status.js';
+import { oneLine } from '../reporters/clean.js';
+import { age, bar, countdown, pad, timeOfDay, truncate, width } from '../reporters/format.js';
 import { leaseText } from './lease.js';
 
-/** One screen: what runs where, since when, by whom, and what to type next. */
-export function statusText(status: StatusResult): string {
-  const since = status.since === undefined ? '' : `, since ${status.since.slice(0, 16).replace('T', ' ')} UTC`;
-  const by = status.by === undefined ? '' : ` by ${status.by}`;
-  const lines = [`${status.app}/${status.environment}: ${status.release}${since}${by}`];
-  if (status.running !== undefined) {
-    const { kind, rollout, phase, by: who, aim } = status.running;
-    lines.push(`${kind} ${rollout} by ${who} has not ended${aim === 'old' ? ', it goes back' : ''}: ${phase}`);
-  }
-  lines.push(`lock: ${leaseText(status.lease, Date.now())}`, '');
-  for (const service of status.services) lines.push(...serviceLines(service), '');
-  if (status.problems.length > 0) lines.push(...status.problems.map((problem) => `! ${problem}`), '');
+/** One screen: what runs where, since when, by whom, what a rollout waits for and until when, and what to type next. */
+export function statusText(status: StatusResult, now: Instant, columns = 100): string {
+  const table = status.services.flatMap((service) => [...serviceLines(service, now), '']);
+  const lines = [
+    ...headOf(status, now),
+    `lock: ${leaseText(status.lease, now)}`,
+    '',
+    ...table.map((line) => truncate(line, columns)),
+  ];
+  if (status.problems.length > 0) lines.push(...status.problems.map((problem) => `! ${oneLine(problem)}`), '');
   if (status.next.length > 0) lines.push('Next:', ...status.next.map((line) => `  ${line}`));
   return lines.join('\n').trimEnd();
 }
 
-function serviceLines(service: ServiceStatus): readonly string[] {
-  const lines = [`${service.service} ${service.image}, live on ${service.live}`];
-  for (const { color, port, targets } of service.colors) {
-    const weight = service.weights[color];
-    const share = weight === undefined ? '' : ` ${bar(weight / 100, 10)} ${String(weight)}%`;
-    lines.push(`  ${color} :${String(port)}${share}`);
-    if (targets.every(({ state, runs }) => state === 'not registered' && runs === 'nothing')) {
-      lines.push('    nothing runs');
-      continue;
+function headOf(status: StatusResult, now: Instant): readonly string[] {
+  const images = status.services.map(({ service, image }) => `${service} ${image}`).join(', ');
+  const where = `${status.app}/${status.environment}`;
+  const since = status.since === undefined ? undefined : Date.parse(status.since);
+  const when = since === undefined ? '' : `, since ${dayAndTime(since)} UTC (${age(since, now)})`;
+  const by = status.by === undefined ? '' : ` by ${status.by}`;
+  const record =
+    status.release === null ? 'found running; no rollout of ours brought it' : `${status.release}${when}${by}`;
+  return [`${where}  ${images}`, `  ${record}`, ...runningLines(status, now), ...lastLines(status, now)];
+}
+
+function runningLines({ running }: StatusResult, now: Instant): readonly string[] {
+  if (running === undefined) return [];
+  const { kind, rollout, by, strategy, services, phase, because, startedAt, deadline, waits, driven } = running;
+  const moves = services.map(({ service, from, to }) => `${service} ${from} → ${to}`).join(', ');
+  const until = Date.parse(deadline);
+  const end = because === undefined ? 'is rolled back' : 'gives up';
+  return [
+    `${kind} ${rollout} (${strategy}) by ${by}, began ${age(Date.parse(startedAt), now)}${moves === '' ? '' : `: ${moves}`}`,
+    ...(because === undefined ? [] : [`  goes back: ${oneLine(because)}`]),
+    ...(driven ? [] : ['  nobody drives it any more: it stands still']),
+    `  ${oneLine(phase)}`,
+    ...waits.map(({ what, until: latest }) => {
+      const same = oneLine(phase).endsWith(oneLine(what));
+      return `  ${same ? '' : `waits: ${oneLine(what)}, `}${untilText(Date.parse(latest), now)}`;
+    }),
+    ...(driven ? [`  ${end} at ${timeOfDay(until)} if it has not ended by then (${countdown(until - now)})`] : []),
+  ];
+}
+
+const untilText = (until: Instant, now: Instant): string =>
+  `until ${timeOfDay(until)} at most${until > now ? ` (${countdown(until - now)})` : ''}`;
+
+/** How the last one ended, where that says more than what serves. */
+function lastLines({ last, running }: StatusResult, now: Instant): readonly string[] {
+  if (last === undefined || running !== undefined || last.outcome === 'succeeded') return [];
+  return [
+    `last: ${last.kind} ${last.rollout} by ${last.by} ${last.outcome} ${age(Date.parse(last.endedAt), now)}`,
+    `  ${oneLine(last.reason)}`,
+  ];
+}
+
+/** One row an instance, one column a color. */
+function serviceLines(service: ServiceStatus, now: Instant): readonly string[] {
+  const weights = Object.entries(service.weights);
+  const traffic =
+    weights.length < 2
+      ? ''
+      : `  ${weights.map(([color, share]) => `${color} ${bar(share / 100, 10)} ${String(share)}%`).join('  ')}`;
+  const live = service.live === 'unclear' ? '  which color is live is unclear' : '';
+  const colors = service.colors.filter(({ targets }) => targets.some(isUsed) || service.colors.length === 1);
+  const idle = service.colors.filter((color) => !colors.includes(color)).map(({ color }) => `nothing on ${color}`);
+  const head = [
+    `${service.service} ${service.image}`,
+    traffic,
+    live,
+    idle.length === 0 ? '' : `  ${idle.join(', ')}`,
+  ].join('');
+  const rows = new Map<string, { readonly name: string; readonly zone: string; readonly cells: string[] }>();
+  colors.forEach(({ targets }, index) => {
+    for (const target of targets) {
+      const row = rows.get(target.instance) ?? { name: oneLine(target.name), zone: target.zone, cells: [] };
+      rows.set(target.instance, row);
+      row.cells[index] = cellOf(target, now);
     }
-    for (const { name, state, runs, description } of targets) {
-      lines.push(
-        `    ${pad(name, 14)} ${pad(state, 14)} ${runs}${description === undefined ? '' : `  (${description})`}`,
-      );
-    }
-  }
-  return lines;
+  });
+  const all = [...rows.values()];
+  const names = Math.max(8, ...all.map(({ name }) => width(name)));
+  const zones = Math.max(4, ...all.map(({ zone }) => width(zone)));
+  const widths = colors.map(({ color, port }, index) =>
+    Math.max(width(`${color} :${String(port)}`), ...all.map(({ cells }) => width(cells[index] ?? ''))),
+  );
+  const line = (name: string, zone: string, cells: readonly string[]): string =>
+    `  ${pad(name, names)}  ${pad(zone, zones)}  ${widths.map((cells_, index) => pad(cells[index] ?? '', cells_)).join('   ')}`.trimEnd();
+  return [
+    head,
+    line(
+      'instance',
+      'zone',
+      colors.map(({ color, port }) => `${color} :${String(port)}`),
+    ),
+    ...all.map(({ name, zone, cells }) => line(name, zone, cells)),
+    ...colors.flatMap(({ color, targets }) =>
+      targets.flatMap(({ name, description, state }) =>
+        description === undefined || state === 'healthy'
+          ? []
+          : [`  ${oneLine(name)} ${color}: ${oneLine(description)}`],
+      ),
+    ),
+  ];
+}
+
+const isUsed = ({ state, runs }: TargetStatus): boolean => state !== 'not registered' || runs !== 'nothing';
+
+function cellOf({ state, runs, since }: TargetStatus, now: Instant): string {
+  if (state === 'not registered' && runs === 'nothing') return '–';
+  const place = state === 'not registered' ? 'no traffic' : state;
+  const up = since === undefined || runs === 'nothing' ? '' : `  up ${countdown(now - Date.parse(since))}`;
+  return `${place}  ${oneLine(runs)}${up}`;
+}
+
+function dayAndTime(at: Instant): string {
+  return new Date(at).toISOString().slice(0, 16).replace('T', ' ');
 }

@@ -88,6 +88,7 @@ export const rolloutSchema: z.ZodType<RolloutRecord> = z.looseObject({
   tasks: z.record(z.string(), z.enum(['intended', 'succeeded', 'failed'])).exactOptional(),
   excluded: z.array(instance),
   phase: z.string(),
+  waits: z.array(z.looseObject({ what: z.string(), until: instant })).exactOptional(),
   notified: z.array(z.string()),
   discordMessage: z.string().exactOptional(),
   skipValidation: z.boolean().exactOptional(),

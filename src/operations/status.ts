@@ -1,0 +1,341 @@
+import { DeployctlError, PortError } from '../domain/errors.js';
+import type { Color, ReleaseId, ServiceName } from '../domain/ids.js';
+import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
+import type { Release } from '../domain/release.js';
+import { imageTag } from '../domain/release.js';
+import { rollbackTarget } from '../state/index.js';
+import type { LeaseView } from '../state/index.js';
+import { groundOf } from './begin.js';
+import type { Ground } from './begin.js';
+import { readLease } from './lease.js';
+import { membersOf, occupantIn } from './present.js';
+import { isDriven } from './steer.js';
+import type { Toolbox } from './toolbox.js';
+import type { PlacedService } from './topology.js';
+import { beforeChange, resolveTopology } from './topology.js';
+
+export interface StatusResult {
+  readonly schemaVersion: 1;
+  readonly app: string;
+  readonly environment: string;
+  /** What the record says serves; null where the record knows of no single release that runs here. */
+  readonly release: string | null;
+  /** ISO time since when that release serves, and who brought it. */
+  readonly since?: string;
+  readonly by?: string;
+  readonly services: readonly ServiceStatus[];
+  readonly instances: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly zone: string;
+    readonly agent: string;
+    readonly silent?: string;
+  }[];
+  readonly running?: RunningStatus;
+  /** The last one that ended. */
+  readonly last?: {
+    readonly rollout: string;
+    readonly kind: string;
+    readonly outcome: 'succeeded' | 'rolled-back' | 'failed';
+    readonly reason: string;
+    readonly by: string;
+    readonly endedAt: string;
+  };
+  readonly lease: LeaseView;
+  readonly problems: readonly string[];
+  readonly next: readonly string[];
+}
+
+/** A rollout that has not ended: it runs, waits for a person, or its process is gone. */
+interface RunningStatus {
+  readonly rollout: string;
+  readonly kind: string;
+  readonly strategy: string;
+  readonly by: string;
+  readonly services: readonly { readonly service: string; readonly from: string; readonly to: string }[];
+  readonly phase: string;
+  readonly aim: 'new' | 'old';
+  /** Why it goes back. */
+  readonly because?: string;
+  readonly startedAt: string;
+  readonly deadline: string;
+  /** Whether a process drives it. */
+  readonly driven: boolean;
+  /** What that process waits for, and the ISO time until when at most. */
+  readonly waits: readonly { readonly what: string; readonly until: string }[];
+}
+
+export interface ServiceStatus {
+  readonly service: string;
+  readonly image: string;
+  readonly release: string;
+  readonly live: Color | 'unclear';
+  /** Percent of the traffic. */
+  readonly weights: Readonly<Partial<Record<Color, number>>>;
+  readonly colors: readonly {
+    readonly color: Color;
+    readonly port: number;
+    readonly targets: readonly TargetStatus[];
+  }[];
+}
+
+export interface TargetStatus {
+  readonly instance: string;
+  readonly name: string;
+  readonly zone: string;
+  /** As the load balancer calls it, or `not registered`. */
+  readonly state: string;
+  /** Tag or digest of the image that runs, `nothing`, or `unknown`. */
+  readonly runs: string;
+  readonly release?: string;
+  /** ISO time of the container's start. */
+  readonly since?: string;
+  readonly description?: string;
+}
+
+/** What runs where, since when, by whom, what a rollout waits for, and what to type next. Takes no lease and no lock. */
+export async function status(box: Toolbox): Promise<StatusResult> {
+  const topology = await resolveTopology(box);
+  const [unfinished, lease] = await Promise.all([
+    beforeChange(() => box.state.unfinishedRollout(box.signal)),
+    readLease(box),
+  ]);
+  const ground = await groundOf(box, topology, undefined, unfinished);
+  const releases = await releasesSeen(box, ground, unfinished);
+  const { environment } = box.settings;
+  const problems = ground.findings.map(({ text }) => text);
+  for (const [id, why] of ground.seen.silent) problems.push(`${id} cannot be looked at: ${why}`);
+  const [last] = ground.outcomes;
+  return {
+    schemaVersion: 1,
+    app: box.settings.app,
+    environment,
+    release: ground.present.found ? null : ground.present.release.id,
+    ...(ground.present.found ? {} : sinceOf(ground.outcomes)),
+    services: topology.services.map((service) => serviceStatus(box, ground, service, releases)),
+    instances: ground.seen.fleet.map(({ id, name, zone, agent }) => {
+      const silent = ground.seen.silent.get(id);
+      return { id, name, zone, agent, ...(silent === undefined ? {} : { silent }) };
+    }),
+    ...(unfinished === undefined ? {} : { running: runningOf(unfinished, releases, isDriven(lease)) }),
+    ...(last === undefined ? {} : { last: lastOf(last) }),
+    lease,
+    problems,
+    next: nextFor(environment, lease, unfinished, ground.outcomes),
+  };
+}
+
+/** Looks that may fail in a row before following gives up. */
+const tolerated = 5;
+
+/**
+ * The status now, and then again and again for as long as the rollout that runs now has not ended. Ends early when nobody drives that rollout any more.
+ * A look that fails in passing is left out.
+ */
+export async function* follow(box: Toolbox): AsyncGenerator<StatusResult, void> {
+  const first = await status(box);
+  yield first;
+  const pause = Math.max(box.settings.timing.poll, 1000);
+  let failures = 0;
+  let alone: number | undefined;
+  for (let seen = first; seen.running !== undefined && seen.running.rollout === first.running?.rollout;) {
+    const now = box.clock.now();
+    alone = seen.running.driven ? undefined : (alone ?? now);
+    // A process that has just begun, or is about to go on, has a moment to take the lock.
+    if (alone !== undefined && now - alone >= Math.min(box.settings.lease.ttl, 5000)) return;
+    await box.clock.sleep(pause, box.signal);
+    try {
+      seen = await status(box);
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      if (!isPassing(error) || failures > tolerated) throw error;
+      continue;
+    }
+    yield seen;
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  const { cause } = error instanceof DeployctlError ? error : {};
+  return (
+    cause instanceof PortError && (cause.kind === 'throttled' || cause.mayHaveTakenEffect) && cause.kind !== 'aborted'
+  );
+}
+
+/** Releases by id, for the names of what runs: the present one, both ends of a rollout, and whatever a container says it is. */
+async function releasesSeen(
+  box: Toolbox,
+  ground: Ground,
+  unfinished: RolloutRecord | undefined,
+): Promise<ReadonlyMap<ReleaseId, Release>> {
+  const known = new Map<ReleaseId, Release>([[ground.present.release.id, ground.present.release]]);
+  const wanted = new Set<ReleaseId>(unfinished === undefined ? [] : [unfinished.from, unfinished.to]);
+  for (const containers of ground.seen.containers.values()) {
+    for (const { running, ours } of containers) if (running && ours !== undefined) wanted.add(ours.release);
+  }
+  for (const id of wanted) {
+    if (known.has(id) || (id.startsWith('adopted-') && id !== unfinished?.from)) continue;
+    const release = await beforeChange(() => box.state.getRelease(id, box.signal));
+    if (release !== undefined) known.set(id, release);
+  }
+  return known;
+}
+
+function tagOf(
+  releases: ReadonlyMap<ReleaseId, Release>,
+  service: ServiceName,
+  release: ReleaseId,
+): string | undefined {
+  for (const { services } of releases.values()) {
+    const found = services[service];
+    if (found?.release === release) return imageTag(found.spec.image);
+  }
+  return undefined;
+}
+
+/** Since when the present release serves: the first outcome of the unbroken row that says so. */
+function sinceOf(outcomes: readonly OutcomeRecord[]): Pick<StatusResult, 'since' | 'by'> {
+  const [newest] = outcomes;
+  if (newest === undefined || newest.serving === null) return {};
+  const changed = outcomes.findIndex(({ serving }) => serving !== newest.serving);
+  const first = outcomes[changed === -1 ? outcomes.length - 1 : changed - 1] ?? newest;
+  // The oldest that is left may not be the one that brought it: a rollout that was undone found it serving.
+  if (first.outcome === 'rolled-back') return {};
+  return { since: new Date(first.endedAt).toISOString(), by: first.by };
+}
+
+function lastOf({ rollout, kind, outcome, reason, by, endedAt }: OutcomeRecord): NonNullable<StatusResult['last']> {
+  return { rollout, kind, outcome, reason, by, endedAt: new Date(endedAt).toISOString() };
+}
+
+function runningOf(record: RolloutRecord, releases: ReadonlyMap<ReleaseId, Release>, driven: boolean): RunningStatus {
+  const [from, to] = [releases.get(record.from), releases.get(record.to)];
+  const changed = Object.entries(to?.services ?? {}).filter(
+    ([name, service]) => service.release !== from?.services[name]?.release,
+  );
+  const tag = (release: Release | undefined, name: string): string => {
+    const image = release?.services[name]?.spec.image;
+    return image === undefined ? 'nothing' : imageTag(image);
+  };
+  return {
+    rollout: record.id,
+    kind: record.kind,
+    strategy: record.how.is,
+    by: record.by,
+    services: changed.map(([name]) => ({ service: name, from: tag(from, name), to: tag(to, name) })),
+    phase: record.phase,
+    aim: record.aim.to,
+    ...(record.aim.to === 'old' ? { because: record.aim.because } : {}),
+    startedAt: new Date(record.startedAt).toISOString(),
+    deadline: new Date(record.deadline).toISOString(),
+    driven,
+    waits: driven
+      ? (record.waits ?? []).map(({ what, until }) => ({ what, until: new Date(until).toISOString() }))
+      : [],
+  };
+}
+
+function nextFor(
+  environment: string,
+  lease: LeaseView,
+  unfinished: RolloutRecord | undefined,
+  outcomes: readonly OutcomeRecord[],
+): readonly string[] {
+  const env = `--env ${environment}`;
+  if (unfinished !== undefined && !isDriven(lease)) {
+    return [`deployctl resume ${env}     # goes on with it`, `deployctl rollback ${env}   # undoes it`];
+  }
+  if (unfinished !== undefined) {
+    const watch = `deployctl status ${env} --watch   # follows it`;
+    if (unfinished.aim.to === 'old' || unfinished.kind !== 'rollout') return [watch];
+    const abort = `deployctl abort ${env}            # steers it back`;
+    const promote = `deployctl promote ${env}          # ends the ${unfinished.phase.includes('paused by') ? 'pause' : 'bake'} now`;
+    const pause = `deployctl pause ${env}            # holds it before its next change`;
+    const waits = /^(?:hold: )?paused by/.test(unfinished.phase)
+      ? [promote]
+      : unfinished.phase.startsWith('bake')
+        ? [promote, pause]
+        : [pause];
+    return [watch, ...waits, abort];
+  }
+  const target = rollbackTarget(outcomes);
+  return target.is === 'release'
+    ? [`deployctl rollback ${env}   # to ${target.release}`]
+    : [`deployctl plan ${env}       # what a rollout would do; name the images`];
+}
+
+function serviceStatus(
+  box: Toolbox,
+  ground: Ground,
+  service: PlacedService,
+  releases: ReadonlyMap<ReleaseId, Release>,
+): ServiceStatus {
+  const { name } = service.settings;
+  const present = ground.present.release.services[name];
+  const colors: readonly Color[] = ['blue', 'green'];
+  return {
+    service: name,
+    image: present === undefined ? 'nothing' : imageTag(present.spec.image),
+    release: present?.release ?? 'none',
+    live: ground.live.get(name) ?? 'unclear',
+    weights: weightsOf(ground, service),
+    colors: colors.flatMap((color) => {
+      const plan = service.colors[color];
+      if (plan === undefined) return [];
+      const targets = membersOf(box, ground.seen.fleet, color).map(({ id, name: instance, zone }): TargetStatus => {
+        const view = ground.seen.targets.get(plan.group)?.get(`${id}:${plan.port}`);
+        return {
+          instance: id,
+          name: instance,
+          zone,
+          state: view?.state ?? 'not registered',
+          ...runsIn(ground, service, color, id, releases),
+          ...(view?.description === undefined ? {} : { description: view.description }),
+        };
+      });
+      return [{ color, port: plan.port, targets }];
+    }),
+  };
+}
+
+function runsIn(
+  ground: Ground,
+  service: PlacedService,
+  color: Color,
+  instance: Ground['seen']['fleet'][number]['id'],
+  releases: ReadonlyMap<ReleaseId, Release>,
+): Pick<TargetStatus, 'runs' | 'release' | 'since'> {
+  const containers = ground.seen.containers.get(instance);
+  if (containers === undefined) return { runs: 'unknown' };
+  const occupant = occupantIn(containers, service, color);
+  if (occupant === undefined) return { runs: 'nothing' };
+  const since = new Date(occupant.startedAt);
+  const started = Number.isNaN(since.getTime()) ? {} : { since: since.toISOString() };
+  const release = occupant.ours?.release;
+  // What deployctl did not start goes by the name that it was started with.
+  if (release === undefined) return { runs: nameOf(occupant.imageReference), ...started };
+  return { runs: tagOf(releases, service.settings.name, release) ?? release, release, ...started };
+}
+
+/** `1.0.0` of `shop/backend:1.0.0`, `0123456789ab` of `shop/backend@sha256:0123456789abcdef…`. */
+function nameOf(reference: string): string {
+  const name = /[^/:]*$/.exec(reference)?.[0] ?? reference;
+  return reference.includes('sha256:') ? name.slice(0, 12) : name;
+}
+
+/** Percent per color, by the first route. */
+function weightsOf(ground: Ground, service: PlacedService): Partial<Record<Color, number>> {
+  const [first] = service.routes;
+  const route = first === undefined ? undefined : ground.seen.routes.get(first);
+  if (route === undefined) return {};
+  const entries = (['blue', 'green'] as const).flatMap((color) => {
+    const group = service.colors[color]?.group;
+    if (group === undefined) return [];
+    return [[color, route.weights.find((entry) => entry.group === group)?.weight ?? 0] as const];
+  });
+  const total = entries.reduce((sum, [, weight]) => sum + weight, 0);
+  return Object.fromEntries(
+    entries.map(([color, weight]) => [color, total === 0 ? 0 : Math.round((weight / total) * 100)]),
+  );
+}

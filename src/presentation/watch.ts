@@ -1,0 +1,114 @@
+import type { Instant } from '../domain/ids.js';
+import type { StatusResult, TargetStatus } from '../operations/status.js';
+import { oneLine } from '../reporters/clean.js';
+import { countdown, timeOfDay } from '../reporters/format.js';
+import { statusText } from './status.js';
+
+/** Where a followed status is shown. */
+export interface WatchView {
+  show(status: StatusResult, now: Instant): void;
+  /** Leaves the terminal as it was. */
+  close(): void;
+}
+
+interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
+
+/** The alternate screen (xterm control sequences, "Alternate Screen Buffer"): what stood in the terminal before is back afterwards. */
+const ENTER = '\u001b[?1049h';
+const LEAVE = '\u001b[?1049l';
+const HOME_AND_ERASE = '\u001b[H\u001b[2J';
+
+/** For a person at a terminal: the whole status, drawn anew in place. */
+export function screenView(screen: Screen): WatchView {
+  let open = false;
+  const close = (): void => {
+    process.off('exit', close);
+    if (open) screen.write(LEAVE);
+    open = false;
+  };
+  return {
+    show(status, now) {
+      if (!open) screen.write(ENTER);
+      open = true;
+      process.once('exit', close);
+      const [columns, rows] = [screen.columns ?? 80, screen.rows ?? 24];
+      const lines = [
+        `${timeOfDay(now)}  Ctrl-C ends the watching, not the rollout`,
+        '',
+        ...statusText(status, now, columns - 1).split('\n'),
+      ];
+      screen.write(HOME_AND_ERASE + lines.slice(0, rows - 1).join('\n'));
+    },
+    close,
+  };
+}
+
+/** For pipes: the status once, then one line for everything that has changed. */
+export function linesView(screen: Screen): WatchView {
+  let before: StatusResult | undefined;
+  return {
+    show(status, now) {
+      if (before === undefined) screen.write(`${statusText(status, now)}\n\n`);
+      else for (const line of changes(before, status, now)) screen.write(`${timeOfDay(now)}  ${line}\n`);
+      before = status;
+    },
+    close: () => undefined,
+  };
+}
+
+/** What differs between two looks, in words. */
+export function changes(before: StatusResult, after: StatusResult, now: Instant): readonly string[] {
+  const lines: string[] = [];
+  const [was, is] = [before.running, after.running];
+  if (is !== undefined) {
+    if (was?.aim !== is.aim && is.because !== undefined) lines.push(`goes back: ${oneLine(is.because)}`);
+    if (was?.phase !== is.phase) lines.push(oneLine(is.phase));
+    if (was?.driven === true && !is.driven) lines.push('nobody drives it any more: it stands still');
+    if (was?.driven === false && is.driven) lines.push('it is driven again');
+    const told = new Set(was?.waits.map(({ what }) => what));
+    for (const { what, until } of is.waits) {
+      if (told.has(what) || oneLine(what) === oneLine(is.phase)) continue;
+      const end = Date.parse(until);
+      lines.push(`waits: ${oneLine(what)}, until ${timeOfDay(end)} at most (${countdown(end - now)})`);
+    }
+  }
+  for (const service of after.services) {
+    const old = before.services.find((each) => each.service === service.service);
+    const share = (weights: object): string =>
+      Object.entries(weights)
+        .map(([color, percent]) => `${color} ${String(percent)}%`)
+        .join(', ');
+    if (old !== undefined && share(old.weights) !== share(service.weights))
+      lines.push(`${service.service}  traffic: ${share(service.weights)}`);
+    for (const { color, targets } of service.colors) {
+      const oldTargets = old?.colors.find((each) => each.color === color)?.targets;
+      for (const target of targets) {
+        const [from, to] = [oldTargets?.find(({ instance }) => instance === target.instance), target].map(placeOf);
+        if (from !== to)
+          lines.push(`${service.service} ${color}  ${oneLine(target.name)}  ${from ?? 'new'} → ${to ?? ''}`);
+      }
+    }
+  }
+  return lines;
+}
+
+function placeOf(target: TargetStatus | undefined): string | undefined {
+  return target === undefined ? undefined : `${target.state}, ${oneLine(target.runs)}`;
+}
+
+/** How the following ended: the last line. */
+export function endText(first: StatusResult, last: StatusResult): string {
+  const { running } = first;
+  if (running === undefined)
+    return `no rollout of ${first.app}/${first.environment} runs, so there is nothing to follow`;
+  if (last.last?.rollout === running.rollout) {
+    const { kind, rollout, outcome, reason } = last.last;
+    return `${kind} ${rollout} ${outcome}: ${oneLine(reason)}`;
+  }
+  return `${running.kind} ${running.rollout} has not ended, and nobody drives it: ${oneLine(last.running?.phase ?? running.phase)}`;
+}
