@@ -104,7 +104,8 @@ export function toPortError(error: unknown, operation: string, signal?: AbortSig
     return error instanceof Error ? error : new Error(String(error));
   }
   return portError(kind, operation, describe(wire, kind, operation), {
-    serviceCode: wire.code,
+    // The SDK's own word for having no credentials at all: whoever words what to do tells it from a missing right.
+    serviceCode: wire.code ?? (wire.name === 'CredentialsProviderError' ? wire.name : undefined),
     requestId: wire.requestId,
     cause: error,
   });

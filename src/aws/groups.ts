@@ -216,6 +216,8 @@ async function attributesOf(
 
 /** Defaults are those of the ELB guide ("Health checks for target groups", "Target group attributes"); AWS reports all of them. */
 function factsOf(arn: TargetGroupArn, group: TargetGroup, attributes: ReadonlyMap<string, string>): GroupFacts {
+  const routing = 'target_group_health.unhealthy_state_routing.minimum_healthy_targets';
+  const share = attributes.get(`${routing}.percentage`) ?? 'off';
   const seconds = (key: string, fallback: number): number => Number(attributes.get(key) ?? fallback) * 1000;
   return {
     arn,
@@ -233,6 +235,10 @@ function factsOf(arn: TargetGroupArn, group: TargetGroup, attributes: ReadonlyMa
     slowStart: seconds('slow_start.duration_seconds', 0),
     // `use_load_balancer_configuration` is on: an ALB's own setting cannot be turned off.
     crossZone: attributes.get('load_balancing.cross_zone.enabled') !== 'false',
+    failOpenBelow: {
+      count: Number(attributes.get(`${routing}.count`) ?? 1),
+      ...(/^\d+$/.test(share) ? { percent: Number(share) } : {}),
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type {
+  AccountPort,
   Clock,
   FleetPort,
   IdentityPort,
@@ -7,6 +8,7 @@ import type {
   RunnerPort,
   TrafficPort,
 } from '../engine/ports.js';
+import { createAccount } from './account.js';
 import { createCalls } from './calls.js';
 import { createClients } from './clients.js';
 import { createFleet } from './fleet.js';
@@ -29,6 +31,7 @@ export interface Aws {
   readonly parameters: ParameterPort;
   readonly images: ImagesPort;
   readonly identity: IdentityPort;
+  readonly account: AccountPort;
   /** Closes idle connections. A call after it opens new ones. */
   close(): void;
 }
@@ -52,6 +55,7 @@ export function createAws(options: {
     parameters: createParameters(calls),
     images: createImages(calls),
     identity: createIdentity(clients),
+    account: createAccount(calls),
     close: () => {
       clients.close();
     },

@@ -2,8 +2,11 @@ import { PortError } from '../domain/errors.js';
 import type { Fence } from '../domain/host.js';
 import type { HostCommandState, HostPort } from '../engine/host-port.js';
 import type { CommandState, RunnerPort } from '../engine/ports.js';
-import { encodeRequest, encodeResolve, HostRequestError } from '../host/encode.js';
+import { encodeAsk, encodeRequest, encodeResolve, HostRequestError } from '../host/encode.js';
 import { parseResult } from '../host/result.js';
+
+/** Longest run of a question to a container. */
+const askTimeout = 30_000;
 
 /** The instance script over SSM Run Command: requests in, parsed answers out. */
 export function createHostPort(
@@ -23,6 +26,10 @@ export function createHostPort(
     sendResolve: ({ instance, repository, tag, timeout }, signal) => {
       const script = encoded(() => encodeResolve({ app, environment, region, repository, tag, timeout }));
       return runner.send({ instance, script, comment: `${prefix}resolve`.slice(0, 100), timeout }, signal);
+    },
+    sendAsk: ({ instance, ...asked }, signal) => {
+      const script = encoded(() => encodeAsk({ app, environment, region, ...asked }));
+      return runner.send({ instance, script, comment: `${prefix}ask`.slice(0, 100), timeout: askTimeout }, signal);
     },
     poll: async (commands, signal) => {
       const states = await runner.poll(commands, signal);

@@ -50,6 +50,7 @@ export async function compose(options: {
     traffic: aws.traffic,
     images: aws.images,
     identity: aws.identity,
+    account: aws.account,
     hosts: createHostPort(aws.runner, { app, environment, region }),
     state: createState({ parameters: aws.parameters, clock, random: systemRandom, app, environment }),
     clock,

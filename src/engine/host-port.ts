@@ -14,6 +14,8 @@ export type HostReply =
       readonly digests?: Readonly<Record<ServiceName, Digest>>;
       /** Answer to sendResolve. */
       readonly digest?: Digest;
+      /** Answer to sendAsk: `close`, and what the Keep-Alive header promises. */
+      readonly connection?: { readonly closes: boolean; readonly keepAlive?: Ms };
       readonly facts?: HostFacts;
     }
   | {
@@ -33,6 +35,15 @@ export type HostCommandState =
   | { readonly is: 'replied'; readonly reply: HostReply }
   /** Killed, undelivered or unreadable: it may have done any part of its work, or do it later. */
   | { readonly is: 'lost'; readonly why: string };
+
+/** A running container and where it is asked. */
+export interface AskedContainer {
+  readonly container: string;
+  readonly port: number;
+  readonly containerPort: number;
+  readonly path: string;
+  readonly timeout: Ms;
+}
 
 /** Commands on instances: one request, one command, one answer. */
 export interface HostPort {
@@ -55,4 +66,6 @@ export interface HostPort {
     command: { readonly instance: InstanceId; readonly repository: string; readonly tag: string; readonly timeout: Ms },
     signal?: AbortSignal,
   ): Promise<string>;
+  /** Asks a running container's health path how long it keeps connections. Changes nothing. @returns the command id, to be polled */
+  sendAsk(command: { readonly instance: InstanceId } & AskedContainer, signal?: AbortSignal): Promise<string>;
 }

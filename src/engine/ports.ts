@@ -52,6 +52,8 @@ export interface GroupFacts {
   readonly groupStickiness: boolean;
   readonly slowStart: Ms;
   readonly crossZone: boolean;
+  /** With fewer healthy targets than `count`, or a smaller share than `percent`, the load balancer sends to all targets, bad ones too. */
+  readonly failOpenBelow: { readonly count: number; readonly percent?: number };
 }
 
 /** A listener or rule that forwards to a group. */
@@ -107,6 +109,14 @@ export interface TrafficPort {
     },
     signal?: AbortSignal,
   ): Promise<RouteView>;
+}
+
+/** What only people look at who set an environment up: no strategy depends on it. */
+export interface AccountPort {
+  /** Tags by ARN, of load balancers, listeners, rules and target groups. */
+  tags(arns: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>;
+  /** How long a load balancer keeps an idle connection to a target. */
+  idleTimeout(loadBalancer: string, signal?: AbortSignal): Promise<Ms>;
 }
 
 export type CommandState =

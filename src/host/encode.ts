@@ -256,6 +256,31 @@ export function encodeRequest(input: {
 }
 
 /**
+ * The script that asks a running container's health path how long it keeps idle connections. The answer's `connection`.
+ * @throws HostRequestError
+ */
+export function encodeAsk(input: {
+  readonly app: string;
+  readonly environment: string;
+  readonly region: string;
+  readonly container: string;
+  readonly port: number;
+  readonly containerPort: number;
+  readonly path: string;
+  /** Longest answer of the container, ms. */
+  readonly timeout: Ms;
+}): string {
+  return render('ask', [
+    ...commonLines({ ...input, timeout: input.timeout + 10_000 }),
+    `container ${matching('container', input.container, /^[0-9a-f]{12,64}$/, 'the id of a container')}`,
+    `port ${integer('port', input.port, 1, 65535)}`,
+    `container-port ${integer('container port', input.containerPort, 1, 65535)}`,
+    `health-path ${urlPath('health path', input.path)}`,
+    `probe-timeout ${fraction(input.timeout)}`,
+  ]);
+}
+
+/**
  * The script that asks an instance which digest a tag has, by pulling it: for registries without an API of their own. The answer's `digest`.
  * @throws HostRequestError
  */

@@ -59,6 +59,8 @@ export interface HostSuccess {
   readonly digests?: Readonly<Record<ServiceName, Digest>>;
   /** Answer to encodeResolve. */
   readonly digest?: Digest;
+  /** Answer to encodeAsk; no `keepAlive`: the application does not say. ms. */
+  readonly connection?: { readonly closes: boolean; readonly keepAlive?: number };
   /** Of an inspect; absent when one of them could not be read. */
   readonly facts?: InstanceFacts;
   /** Of a task. */
@@ -129,6 +131,8 @@ const wireSuccess = z.object({
   digests: z.record(z.string(), z.string()).optional(),
   repository: z.string().optional(),
   repoDigests: z.array(z.string()).optional(),
+  connection: z.string().optional(),
+  keepAlive: z.string().optional(),
   facts: z
     .object({
       dockerVersion: z.string(),
@@ -249,6 +253,15 @@ function common(wired: z.infer<typeof wire>): Omit<HostRefusal, 'ok' | 'code' | 
   };
 }
 
+/** `Connection: close`, `Keep-Alive: timeout=5, max=100`. */
+function toConnection(connection: string, keepAlive: string): NonNullable<HostSuccess['connection']> {
+  const seconds = /(?:^|[,;\s])timeout=(\d+)/i.exec(keepAlive)?.[1];
+  return {
+    closes: /\bclose\b/i.test(connection),
+    ...(seconds === undefined ? {} : { keepAlive: Number(seconds) * 1000 }),
+  };
+}
+
 function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
   const digest = wired.repoDigests === undefined ? undefined : pickDigest(wired.repoDigests, wired.repository ?? '');
   const facts = toFacts(wired);
@@ -257,6 +270,7 @@ function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
     ...common(wired),
     ...(wired.digests === undefined ? {} : { digests: toDigests(wired.digests) }),
     ...(digest === undefined ? {} : { digest }),
+    ...(wired.connection === undefined ? {} : { connection: toConnection(wired.connection, wired.keepAlive ?? '') }),
     ...(facts === undefined ? {} : { facts }),
   };
 }

@@ -14,6 +14,7 @@ const PARTS = [
   '09-inspect',
   '10-pull',
   '11-start',
+  '12-ask',
   '12-task',
   '13-run',
 ] as const;
@@ -21,14 +22,15 @@ type Part = (typeof PARTS)[number];
 
 const STARTING = ['04-describe', '05-slot', '06-images', '07-create', '08-witness', '11-start'] as const;
 
-/** `resolve` is not a step of a rollout: it asks an instance for a tag's digest. */
-export type ScriptPhase = HostPhase | 'resolve';
+/** Not steps of a rollout: `resolve` asks an instance for a tag's digest, `ask` a container how long it keeps connections. */
+export type ScriptPhase = HostPhase | 'resolve' | 'ask';
 
 /** What a phase needs besides ground, fence, docker and run. */
 const NEEDS: Readonly<Record<ScriptPhase, readonly Part[]>> = {
   inspect: ['04-describe', '09-inspect'],
   pull: ['06-images', '10-pull'],
   resolve: ['06-images', '10-pull'],
+  ask: ['08-witness', '12-ask'],
   task: ['04-describe', '06-images', '07-create', '12-task'],
   start: STARTING,
   restore: STARTING,

@@ -56,7 +56,7 @@ export function refuseOn(findings: readonly Finding[]): void {
   });
 }
 
-function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Finding[] {
+export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Finding[] {
   const findings: Finding[] = [];
   const { fleet } = seen;
   for (const instance of fleet) {
@@ -101,7 +101,7 @@ export function emptyFleet(box: Toolbox, fleet: readonly FleetInstance[]): reado
   ];
 }
 
-function judgeHosts(seen: Survey, plan: Plan): readonly Finding[] {
+export function judgeHosts(seen: Survey, plan: Plan): readonly Finding[] {
   const findings: Finding[] = [];
   const changed = plan.services.filter(isChanged);
   for (const instance of seen.fleet) {
@@ -159,7 +159,7 @@ export function memoryLimit(options: readonly string[]): number | undefined {
   return undefined;
 }
 
-function judgeGroups(topology: Topology, plan: Plan): readonly Finding[] {
+export function judgeGroups(topology: Topology, plan: Plan): readonly Finding[] {
   const findings: Finding[] = [];
   for (const group of topology.groups) {
     if (group.targetType !== 'instance') {
@@ -196,7 +196,12 @@ function judgeGroups(topology: Topology, plan: Plan): readonly Finding[] {
 }
 
 /** Routes and groups outside the configuration that hold what we manage: they would be missed, or get a stopped container. */
-async function judgeOthers(box: Toolbox, topology: Topology, seen: Survey, plan: Plan): Promise<readonly Finding[]> {
+export async function judgeOthers(
+  box: Toolbox,
+  topology: Topology,
+  seen: Survey,
+  plan: Plan,
+): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const ours = new Set(topology.groups.map(({ arn }) => arn));
   const routed = new Set(topology.services.flatMap(({ routes }) => routes));
@@ -256,7 +261,7 @@ export function sharedPorts(topology: Topology, layout: Plan['layout']): readonl
   });
 }
 
-function nameOf(instance: FleetInstance): string {
+export function nameOf(instance: FleetInstance): string {
   return instance.name === instance.id ? instance.id : `${instance.name} (${instance.id})`;
 }
 
@@ -267,4 +272,5 @@ function tagsText(tags: Readonly<Record<string, string>>): string {
 }
 
 const size = (bytes: number): string => `${String(Math.round(bytes / MB))} MB`;
-const seconds = (ms: Ms): string => `${String(Math.round(ms / 1000))} s`;
+/** `300 s` */
+export const seconds = (ms: Ms): string => `${String(Math.round(ms / 1000))} s`;

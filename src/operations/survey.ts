@@ -48,7 +48,8 @@ export async function survey(box: Toolbox, topology: Topology, fence: (() => Fen
 /** How often an instance is asked before it counts as silent. */
 const rounds = 3;
 
-async function look(
+/** Looks at the containers of each instance. Without a fence it takes no lock and changes nothing. */
+export async function look(
   box: Toolbox,
   topology: Topology,
   fleet: readonly FleetInstance[],

@@ -3,7 +3,16 @@ import type { Ms } from '../domain/ids.js';
 import type { Actor } from '../domain/record.js';
 import type { EnvironmentSettings, GateSettings } from '../domain/settings.js';
 import type { HostPort } from '../engine/host-port.js';
-import type { Clock, FleetPort, GatePort, IdentityPort, ImagesPort, Random, TrafficPort } from '../engine/ports.js';
+import type {
+  AccountPort,
+  Clock,
+  FleetPort,
+  GatePort,
+  IdentityPort,
+  ImagesPort,
+  Random,
+  TrafficPort,
+} from '../engine/ports.js';
 import type { State } from '../state/index.js';
 
 /** Everything that an operation works with, made by the composition root. */
@@ -13,6 +22,7 @@ export interface Toolbox {
   readonly traffic: TrafficPort;
   readonly images: ImagesPort;
   readonly identity: IdentityPort;
+  readonly account: AccountPort;
   readonly hosts: HostPort;
   readonly state: State;
   readonly clock: Clock;

@@ -55,7 +55,8 @@ export async function beforeChange<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-function fixFor(error: PortError): string {
+/** What to do about a call that failed. */
+export function fixFor(error: PortError): string {
   switch (error.kind) {
     case 'access-denied':
       if (error.serviceCode === 'CredentialsProviderError')

@@ -34,10 +34,13 @@ export const strategyFlags = {
   'skip-validation': Flags.boolean({ description: 'the fast mode: no bakes, no gates; health is still asked' }),
 };
 
-interface Given {
+interface GivenImages {
   readonly backend?: string | undefined;
   readonly frontend?: string | undefined;
   readonly image: readonly string[];
+}
+
+interface Given {
   readonly strategy?: 'rolling' | 'blue-green' | undefined;
   readonly 'max-parallel'?: Amount | undefined;
   readonly steps?: readonly number[] | undefined;
@@ -56,7 +59,7 @@ export function optionsOf(flags: Given): HowOptions {
 }
 
 /** The images that were asked for, by service. @throws DeployctlError `usage.service`, `usage.value` (exit 64) */
-export function imagesOf(flags: Given, settings: EnvironmentSettings): ReadonlyMap<string, ImageRequest> {
+export function imagesOf(flags: GivenImages, settings: EnvironmentSettings): ReadonlyMap<string, ImageRequest> {
   const asked: [string, string][] = [];
   if (flags.backend !== undefined) asked.push(['backend', flags.backend]);
   if (flags.frontend !== undefined) asked.push(['frontend', flags.frontend]);

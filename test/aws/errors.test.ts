@@ -143,6 +143,11 @@ describe('our own side', () => {
     expect(toPortError(error, 'ssm:PutParameter')).toMatchObject({ kind });
   });
 
+  it('having no credentials is told from lacking a right', () => {
+    const none = Object.assign(new Error('Could not load credentials'), { name: 'CredentialsProviderError' });
+    expect(toPortError(none, 'ssm:PutParameter')).toMatchObject({ serviceCode: 'CredentialsProviderError' });
+  });
+
   it('a bug stays a bug', () => {
     const bug = new TypeError('x is not a function');
     expect(toPortError(bug, 'ssm:PutParameter')).toBe(bug);

@@ -239,6 +239,7 @@ describe('groups', () => {
         groupStickiness: true,
         slowStart: 0,
         crossZone: true,
+        failOpenBelow: { count: 1 },
       },
     ]);
   });

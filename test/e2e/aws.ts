@@ -1,13 +1,19 @@
 import {
   CreateTargetGroupCommand,
+  AddTagsCommand,
+  CreateRuleCommand,
+  DeleteRuleCommand,
   DeregisterTargetsCommand,
   DescribeRulesCommand,
   DescribeTargetHealthCommand,
   ElasticLoadBalancingV2Client,
   ModifyListenerCommand,
+  ModifyLoadBalancerAttributesCommand,
   ModifyRuleCommand,
   ModifyTargetGroupAttributesCommand,
   RegisterTargetsCommand,
+  ModifyTargetGroupCommand,
+  RemoveTagsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CreateTagsCommand, DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
@@ -31,6 +37,14 @@ export interface Aws {
   createGroup(name: string, port: number): Promise<string>;
   register(group: string, instance: string, port: number): Promise<void>;
   deregister(group: string, instance: string, port?: number): Promise<void>;
+  /** Health check interval of a target group in AWS seconds. */
+  healthInterval(group: string, seconds: number): Promise<void>;
+  /** How long the load balancer keeps idle connections, in seconds. */
+  idleTimeout(loadBalancer: string, seconds: number): Promise<void>;
+  /** Another rule for a path, forwarding to the group. @returns what removes it */
+  addRule(listener: string, path: string, group: string): Promise<() => Promise<void>>;
+  /** Tags the route of a service. @returns what removes the tag */
+  tagRoute(service: Service, status: SandboxStatus, key: string, value: string): Promise<() => Promise<void>>;
   tag(instance: string, key: string, value: string): Promise<void>;
   /** Runs a shell line on an instance, as `aws ssm send-command` would. @returns its standard output */
   shell(instance: string, line: string): Promise<string>;
@@ -71,6 +85,31 @@ export function openAws(endpoint: string): Aws {
           TargetHealth?.State ?? '',
         ]),
       );
+    },
+    healthInterval: async (group, seconds) => {
+      await elb.send(new ModifyTargetGroupCommand({ TargetGroupArn: group, HealthCheckIntervalSeconds: seconds }));
+    },
+    idleTimeout: async (loadBalancer, seconds) => {
+      const Attributes = [{ Key: 'idle_timeout.timeout_seconds', Value: String(seconds) }];
+      await elb.send(new ModifyLoadBalancerAttributesCommand({ LoadBalancerArn: loadBalancer, Attributes }));
+    },
+    addRule: async (listener, path, group) => {
+      const { Rules = [] } = await elb.send(
+        new CreateRuleCommand({
+          ListenerArn: listener,
+          Priority: 77,
+          Conditions: [{ Field: 'path-pattern', Values: [path] }],
+          Actions: [{ Type: 'forward', TargetGroupArn: group }],
+        }),
+      );
+      return async () => void (await elb.send(new DeleteRuleCommand({ RuleArn: Rules[0]?.RuleArn })));
+    },
+    tagRoute: async (service, status, key, value) => {
+      const ResourceArns = [
+        service === 'frontend' ? status.loadBalancer.listenerArn : (await rule(service, status)).arn,
+      ];
+      await elb.send(new AddTagsCommand({ ResourceArns, Tags: [{ Key: key, Value: value }] }));
+      return async () => void (await elb.send(new RemoveTagsCommand({ ResourceArns, TagKeys: [key] })));
     },
     actions: async (service, status) => (await rule(service, status)).actions,
     setActions: async (service, status, actions) => {

@@ -310,6 +310,7 @@ export class World {
     poll: (commands) =>
       Promise.resolve(new Map(commands.map(({ id }) => [id, this.#commands.get(id)?.state ?? { is: 'pending' }]))),
     sendResolve: this.#notUsed,
+    sendAsk: this.#notUsed,
   };
 
   #answer<T>(read: () => T): Promise<T> {

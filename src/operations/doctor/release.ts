@@ -1,0 +1,92 @@
+import { imageName, NO_RELEASE } from '../../domain/release.js';
+import type { ImageRequest } from '../goal.js';
+import { goalRelease } from '../goal.js';
+import type { Toolbox } from '../toolbox.js';
+import { claimed } from '../begin.js';
+import type { Check } from './check.js';
+import { fail, ok, skip, warn } from './check.js';
+import type { Evidence } from './evidence.js';
+
+/** Whether what is to be rolled out exists, or else what serves now could be pulled again. */
+export async function imageChecks(
+  box: Toolbox,
+  evidence: Evidence,
+  images: ReadonlyMap<string, ImageRequest>,
+): Promise<readonly Check[]> {
+  const { present, topology, seen, reads } = evidence;
+  const checks: Check[] = [];
+  for (const [service, image] of images) {
+    if (present === undefined) {
+      checks.push(skip(`${service}: its image is not looked for, since what serves now is not known`));
+      continue;
+    }
+    const wanted = await reads.try('', checks, () =>
+      goalRelease(box, topology, present.release, new Map([[service, image]]), seen.fleet, box.clock.now()),
+    );
+    const spec = wanted?.services[service]?.spec;
+    if (spec !== undefined) checks.push(ok(`${service}: ${spec.image.repository}:${imageName(spec.image)} is there`));
+  }
+  for (const [service, { release, spec }] of Object.entries(present?.release.services ?? {})) {
+    if (images.has(service) || release === NO_RELEASE) continue;
+    const { repository, tag, digest } = spec.image;
+    const found =
+      tag === undefined
+        ? undefined
+        : await reads.try('', checks, async () => ({
+            digest: await box.images.resolve(repository, tag, box.signal),
+          }));
+    const name = `${service}: ${repository}:${imageName(spec.image)}`;
+    if (found?.digest === digest) checks.push(ok(`${name}, which serves now, is in the registry`));
+    else if (found?.digest === undefined) {
+      checks.push(
+        skip(
+          `${name}: its registry has no API to ask`,
+          `deployctl doctor --image ${service}=TAG pulls one on one instance`,
+        ),
+      );
+    } else
+      checks.push(warn(`${name} serves, but the tag means ${found.digest} now`, 'give every build a tag of its own'));
+  }
+  return checks;
+}
+
+/** What deployctl remembers: the lock, an unfinished rollout, and who else manages the same things. */
+export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<readonly Check[]> {
+  const { reads, topology, complete, present } = evidence;
+  const { environment } = box.settings;
+  const checks: Check[] = [...evidence.trouble.state];
+  const lease = await reads.try('ssm:GetParametersByPath', checks, () =>
+    box.state.readLease({ isAlive: box.isAlive, signal: box.signal }),
+  );
+  const unfinished = await reads.try('ssm:GetParametersByPath', checks, async () => ({
+    record: await box.state.unfinishedRollout(box.signal),
+  }));
+  if (lease !== undefined && lease.is !== 'free') checks.push(warn('somebody holds the lock', 'deployctl lease show'));
+  else if (lease !== undefined) checks.push(ok('the lock is free'));
+  if (unfinished?.record !== undefined && lease?.is === 'free') {
+    const { kind, id, by } = unfinished.record;
+    checks.push(
+      fail(
+        `${kind} ${id} by ${by} has not ended: another one is refused`,
+        `deployctl resume --env ${environment}, or deployctl rollback --env ${environment}`,
+      ),
+    );
+  }
+  const conflicts = complete
+    ? await reads.try('ssm:GetParametersByPath', checks, () =>
+        box.state.claimConflicts(claimed(box, topology), box.signal),
+      )
+    : undefined;
+  for (const { what, app, environment: other } of conflicts ?? []) {
+    checks.push(
+      fail(
+        `${what} is managed by ${app}/${other}`,
+        'give this environment target groups, routes and host ports of its own',
+      ),
+    );
+  }
+  if (conflicts?.length === 0) checks.push(ok('no other environment manages these target groups, routes and ports'));
+  for (const text of present?.remarks ?? [])
+    checks.push(warn(text, `deployctl rollout --env ${environment} converges it`));
+  return checks;
+}

@@ -1,0 +1,107 @@
+import type { RouteArn } from '../../domain/ids.js';
+import type { RouteView } from '../../domain/observation.js';
+import { judgeOthers, seconds, sharedPorts, weightProblem } from '../preflight.js';
+import { liveColor } from '../present.js';
+import type { Toolbox } from '../toolbox.js';
+import type { Check } from './check.js';
+import { ofFinding, ok, skip, warn } from './check.js';
+import type { Evidence } from './evidence.js';
+
+/** Listeners and rules: which color has the traffic, and who else has a hand in it. */
+export async function routeChecks(box: Toolbox, evidence: Evidence): Promise<readonly Check[]> {
+  const { topology, seen, trouble, reads, complete } = evidence;
+  const checks: Check[] = [...trouble.routes, ...sharedPorts(topology, box.settings.layout).map(ofFinding)];
+  for (const service of topology.services) {
+    const { name, routes: configured } = service.settings;
+    const known = service.routes.flatMap((arn) => seen.routes.get(arn) ?? []);
+    if (known.length === 0 || known.length < configured.length) {
+      checks.push(skip(`${name}: its routes could not all be read, so nobody can tell which color is live`));
+      continue;
+    }
+    const color = liveColor(service, seen);
+    if ('problem' in color) checks.push(ofFinding(weightProblem(service, color.problem)));
+    else checks.push(ok(`${name}: ${color.live} is live on ${known.map((route) => route.name).join(', ')}`));
+    checks.push(...known.flatMap((route) => stickiness(box, route)));
+  }
+  if (complete) {
+    const uses = 'elasticloadbalancing:DescribeTargetGroups, DescribeTargetHealth, DescribeListeners, DescribeRules';
+    const others = await reads.try(uses, checks, () => judgeOthers(box, topology, seen, evidence.model.plan));
+    if (others !== undefined) {
+      const good = 'no other rule forwards to these target groups, and no other target group holds their ports';
+      checks.push(...(others.length === 0 ? [ok(good)] : others.map(ofFinding)));
+    }
+  } else {
+    checks.push(skip('whether other rules or target groups are involved: first the names above must be right'));
+  }
+  return [...checks, ...movedBy(evidence), ...(await owners(box, evidence))];
+}
+
+/** Clients that are pinned to a color stay there whatever the weights say. */
+function stickiness(box: Toolbox, route: RouteView): readonly Check[] {
+  const { stickiness: sticky, name } = route;
+  const { timing, strategy, stickySeconds } = box.settings;
+  if (strategy !== 'blue-green' || !sticky.enabled || stickySeconds !== undefined) return [];
+  const pinned = (sticky.seconds ?? 0) * 1000;
+  if (pinned <= timing.bake) return [];
+  return [
+    warn(
+      `${name} pins clients to a color for ${seconds(pinned)} (group stickiness), longer than a bake (${seconds(timing.bake)}): a bake sees new clients only`,
+      'turn group stickiness off in the rule, or set sticky: deployctl then turns it on for the shift and off again',
+    ),
+  ];
+}
+
+const tool = /terraform|opentofu|pulumi|cloudformation|cdk/i;
+
+/** Tags that say that another tool writes the routes. */
+async function owners(box: Toolbox, evidence: Evidence): Promise<readonly Check[]> {
+  const arns = [...evidence.seen.routes.keys()];
+  if (arns.length === 0) return [];
+  const checks: Check[] = [];
+  const tags = await evidence.reads.try(
+    'elasticloadbalancing:DescribeTags',
+    checks,
+    () => box.account.tags(arns, box.signal),
+    true,
+  );
+  if (tags === undefined) return [...checks, skip('the tags of the routes, which would tell of Terraform')];
+  for (const [arn, route] of evidence.seen.routes) {
+    const found = Object.entries(tags.get(arn) ?? {}).find(([key, value]) => tool.test(key) || tool.test(value));
+    if (found !== undefined) checks.push(ownedBy(route, arn, found));
+  }
+  return checks.length === 0 ? [ok('no tag of the routes says that Terraform writes them')] : checks;
+}
+
+function ownedBy(route: RouteView, arn: RouteArn, [key, value]: readonly [string, string]): Check {
+  const argument = arn.includes(':listener-rule/') ? 'action' : 'default_action';
+  return warn(
+    `${route.name} is tagged ${key}=${value}: the next apply may move its weights back`,
+    `lifecycle { ignore_changes = [${argument}] } in its resource, unless it is there already (docs/aws.md, "Terraform")`,
+  );
+}
+
+/** Weights that are not what the last rollout left. */
+function movedBy({ records, seen, topology }: Evidence): readonly Check[] {
+  const [last] = records ?? [];
+  if (last?.endedAt === undefined || last.weightsLast === undefined) return [];
+  const managed = new Set<string>(topology.groups.map(({ arn }) => arn));
+  return Object.entries(last.weightsLast).flatMap(([arn, left]) => {
+    const route = [...seen.routes.values()].find((one) => one.route === arn);
+    if (route === undefined) return [];
+    const share = (weights: RouteView['weights'], group: string): number =>
+      weights.find((entry) => entry.group === group)?.weight ?? 0;
+    const moved = left.filter(({ group, weight }) => managed.has(group) && weight !== share(route.weights, group));
+    if (moved.length === 0) return [];
+    const text = moved.map(
+      ({ group, weight }) => `${groupName(group)} ${String(weight)} → ${String(share(route.weights, group))}`,
+    );
+    return [
+      warn(
+        `another hand changed the weights of ${route.name} since ${last.id}: ${text.join(', ')}`,
+        'a terraform apply does that; see lifecycle ignore_changes in docs/aws.md, "Terraform"',
+      ),
+    ];
+  });
+}
+
+const groupName = (arn: string): string => /targetgroup\/([^/]+)\//.exec(arn)?.[1] ?? arn;
