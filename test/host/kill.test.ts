@@ -1,94 +1,189 @@
 /** The agent ends a command with SIGKILL to its group. Wherever that happens, the next command has to bring the instance where it should be. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Fence, HostRequest } from '../../src/domain/host.js';
 import type { Digest } from '../../src/domain/ids.js';
+import type { Container } from '../../src/domain/observation.js';
 import { adoptedRelease } from '../../src/domain/release.js';
+import { killAt, killPoints, type KillPoint } from './killpoints.js';
 import { good, slot, spec, startInstance, type Instance } from './kit.js';
 
-/** Instants per direction. DEPLOYCTL_KILLS=60 for a thorough run. */
-const KILLS = Number(process.env['DEPLOYCTL_KILLS'] ?? 10);
+/** DEPLOYCTL_TEST_DEEP=1: every line, by each way to it (half an hour); else every command that changes something. */
+const EVERY = process.env['DEPLOYCTL_TEST_DEEP'] === '1';
 
-describe('SIGKILL in the middle', () => {
+interface Way {
+  readonly request: HostRequest;
+  /** What must be true once it has ended well. */
+  readonly ends: (containers: readonly Container[], container: Container | undefined, what: string) => void;
+}
+
+describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout: EVERY ? 3_600_000 : 300_000 }, () => {
   let instance: Instance;
   let one: Digest;
   let two: Digest;
   let generation = 0;
-  beforeAll(async () => {
+  beforeEach(async () => {
     instance = await startInstance();
     one = await instance.build('1.0.0');
     two = await instance.build('2.0.0');
-    await instance.sh('docker run -d --name backend -p 8081:3000 --restart unless-stopped shop/backend:1.0.0');
+    generation = 100;
   });
-  afterAll(async () => instance.close());
+  afterEach(async () => instance.close());
 
-  async function killedAt(request: HostRequest, fence: Fence, ms: number): Promise<void> {
-    const killer = new AbortController();
-    const timer = setTimeout(() => killer.abort(), ms);
-    await instance.ask(request, fence, { signal: killer.signal });
-    clearTimeout(timer);
-  }
+  const health = { path: '/health', passes: 1, interval: 20, timeout: 1000, startTimeout: 8000 };
+  const shown = (containers: readonly Container[]): string => JSON.stringify(containers, null, 1);
 
-  it('converges when the same command, or the next one, is run afterwards', { timeout: 300_000 }, async () => {
-    const adopted = adoptedRelease(one);
-    const started = Date.now();
-    const there: HostRequest = { phase: 'start', slot: slot(), release: 'r-2', spec: spec(two), keep: 2 };
-    const back: HostRequest = { phase: 'restore', slot: slot(), release: adopted, spec: spec(one), keep: 2 };
-    good(await instance.ask(there, [++generation, 0, 0]));
-    const whole = Date.now() - started;
-    good(await instance.ask(back, [++generation, 0, 0]));
-    for (let kill = 0; kill < KILLS; kill++) {
-      const at = (whole * (kill + 0.5)) / KILLS;
-      for (const [request, release, digest] of [
-        [there, 'r-2', two],
-        [back, adopted, one],
-      ] as const) {
-        generation += 1;
-        await killedAt(request, [generation, 0, 0], at);
-        // Every other time the very same command comes again, as a duplicate would.
-        const result = good(await instance.ask(request, [generation, 0, kill % 2]));
-        const what = `${request.phase} killed after ${Math.round(at)} ms: ${JSON.stringify(result.containers, null, 1)}`;
-        const containers = (await instance.hosts.containers('i-0123456789abcdef0')).map(({ state, digest: of }) => ({
-          state,
-          of,
-        }));
-        expect(
-          containers.filter(({ state }) => state === 'running'),
-          what,
-        ).toEqual([{ state: 'running', of: digest }]);
-        expect(
-          containers.filter(({ state }) => state === 'created'),
-          what,
-        ).toEqual([]);
-        expect(
-          containers.filter(({ of }) => of === one),
-          what,
-        ).toHaveLength(1);
-        expect(result.container, what).toMatchObject({
-          name: release === 'r-2' ? 'backend-blue' : 'backend',
-          restartPolicy: 'unless-stopped',
-        });
+  /**
+   * Kills `there` at each of its points, then `back` at each of its own. What comes next is in turn the same command again (as a
+   * duplicate), a new one with the same aim, and one with the other aim.
+   */
+  async function duel(there: Way, back: Way): Promise<void> {
+    const ways = [there, back] as const;
+    const points: [KillPoint[], KillPoint[]] = [[], []];
+    for (const at of [0, 1] as const) points[at] = await killPoints(instance, ways[at].request, EVERY);
+    const missed: string[] = [];
+    // Which way the instance went last: the next one is the other.
+    let now: 0 | 1 = 1;
+    const finish = async (way: Way, fence: Fence, what: string): Promise<void> => {
+      const { containers = [], container } = good(await instance.ask(way.request, fence));
+      const found = `${what}, then ${way.request.phase}: ${shown(containers)}`;
+      expect(
+        containers.filter(({ startedAt }) => startedAt.startsWith('0001')),
+        found,
+      ).toEqual([]);
+      way.ends(containers, container, found);
+      const left = await instance.sh(
+        'cd "$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production"; find . -name work -o -name "*.new"',
+      );
+      expect(left, found).toBe('');
+    };
+    for (let turn = 0; points[0].length + points[1].length > 0; turn++) {
+      const next: 0 | 1 = now === 0 ? 1 : 0;
+      const point = points[next].shift();
+      generation += 1;
+      if (point === undefined) {
+        await finish(ways[next], [generation, 0, 0], 'nothing');
+        now = next;
+        continue;
+      }
+      const what = `${ways[next].request.phase} killed at "${point.command}" (lines ${point.stack}, ${point.nth})`;
+      const killed = await killAt(instance, ways[next].request, [generation, 0, 0], point);
+      if (killed.ok && point.delay === undefined) missed.push(what);
+      const variant = turn % 3;
+      if (variant === 2) {
+        await finish(ways[now], [generation, 1, 0], what);
+      } else {
+        await finish(ways[next], [generation, 0, variant], what);
+        now = next;
       }
     }
-    expect(await instance.sh('ls "$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production"')).not.toMatch(/work|new/);
+    expect(missed).toEqual([]);
+  }
+
+  it('swap and restore: the old container is never lost, the new one never doubled', async () => {
+    await instance.sh('docker run -d --name backend -p 8081:3000 --restart unless-stopped shop/backend:1.0.0');
+    const adopted = await instance.sh('docker ps -q --no-trunc');
+    const running = (containers: readonly Container[]): readonly Container[] => containers.filter((one) => one.running);
+    await duel(
+      {
+        request: { phase: 'start', slot: slot(), release: 'r-2', spec: spec(two, { health }), keep: 1 },
+        ends: (containers, container, what) => {
+          expect(running(containers), what).toEqual([container]);
+          expect(container, what).toMatchObject({ name: 'backend-blue', digest: two, restartPolicy: 'unless-stopped' });
+          const kept = containers.filter(({ id }) => id === adopted);
+          expect(kept, what).toMatchObject([{ running: false, restartPolicy: 'no' }]);
+          expect(containers.length, what).toBeLessThanOrEqual(3);
+        },
+      },
+      {
+        request: { phase: 'restore', slot: slot(), release: adoptedRelease(one), spec: spec(one, { health }), keep: 1 },
+        ends: (containers, container, what) => {
+          expect(running(containers), what).toEqual([container]);
+          expect(container, what).toMatchObject({ id: adopted, name: 'backend', restartPolicy: 'unless-stopped' });
+          for (const other of containers)
+            if (!other.running) expect(other, what).toMatchObject({ restartPolicy: 'no' });
+          expect(containers.length, what).toBeLessThanOrEqual(3);
+        },
+      },
+    );
   });
 
-  it('knows afterwards whether a task ran', { timeout: 120_000 }, async () => {
-    for (let kill = 0; kill < 4; kill++) {
-      const out = `${instance.root}/task-${kill}`;
-      const request: HostRequest = {
-        phase: 'task',
-        service: 'backend',
-        containerName: 'backend',
-        release: `r-task-${kill}`,
-        spec: spec(two, {
-          task: { command: ['sh', '-c', 'echo x >>"$OUT"; sleep 0.3'], timeout: 20_000 },
-          env: { OUT: out },
-        }),
-      };
+  it('start and stop of a color: the other color is not touched', async () => {
+    const live = good(
+      await instance.ask({ phase: 'start', slot: slot(), release: 'r-1', spec: spec(one, { health }), keep: 1 }),
+    ).container;
+    const green = slot('green', 8082);
+    const others = (containers: readonly Container[]): readonly Container[] =>
+      containers.filter(({ id }) => id !== live?.id);
+    const untouched = (containers: readonly Container[], what: string): void =>
+      expect(
+        containers.find(({ id }) => id === live?.id),
+        what,
+      ).toEqual(live);
+    await duel(
+      {
+        request: { phase: 'start', slot: green, release: 'r-2', spec: spec(two, { health }), keep: 1 },
+        ends: (containers, container, what) => {
+          untouched(containers, what);
+          expect(container, what).toMatchObject({
+            name: 'backend-green',
+            ports: [8082],
+            restartPolicy: 'unless-stopped',
+          });
+          expect(
+            others(containers).filter((one) => one.running),
+            what,
+          ).toEqual([container]);
+          expect(containers.length, what).toBeLessThanOrEqual(4);
+        },
+      },
+      {
+        request: { phase: 'stop', slot: green, stopTimeout: 2000, keep: 1 },
+        ends: (containers, _, what) => {
+          untouched(containers, what);
+          for (const other of others(containers))
+            expect(other, what).toMatchObject({ running: false, restartPolicy: 'no' });
+          expect(containers.length, what).toBeLessThanOrEqual(3);
+        },
+      },
+    );
+  });
+
+  it('pull: the image is there under its tag', async () => {
+    const request: HostRequest = { phase: 'pull', images: [{ service: 'backend', release: 'r-1', spec: spec(one) }] };
+    const clean = 'docker rmi shop/backend:deployctl-r-1';
+    const points = await killPoints(instance, request, EVERY);
+    for (const [turn, point] of points.entries()) {
+      await instance.sh(`docker image inspect shop/backend:deployctl-r-1 >/dev/null 2>&1 && ${clean} || true`);
       generation += 1;
-      await killedAt(request, [generation, 0, 0], 150 + kill * 150);
-      good(await instance.ask(request, [generation, 0, 1]));
-      expect(await instance.sh(`cat ${out}`)).toBe('x');
+      const killed = await killAt(instance, request, [generation, 0, 0], point);
+      expect([killed.ok, point], 'not killed').toEqual([point.delay === undefined ? false : expect.anything(), point]);
+      expect(good(await instance.ask(request, [generation, 0, turn % 2])).digests).toEqual({ backend: one });
+      expect(await instance.sh('docker image ls -q shop/backend:deployctl-r-1'), point.command).not.toBe('');
+    }
+  });
+
+  it('task: it runs at most once, and is known to have run, or not', async () => {
+    const out = `${instance.root}/out`;
+    const task = (release: string): HostRequest => ({
+      phase: 'task',
+      service: 'backend',
+      containerName: 'backend',
+      release,
+      spec: spec(two, {
+        task: { command: ['sh', '-c', 'echo "$RELEASE" >>"$OUT"; sleep 0.1'], timeout: 20_000 },
+        env: { OUT: out, RELEASE: release },
+      }),
+    });
+    const points = await killPoints(instance, task('r-traced'), EVERY);
+    for (const [turn, point] of points.entries()) {
+      const request = task(`r-${turn}`);
+      generation += 1;
+      const killed = await killAt(instance, request, [generation, 0, 0], point);
+      expect([killed.ok, point], 'not killed').toEqual([point.delay === undefined ? false : expect.anything(), point]);
+      good(await instance.ask(request, [generation, 0, turn % 2]));
+      expect(await instance.sh(`grep -cx r-${turn} ${out}`), point.command).toBe('1');
+      expect(await instance.sh('docker ps -aq'), point.command).toBe('');
     }
   });
 });

@@ -139,10 +139,13 @@ open_log() {
   say "$phase${service:+ $service/$color}${release:+ $release} fence ${fence:-none}"
 }
 
-# Scratch files of a fenced run: the lock makes it ours alone, so what a killed run left is swept here.
+# What a killed run left half done. Only with the lock.
+sweep_work() { rm -rf "$state/work" "$state"/resolve.* "$state"/*.new "$state"/*/*.new; }
+
+# Scratch files of a fenced run: the lock makes it ours alone.
 open_work() {
   work=$state/work
-  rm -rf "$work" "$state"/resolve.*
+  sweep_work
   mkdir -p "$work" || fail no-state "cannot write $work (disk full or read-only?)"
 }
 

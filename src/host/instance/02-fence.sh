@@ -51,6 +51,7 @@ replay() {
   [ -s "$first" ] || return 0
   say "fence $fence was answered before: answering again"
   ended=yes
+  sweep_work
   { sed -n '1s/^{/{"replayed":true,/p' "$first"; } >&3
   case $(head -c 10 "$first") in '{"ok":true'*) exit 0 ;; *) exit 99 ;; esac
 }

@@ -104,17 +104,21 @@ $rows
 ROWS
 }
 
-# set_aside ID NAME STATUS RELEASE: renamed, restart off, stopped, and a note of what it takes to bring it back.
-# The note comes first: after that, a run that finds the container half set aside still knows its release, name and restart policy.
+# Name of a container that was set aside: kept_name ID RELEASE.
+kept_name() { printf '%s-%s-%s-%.12s' "$container" "$color" "$2" "$1"; }
+
+# set_aside ID NAME STATUS RELEASE: restart off, renamed, stopped, and a note of what it takes to bring it back.
+# The note comes first: after that, a run that finds the container half set aside still knows its release, name and restart policy. The name comes
+# after the policy: what has its new name and does not run is done with.
 set_aside() {
-  kept_name=$container-$color-$4-$(printf '%.12s' "$1")
+  kept_name=$(kept_name "$1" "$4")
   policy=$(inspect '<<.HostConfig.RestartPolicy.Name>>:<<.HostConfig.RestartPolicy.MaximumRetryCount>>' "$1")
   policy=${policy%:0}
   if [ ! -e "$state/kept/$1" ]; then
     write_file "$state/kept/$1" "note|$1|$service|$color|$4|${policy:-no}|$2" || fail no-state "cannot write $state/kept (disk full?)"
   fi
+  case $policy in '' | no) ;; *) dk update --restart=no "$1" || fail stop-failed "cannot set the restart policy of $2" ;; esac
   if [ "$2" != "$kept_name" ]; then dk rename "$1" "$kept_name" || fail stop-failed "cannot rename container $2, see $log on the instance"; fi
-  case $policy in '' | no) ;; *) dk update --restart=no "$1" || fail stop-failed "cannot set the restart policy of $kept_name" ;; esac
   if is_up "$3"; then
     say "stopping $kept_name, at most $stop_timeout s"
     dk stop -t "$stop_timeout" "$1"
@@ -124,46 +128,59 @@ set_aside() {
   fi
 }
 
-# Sets aside whatever runs in the slot or has its name, but not container $1.
+# Sets aside whatever runs in the slot or has not the name of something kept, but not container $1.
 clear_slot() {
   while IFS='|' read -r role row_release id name status finished; do
     case $role in ours | adopted) ;; *) continue ;; esac
     if [ "$id" = "${1-}" ] || [ "$status" = created ]; then continue; fi
-    if is_up "$status" || [ "$name" = "$live" ]; then set_aside "$id" "$name" "$status" "$row_release"; fi
+    if is_up "$status" || [ "$name" != "$(kept_name "$id" "$row_release")" ]; then set_aside "$id" "$name" "$status" "$row_release"; fi
   done <<ROWS
 $rows
 ROWS
 }
 
-# Gives container $1 its name and restart policy back, as its note says. Its note stays until it runs.
+# Gives container $1 its name back, as its note says. Its note stays until put_policy.
 take_back() {
-  # A note that is lost: the policy that deployctl gives.
-  note_policy=unless-stopped note_name=''
-  if [ -e "$state/kept/$1" ]; then IFS='|' read -r _ _ _ _ _ note_policy note_name <"$state/kept/$1"; fi
+  note_name=''
+  if [ -e "$state/kept/$1" ]; then IFS='|' read -r _ _ _ _ _ _ note_name <"$state/kept/$1"; fi
   take_role=$(printf '%s\n' "$rows" | awk -F '|' -v id="$1" '$3 == id { print $1; exit }')
   take_name=$(printf '%s\n' "$rows" | awk -F '|' -v id="$1" '$3 == id { print $4; exit }')
   # One that deployctl did not start gets the name under which people know it.
   if [ "$take_role" = ours ]; then take_as=$live; else take_as=${note_name:-$take_name}; fi
   [ "$take_name" = "$take_as" ] || dk rename "$1" "$take_as" || say "the name $take_as is taken: $take_name keeps its name"
+}
+
+# The restart policy that container $1 had, once it runs: one that is stopped must not come back by itself. The end of its time as a kept one.
+put_policy() {
+  # A note that is lost: the policy that deployctl gives.
+  note_policy=unless-stopped
+  if [ -e "$state/kept/$1" ]; then IFS='|' read -r _ _ _ _ _ note_policy _ <"$state/kept/$1"; fi
   case $note_policy in
     '' | no) ;;
-    *) dk update --restart="$note_policy" "$1" || fail start-failed "cannot set the restart policy of $take_as" ;;
+    *) dk update --restart="$note_policy" "$1" || fail start-failed "cannot set the restart policy of container $1, see $log on the instance" ;;
   esac
+  forget_note "$1"
 }
 
 forget_note() { rm -f "$state/kept/$1"; }
 
-# Removes stopped containers of the slot beyond the newest $keep that were once well, and beyond the newest one that was not. A bad
-# release must not push the way back out, and neither may earlier containers of the release that runs now. Never one that runs.
+# Removes stopped containers of the slot beyond the newest $keep releases that were once well, and beyond the newest one that was not. A bad
+# release must not push the way back out, nor must a second container of one release, least of all of that which runs. Never one that runs.
 prune() {
   reached=prune
   read_slot
+  prune_seen=" $(printf '%s\n' "$rows" | awk -F '|' '$1 != "foreign" && $5 == "running" { print $2; exit }') "
   kept_well=0 kept_bad=0
   while IFS='|' read -r finished role row_release id name; do
     if [ -z "$id" ] || [ "$name" = "$live" ]; then continue; fi
-    if [ "$row_release" != "${release-}" ] && { [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; }; then
-      kept_well=$((kept_well + 1))
-      [ "$kept_well" -gt "$keep" ] || continue
+    if [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; then
+      case $prune_seen in
+        *" $row_release "*) ;;
+        *)
+          prune_seen="$prune_seen$row_release "
+          kept_well=$((kept_well + 1))
+          [ "$kept_well" -gt "$keep" ] || continue ;;
+      esac
     else
       kept_bad=$((kept_bad + 1))
       [ "$kept_bad" -gt 1 ] || [ "$keep" -eq 0 ] || continue

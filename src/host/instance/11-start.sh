@@ -6,20 +6,22 @@ phase_start() {
   read_slot
   find_running "$release"
   if [ -n "$found" ]; then
-    say "$release runs already in $found"
-    refuse_obstacles
-    clear_slot "$found"
-    take_back_running
+    leave_running
   else
     start_new
   fi
   finish_start
 }
 
-take_back_running() {
+# What runs is what is wanted; all else goes out of the way.
+leave_running() {
+  say "$release runs already in $found"
+  refuse_obstacles
+  sweep_created
+  clear_slot "$found"
   if [ -e "$state/kept/$found" ]; then
     take_back "$found"
-    forget_note "$found"
+    put_policy "$found"
   fi
 }
 
@@ -50,10 +52,7 @@ phase_restore() {
   read_slot
   find_running "$release"
   if [ -n "$found" ]; then
-    say "$release runs already in $found"
-    refuse_obstacles
-    clear_slot "$found"
-    take_back_running
+    leave_running
   else
     find_kept "$release"
     if [ -n "$found" ]; then
@@ -82,8 +81,9 @@ restore_kept() {
     say "the kept container does not start: a new one"
     read_slot
     start_new
+    return 0
   fi
-  forget_note "$found"
+  put_policy "$found"
 }
 
 finish_start() {

@@ -7,6 +7,8 @@ phase_task() {
   task_mark=$state/tasks/$service.$release
   task_state=''
   [ ! -e "$task_mark" ] || read -r task_state <"$task_mark" || :
+  # One that ended as the mark says is here only when its removal was cut off.
+  case $task_state in done | failed*) dk rm -f "$task_name" ;; esac
   case $task_state in
     done) succeed ",\"task\":\"done before\"" ;;
     failed*) fail task-failed "the task of $release failed before (${task_state#failed }); it runs at most once per release" ;;
