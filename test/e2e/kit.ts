@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -20,6 +20,8 @@ const program = join(root, 'bin', 'run.js');
 export type Service = 'backend' | 'frontend';
 export type Color = 'blue' | 'green';
 export const SERVICES: readonly Service[] = ['backend', 'frontend'];
+/** The same tests on real Docker engines: DEPLOYCTL_TEST_RUNTIME=docker, as root. */
+export const RUNTIME = process.env['DEPLOYCTL_TEST_RUNTIME'] === 'docker' ? 'docker' : 'process';
 const PORTS = { backend: { blue: 8081, green: 8082 }, frontend: { blue: 8091, green: 8092 } } as const;
 
 /** A document of deployctl.yml as plain values: tests change whatever they need. */
@@ -141,7 +143,14 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
   const stateDir = join(dir, 'sandbox');
   await mkdir(join(dir, 'home'));
   // Whatever the surroundings say about AWS, CI or a terminal must not reach the command.
-  const bare = { PATH: process.env['PATH'] ?? '', HOME: join(dir, 'home'), LANG: 'C.UTF-8', USER: 'tester' };
+  const bare = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: join(dir, 'home'),
+    LANG: 'C.UTF-8',
+    USER: 'tester',
+    // Images of the docker runtime are kept from one test file to the next.
+    XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
+  };
   let env: Record<string, string> = bare;
 
   const start: Shop['start'] = (args, extra) => {
@@ -212,7 +221,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
 
   try {
     const size = ['--instances', String(options.instances ?? 4), '--time-scale', String(options.timeScale ?? 20)];
-    await run(0, inDir('up', '--detach', ...size));
+    await run(0, inDir('up', '--detach', '--runtime', RUNTIME, ...size));
     const status = JSON.parse((await run(0, inDir('status', '--json'))).stdout) as SandboxStatus;
     env = { ...bare, ...(JSON.parse((await run(0, inDir('env', '--json'))).stdout) as Record<string, string>) };
     const aws = openAws(status.endpoint);
