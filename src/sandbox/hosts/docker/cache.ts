@@ -46,8 +46,7 @@ export async function takeFromCache(key: string, storage: string): Promise<boole
   const folder = join(root(), key);
   if (!existsSync(folder)) return false;
   await copy(folder, storage);
-  const now = new Date();
-  utimesSync(folder, now, now);
+  markUsed(folder);
   return true;
 }
 
@@ -58,6 +57,7 @@ export async function putInCache(key: string, storage: string): Promise<void> {
   mkdirSync(root(), { recursive: true, mode: 0o700 });
   try {
     await copy(storage, temporary);
+    markUsed(temporary);
     if (!existsSync(folder)) renameSync(temporary, folder);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
@@ -67,6 +67,12 @@ export async function putInCache(key: string, storage: string): Promise<void> {
     .map((name) => ({ name, used: statSync(join(root(), name)).mtimeMs }))
     .sort((a, b) => b.used - a.used);
   for (const { name } of sets.slice(KEPT)) rmSync(join(root(), name), { recursive: true, force: true });
+}
+
+/** The time of a set is that of its last use, not the one that it was copied with. */
+function markUsed(folder: string): void {
+  const now = new Date();
+  utimesSync(folder, now, now);
 }
 
 async function copy(from: string, to: string): Promise<void> {

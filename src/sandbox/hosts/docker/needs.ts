@@ -10,6 +10,13 @@ const run = promisify(execFile);
 /** Where system programs live on Linux; PATH may be shorter (cron, sudo), and comes first. */
 const SYSTEM = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
+/** What is looked at, as it is here. */
+const HERE = {
+  platform: process.platform as string,
+  uid: process.getuid?.(),
+  folders: [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...SYSTEM],
+};
+
 /** Program → Debian package. The first name that is found counts. */
 const PROGRAMS = {
   dockerd: { names: ['dockerd'], from: 'docker.io' },
@@ -42,8 +49,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-function found(names: readonly string[]): string[] {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...SYSTEM];
+function found(names: readonly string[], folders: readonly string[]): string[] {
   return [...new Set(names.flatMap((name) => folders.map((folder) => join(folder, name))))].filter(isExecutable);
 }
 
@@ -62,15 +68,20 @@ async function clientOf(dockerd: string, clients: readonly string[]): Promise<st
 }
 
 /** @throws MissingNeeds naming everything that is missing */
-export async function findPrograms(): Promise<Programs> {
-  if (process.platform !== 'linux')
-    throw new MissingNeeds(`runtime docker runs on Linux only, this is ${process.platform}; use --runtime process`);
-  if (process.getuid?.() !== 0)
+export async function findPrograms({ platform, uid, folders } = HERE): Promise<Programs> {
+  if (platform !== 'linux')
+    throw new MissingNeeds(`runtime docker runs on Linux only, this is ${platform}; use --runtime process`);
+  if (uid !== 0)
     throw new MissingNeeds(
-      `runtime docker needs root for namespaces and a bridge, this is uid ${process.getuid?.() ?? '?'}; ` +
+      `runtime docker needs root for namespaces and a bridge, this is uid ${String(uid)}; ` +
         'run it with sudo, or use --runtime process',
     );
-  const all = Object.entries(PROGRAMS).map(([key, { names, from }]) => ({ key, names, from, paths: found(names) }));
+  const all = Object.entries(PROGRAMS).map(([key, { names, from }]) => ({
+    key,
+    names,
+    from,
+    paths: found(names, folders),
+  }));
   const missing = all.filter(({ paths }) => paths.length === 0);
   if (missing.length > 0) {
     const packages = [...new Set(missing.map(({ from }) => from))];
@@ -80,5 +91,5 @@ export async function findPrograms(): Promise<Programs> {
     );
   }
   const paths = Object.fromEntries(all.map((one) => [one.key, one.paths[0] ?? ''])) as Record<keyof Programs, string>;
-  return { ...paths, docker: await clientOf(paths.dockerd, found(PROGRAMS.docker.names)) };
+  return { ...paths, docker: await clientOf(paths.dockerd, found(PROGRAMS.docker.names, folders)) };
 }
