@@ -26,7 +26,7 @@ const METHOD = /^[A-Z]{1,20}$/;
 
 /** Names that would change the shell, its tools or docker itself if they were exported around `docker create`. */
 const RESERVED =
-  /^(PATH|HOME|PWD|OLDPWD|IFS|ENV|CDPATH|PS[0-9]|PPID|E?UID|GROUPS|SHELL|SHELLOPTS|BASH.*|POSIXLY_CORRECT|OPT(ARG|IND|ERR)|LINENO|RANDOM|SECONDS|FUNCNAME|DIRSTACK|HISTCMD|TMPDIR|LD_.*|GO[A-Z]+|SSL_CERT_.*|DOCKER_.*|BUILDKIT_.*|DEPLOYCTL_.*|AWS_.*|[a-z]*_proxy|[A-Z]+_PROXY|_)$/;
+  /^(PATH|HOME|PWD|OLDPWD|IFS|ENV|CDPATH|PS[0-9]|PPID|E?UID|GROUPS|SHELL|SHELLOPTS|BASH.*|POSIXLY_CORRECT|OPT(ARG|IND|ERR)|LINENO|S?RANDOM|SECONDS|EPOCH[A-Z]+|SHLVL|FUNCNAME|DIRSTACK|HISTCMD|TMPDIR|LD_.*|GO[A-Z]+|SSL_CERT_.*|DOCKER_.*|BUILDKIT_.*|DEPLOYCTL_.*|AWS_.*|[a-z]*_proxy|[A-Z]+_PROXY|_)$/;
 /** The script's own variables are lower case; exporting over one of them inside the subshell would break the loop that does it. */
 const OWN = new Set(['word', 'decoded', 'secret', 'env_words', 'secrets', 'work', 'region', 'root', 'REQUEST']);
 

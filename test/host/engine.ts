@@ -61,8 +61,8 @@ export async function startEngine(): Promise<Engine> {
 
   const run = async (script: string, signal?: AbortSignal): Promise<ExecResult> => {
     const file = join(folder, `script-${++scripts}.sh`);
-    writeFileSync(file, script);
-    return execInside(machine.init, [...SHELL, file], { DEPLOYCTL_ROOT: root }, signal);
+    writeFileSync(file, script, { mode: 0o700 });
+    return execInside(machine.init, ['sh', '-c', file], { DEPLOYCTL_ROOT: root }, signal);
   };
   const host = hostOn(run);
   const boot = async (): Promise<void> => {
@@ -164,9 +164,6 @@ async function powerOff({ keeper, init }: Machine): Promise<void> {
   process.kill(init, 'SIGKILL');
   await ended;
 }
-
-/** What runs the script: `sh` unless DEPLOYCTL_TEST_SHELL names another, such as "busybox sh". */
-const SHELL = (process.env['DEPLOYCTL_TEST_SHELL'] ?? 'sh').split(' ');
 
 /** Runs a command inside, in a group of its own that an abort ends with SIGKILL, without HOME, as the SSM agent does. */
 async function execInside(
