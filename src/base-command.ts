@@ -40,6 +40,17 @@ export abstract class ReportingCommand extends Command {
     return Promise.resolve(undefined);
   }
 
+  /** `--env production` alone is no command: what was typed, with that flag in the place of its own, is. */
+  private whole(line: string): string {
+    const flag = /^(--[a-z-]+) \S+$/.exec(line)?.[1];
+    if (flag === undefined) return line;
+    const typed = this.argv.filter((word, index) => {
+      return word !== flag && !word.startsWith(`${flag}=`) && this.argv[index - 1] !== flag;
+    });
+    const words = typed.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+    return ['deployctl', ...(this.id ?? '').split(':'), ...words, line].join(' ');
+  }
+
   private documentOf(error: Error & { exitCode?: number; oclif?: { exit?: number } }): ErrorDocument {
     const made = (code: string, exitCode: number, next: readonly string[]): ErrorDocument => ({
       schemaVersion: 1,
@@ -48,7 +59,8 @@ export abstract class ReportingCommand extends Command {
     });
     const help = `deployctl ${(this.id ?? '').replaceAll(':', ' ')} --help`;
     if (error instanceof DeployctlError) {
-      const next = error.next.length === 0 && error.exitCode === EXIT.usage ? [help] : error.next;
+      const next =
+        error.next.length === 0 && error.exitCode === EXIT.usage ? [help] : error.next.map((line) => this.whole(line));
       return made(error.code, error.exitCode, next);
     }
     if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, ['deployctl status']);

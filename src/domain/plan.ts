@@ -7,6 +7,8 @@ export interface ColorPlan {
   readonly color: Color;
   readonly port: number;
   readonly group: TargetGroupArn;
+  /** The group's deregistration delay, where it was read: how long a drain takes. */
+  readonly drain?: Ms;
 }
 
 export interface ServicePlan {

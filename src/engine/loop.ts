@@ -171,7 +171,7 @@ export class Loop {
       await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
       return false;
     }
-    const text = describeAction(this.#plan, action);
+    const text = describeAction(this.#plan, observer.snapshot(), action);
     try {
       emit({ type: 'action.sent', action, text });
       await act({ traffic, book, observer }, this.#plan, action, stop);

@@ -23,8 +23,17 @@ export async function resolveTopology(box: Toolbox): Promise<Topology> {
     const services = await Promise.all(box.settings.services.map((service) => place(box, service)));
     const arns = services.flatMap((service) => Object.values(service.colors).map(({ group }) => group));
     const groups = await box.traffic.groups([...new Set(arns)], box.signal);
-    return { services, groups };
+    return { services: services.map((service) => withDrain(service, groups)), groups };
   });
+}
+
+function withDrain(service: PlacedService, groups: readonly GroupFacts[]): PlacedService {
+  const colors: Partial<Record<Color, ColorPlan>> = {};
+  for (const color of Object.values(service.colors)) {
+    const facts = groups.find(({ arn }) => arn === color.group);
+    colors[color.color] = facts === undefined ? color : { ...color, drain: facts.deregistrationDelay };
+  }
+  return { ...service, colors };
 }
 
 async function place(box: Toolbox, settings: ServiceSettings): Promise<PlacedService> {

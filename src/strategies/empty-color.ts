@@ -3,7 +3,17 @@ import type { Action, Wait } from '../domain/decision.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { slotKey } from '../domain/observation.js';
-import { colorOf, holderOf, isExcluded, isRegistered, membersOf, releaseOf, targetOf, valueOf } from './standing.js';
+import {
+  drainEnd,
+  colorOf,
+  holderOf,
+  isExcluded,
+  isRegistered,
+  membersOf,
+  releaseOf,
+  targetOf,
+  valueOf,
+} from './standing.js';
 import type { Work } from './work.js';
 import { mergeTargets } from './work.js';
 
@@ -59,7 +69,7 @@ export function emptyColor(
       continue;
     }
     if (target.state === 'draining') {
-      wait('requests in flight finish', target.since + plan.timing.drainCap);
+      wait('requests in flight finish', drainEnd(plan, color, target, now));
       continue;
     }
     if (excluded || occupant === undefined || host === undefined) continue;

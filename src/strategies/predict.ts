@@ -60,7 +60,7 @@ export function predict(plan: Plan, seen: Observation, now: Instant, durations: 
         for (const action of decision.actions) {
           model.apply(action);
           if (action.is === 'inspect') continue;
-          const text = describeAction(plan, action);
+          const text = describeAction(plan, seen, action);
           steps.push({ after: model.now - now, text, reason: decision.reason, capacity: model.capacity() });
         }
         break;

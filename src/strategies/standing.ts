@@ -249,15 +249,26 @@ function withoutWanted(plan: Plan, now: Instant, base: Base, host: ObservedHost)
     return { ...base, place: 'bad', why: 'the container is gone after it had passed its checks' };
   }
   if (isRegistered(target)) return { ...base, place: 'old' };
-  const drainEnds = target.since + plan.timing.drainCap;
   if (target.state === 'draining') {
-    return now >= drainEnds
+    return now >= target.since + plan.timing.drainCap
       ? { ...base, place: 'bad', why: 'it did not finish draining in time' }
-      : { ...base, place: 'draining', until: drainEnds, why: 'requests in flight finish' };
+      : {
+          ...base,
+          place: 'draining',
+          until: drainEnd(plan, base.color, target, now),
+          why: 'requests in flight finish',
+        };
   }
   if (occupant === undefined) return { ...base, place: 'empty' };
   const settled = (target.unroutedSince ?? now) + plan.timing.settle;
   return now < settled
     ? { ...base, place: 'draining', until: settled, why: 'the load balancer may still send it requests' }
     : { ...base, place: 'quiet' };
+}
+
+/** When the drain should be over: after the delay of its group, and where that has passed, at the cap at which it counts as a failure. */
+export function drainEnd(plan: Plan, color: ColorPlan, target: ObservedTarget, now: Instant): Instant {
+  const due = target.since + (color.drain ?? plan.timing.drainCap);
+  const cap = target.since + plan.timing.drainCap;
+  return now < due ? Math.min(due, cap) : cap;
 }

@@ -30,7 +30,11 @@ describe('refusals', () => {
   it('an unknown tag', () => refuses(12, rolloutTo({ backend: '9.9.9' }, 'rolling'), /shop\/backend:9\.9\.9/));
   it('an unknown flag', () => refuses(64, ['rollout', '--bakend', '1.1.0'], /--bakend/));
   it('an unknown environment', () =>
-    refuses(64, [...rolloutTo('1.1.0', 'rolling'), '--env', 'prod'], /"prod".*production/));
+    refuses(
+      64,
+      [...rolloutTo({ backend: '1.1.0' }, 'rolling'), '--env', 'prod'],
+      /"prod".*production[^]*\n {2}deployctl rollout --yes --strategy rolling --backend 1\.1\.0( --config \S+)? --env production$/m,
+    ));
   it('an unknown service', () =>
     refuses(64, ['rollout', '--image', 'worker=1.1.0'], /no service worker; it has backend, frontend/));
   it('a typo in the configuration', () =>

@@ -223,6 +223,11 @@ describe('the instance script', () => {
     );
     expect(route.code).toBe('check-failed');
     expect(route.message).toContain('GET /api/: 2 of');
+    expect(route.message).toContain('wanted status 200-299');
+    const one = { ...check, status: [[204, 204] as const, [301, 304] as const], samples: 1, maxFailures: 0 };
+    expect(bad(await instance.ask(start('r-3', faulty, { checks: [one] }))).message).toContain(
+      'wanted status 204,301-304',
+    );
     good(await instance.ask(start('r-3', faulty, { checks: [{ ...check, samples: 10, maxFailures: 4 }] })));
     const contains = { ...check, samples: 1, maxFailures: 0, contains: 'no such words' };
     expect(bad(await instance.ask(start('r-3', faulty, { checks: [contains] }))).code).toBe('check-failed');

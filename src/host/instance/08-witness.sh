@@ -117,7 +117,7 @@ check() {
     probe "$method" "$check_path" "$limit" "$@"
     check_why=''
     if ! in_ranges "$status" "$ranges"; then
-      check_why="wanted status $ranges"
+      check_why="wanted status $(printf '%s' "$ranges" | sed 's/\([0-9][0-9][0-9]\)-\1/\1/g')"
     elif [ -n "$check_contains" ]; then
       # NUL bytes can't be in a shell's variable.
       case $(head -c 262144 "$work/body" | tr -d '\000') in
