@@ -1,0 +1,241 @@
+import type { Fence, HostRequest } from '../../src/domain/host.js';
+import type { Ms, TargetGroupArn } from '../../src/domain/ids.js';
+import type { Group, Route, Target } from './world/balancer.js';
+import type { Box, Host } from './world/docker.js';
+import type { ServiceShape } from './world/shape.js';
+import { takes } from './world/shape.js';
+import type { Watcher, World } from './world/world.js';
+
+/** What was promised about capacity, as docs/concepts.md words it; reckoned here without the code that is under test. */
+export interface Promised {
+  readonly strategy: 'rolling' | 'blue-green';
+  readonly maxParallel: number;
+  readonly allowDowntime: boolean;
+}
+
+/** A weight may be raised on what was healthy this long ago: a reading, and the call, take their time. */
+const reaction: Ms = 6000;
+
+/**
+ * Holds deployctl to its promises from the world's side: it knows nothing of plans and decisions. Looks after every change, as if a request were sent
+ * to each target that may get one at that moment.
+ */
+export class Auditor implements Watcher {
+  readonly violations: string[] = [];
+  /** How many changes each object has seen: `register web-1:8080`, `weights arn:…`. */
+  readonly writes = new Map<string, number>();
+  requests = 0;
+  readonly #world: World;
+  #promised: Promised;
+  /** Instances per service and color when it all began. */
+  readonly #members = new Map<string, number>();
+  #lost = 0;
+  /** Slots that the world has struck and that do not serve again yet. */
+  readonly #struck = new Set<string>();
+  readonly #restarted = new WeakSet<Box>();
+  readonly #lastRouted = new Map<Target, Ms>();
+  readonly #fences = new Map<string, string>();
+  readonly #leases = new Map<number, { by: string; beats: boolean }>();
+  readonly #tasks = new Set<string>();
+  readonly #original: { readonly host: Host; readonly box: Box }[] = [];
+
+  constructor(world: World, promised: Promised) {
+    this.#world = world;
+    this.#promised = promised;
+    for (const service of world.shape.services) {
+      for (const color of ['blue', 'green'] as const) {
+        const members = [...world.hosts.values()].filter((host) => host.color === undefined || host.color === color);
+        this.#members.set(`${service.name} ${color}`, members.length);
+      }
+    }
+    for (const host of world.hosts.values()) for (const box of host.boxes) this.#original.push({ host, box });
+    this.changed();
+  }
+
+  promise(promised: Promised): void {
+    this.#promised = promised;
+  }
+
+  violated(id: string, text: string): void {
+    const line = `${id}: ${text}`;
+    if (this.violations.at(-1)?.endsWith(line) === true) return;
+    this.#world.note(`VIOLATION ${line}`);
+    this.violations.push(`${(this.#world.timeline.now / 1000).toFixed(3)} s ${line}`);
+  }
+
+  lost(): void {
+    this.#lost += 1;
+  }
+
+  changed(): void {
+    for (const group of this.#world.balancer.groups.values()) this.#traffic(group);
+    for (const service of this.#world.shape.services) this.#capacity(service);
+  }
+
+  #traffic(group: Group): void {
+    for (const target of this.#world.balancer.receivers(group)) {
+      this.requests += 1;
+      this.#lastRouted.set(target, this.#world.timeline.now);
+      const host = this.#world.hosts.get(target.instance);
+      if (host?.alive !== true || this.#struck.has(slotOf(target, group))) continue;
+      const box = host.on(group.port);
+      const what = `${target.key} of ${group.service} ${group.color}`;
+      if (box === undefined) this.violated('I2', `a request to ${what} finds nothing that listens`);
+      else if (!box.witnessed && !this.#restarted.has(box))
+        this.violated('I4', `a request to ${what} reaches ${box.release ?? 'a container'}, which was not verified`);
+    }
+    if (this.#world.balancer.isVoid(group) && this.#isOurs(group))
+      this.violated('I2', `requests to ${group.service} ${group.color} find no target: 503`);
+  }
+
+  /** Whether deployctl, not the world and not a downtime that was allowed, left a group without targets. */
+  #isOurs(group: Group): boolean {
+    const members = this.#members.get(`${group.service} ${group.color}`) ?? 0;
+    if (this.#promised.allowDowntime && members <= 1) return false;
+    const struck = [...group.targets.values()].filter((target) => this.#struck.has(slotOf(target, group))).length;
+    return members - struck - this.#lost > 0 && group.targets.size > 0;
+  }
+
+  #capacity(service: ServiceShape): void {
+    const weighted = (['blue', 'green'] as const).filter((color) =>
+      service.routes.some(
+        (arn) => (this.#world.balancer.routes.get(arn)?.weights.get(service.colors[color].group) ?? 0) > 0,
+      ),
+    );
+    let [serving, struck, members] = [0, 0, 0];
+    for (const color of weighted) {
+      const group = this.#world.balancer.groups.get(service.colors[color].group);
+      members = Math.max(members, this.#members.get(`${service.name} ${color}`) ?? 0);
+      for (const target of group?.targets.values() ?? []) {
+        if (group === undefined) continue;
+        const host = this.#world.hosts.get(target.instance);
+        if (host?.alive !== true) continue;
+        const box = host.on(group.port);
+        const serves = target.state === 'healthy' && box !== undefined && host.passes(group.port);
+        if (serves && box.witnessed && target.on.every(Boolean)) this.#struck.delete(slotOf(target, group));
+        if (serves) serving += 1;
+        else if (this.#struck.has(slotOf(target, group))) struck += 1;
+      }
+    }
+    const floor = this.#floor(members) - this.#lost - struck;
+    if (serving < floor)
+      this.violated('I1', `${service.name} has ${String(serving)} serving targets, the floor is ${String(floor)}`);
+  }
+
+  #floor(members: number): number {
+    const { strategy, maxParallel, allowDowntime } = this.#promised;
+    if (strategy === 'blue-green') return members;
+    if (allowDowntime && members <= 1) return 0;
+    return Math.max(members - maxParallel, Math.ceil(members / 2));
+  }
+
+  stopping(host: Host, box: Box): void {
+    this.#count(`stop ${host.id} ${box.service} ${box.color}`);
+    const group = [...this.#world.balancer.groups.values()].find(
+      (each) => each.service === box.service && each.port === box.port && (host.color ?? each.color) === each.color,
+    );
+    const target = group?.targets.get(`${host.id}:${box.port}`);
+    if (group === undefined || target === undefined || this.#struck.has(slotOf(target, group))) return;
+    const what = `${box.service} ${box.color} on ${host.id} is stopped`;
+    if (target.state !== 'gone') this.violated('I2', `${what} while its target is ${target.state}`);
+    const quiet = this.#world.timeline.now - (this.#lastRouted.get(target) ?? -Infinity);
+    if (quiet < takes.request) this.violated('I2', `${what} ${String(quiet)} ms after it may have got a request`);
+  }
+
+  started(host: Host, box: Box): void {
+    this.#count(`start ${host.id} ${box.service} ${box.color}`);
+  }
+
+  struck(host: Host, box: Box): void {
+    this.#restarted.add(box);
+    const group = [...this.#world.balancer.groups.values()].find(
+      (each) => each.service === box.service && each.port === box.port && (host.color ?? each.color) === each.color,
+    );
+    const target = group?.targets.get(`${host.id}:${box.port}`);
+    if (group !== undefined && target !== undefined) this.#struck.add(slotOf(target, group));
+  }
+
+  registering(group: Group, target: Target): void {
+    const fresh = target.state === 'draining' || target.state === 'gone';
+    if (fresh) this.#count(`register ${target.key} ${group.service} ${group.color}`);
+    if (this.#struck.has(slotOf(target, group))) return;
+    const box = this.#world.hosts.get(target.instance)?.on(group.port);
+    if (box === undefined || (!box.witnessed && !this.#restarted.has(box)))
+      this.violated('I4', `${target.key} is registered, and what runs there is not verified`);
+  }
+
+  deregistering(group: Group, target: Target): void {
+    this.#count(`deregister ${target.key} ${group.service} ${group.color}`);
+  }
+
+  weighing(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void {
+    this.#count(`weights ${route.arn}`);
+    if ([...weights.values()].every((weight) => weight === 0)) this.violated('I3', `${route.arn}: all weights are 0`);
+    for (const [arn, weight] of weights) {
+      const group = this.#world.balancer.groups.get(arn);
+      const before = route.weights.get(arn) ?? 0;
+      if (group?.service !== route.service) {
+        if (weight !== before) this.violated('I5', `${route.arn}: the weight of ${arn} is not ours`);
+        continue;
+      }
+      if (weight <= before) continue;
+      const targets = [...group.targets.values()];
+      const { now } = this.#world.timeline;
+      const healthy = targets.filter(({ state, lastHealthy }) => state === 'healthy' || now - lastHealthy < reaction);
+      if (healthy.length === 0) this.violated('I3', `${route.arn}: weight for ${arn}, which has no healthy target`);
+    }
+  }
+
+  fenced(host: Host, fence: Fence, request: HostRequest): void {
+    const key = `${host.id} ${fence.join('.')}`;
+    const what = JSON.stringify(request);
+    const before = this.#fences.get(key);
+    if (before !== undefined && before !== what) this.violated('I8', `${key} stands for two commands`);
+    this.#fences.set(key, what);
+  }
+
+  /** A change that no fence guards: only the owner of the highest lease that ever beat may make it. */
+  acting(by: string): void {
+    const own = Math.max(0, ...[...this.#leases].filter(([, lease]) => lease.by === by).map(([number]) => number));
+    const higher = [...this.#leases].find(([number, lease]) => number > own && lease.beats);
+    if (own === 0) this.violated('I8', `${by} changes the load balancer without a lease`);
+    if (higher !== undefined)
+      this.violated(
+        'I8',
+        `${by} (generation ${String(own)}) changes the load balancer, and ${higher[1].by} owns generation ${String(higher[0])}`,
+      );
+  }
+
+  stored(name: string, value: string, by: string): void {
+    const generation = /\/lease\/(\d+)$/.exec(name)?.[1];
+    if (generation !== undefined) {
+      const number = Number(generation);
+      const lease = this.#leases.get(number) ?? { by, beats: false };
+      lease.beats ||= !value.includes('"beat":0,');
+      this.#leases.set(number, lease);
+    } else if (name.includes('/outcomes/')) {
+      this.#count(`outcome ${name}`);
+      this.#wayBack();
+    }
+  }
+
+  /** Until the outcome is stored, what served before is still there, running or kept. */
+  #wayBack(): void {
+    for (const { host, box } of this.#original) {
+      if (host.alive && !host.boxes.includes(box))
+        this.violated('I6', `the ${box.service} of before is not on ${host.id} any more`);
+    }
+    this.#original.length = 0;
+  }
+
+  ran(task: string): void {
+    if (this.#tasks.has(task)) this.violated('I10', `the task ${task} has run twice`);
+    this.#tasks.add(task);
+  }
+
+  #count(what: string): void {
+    this.writes.set(what, (this.writes.get(what) ?? 0) + 1);
+  }
+}
+
+const slotOf = (target: Target, group: Group): string => `${target.instance} ${group.service} ${group.color}`;

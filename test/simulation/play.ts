@@ -1,0 +1,213 @@
+import { z } from 'zod';
+import { DeployctlError, messageOf } from '../../src/domain/errors.js';
+import type { Ms } from '../../src/domain/ids.js';
+import type { OperationResult } from '../../src/operations/drive.js';
+import { resume } from '../../src/operations/resume.js';
+import { rollback } from '../../src/operations/rollback.js';
+import { rollout } from '../../src/operations/rollout.js';
+import type { Toolbox } from '../../src/operations/toolbox.js';
+import { Auditor } from './auditor.js';
+import type { ProcessOptions } from './process.js';
+import { Process } from './process.js';
+import { toolboxOf } from './ports.js';
+import type { Scenario } from './scenario.js';
+import { changed, promisedBy, settingsOf, worldOf } from './scenario.js';
+import { Stuck } from './timeline.js';
+import { isUp } from './world/docker.js';
+import type { World } from './world/world.js';
+
+export type Command = 'rollout' | 'resume' | 'rollback';
+
+/** What is read of a stored outcome here, by a reader of its own. */
+const outcomeShape = z.looseObject({
+  generation: z.number(),
+  outcome: z.string(),
+  serving: z.string().nullable(),
+  images: z.record(z.string(), z.string()),
+});
+
+/** How a process ended. */
+export type Ended =
+  | { readonly is: 'result'; readonly result: OperationResult; readonly exit: number }
+  | { readonly is: 'refused'; readonly error: DeployctlError; readonly exit: number }
+  | { readonly is: 'killed'; readonly exit: undefined };
+
+/** Nothing takes longer than this, whatever happens: every wait ends. */
+const longest: Ms = 3 * 3600_000;
+
+/** A world with its auditor, in which commands are run one after the other or at once. */
+export class Play {
+  readonly scenario: Scenario;
+  readonly world: World;
+  readonly auditor: Auditor;
+  deaths = 0;
+
+  constructor(scenario: Scenario, world: World) {
+    this.scenario = scenario;
+    this.world = world;
+    this.auditor = new Auditor(world, promisedBy(scenario));
+    world.watcher = this.auditor;
+  }
+
+  static async begin(scenario: Scenario): Promise<Play> {
+    return new Play(scenario, await worldOf(scenario));
+  }
+
+  process(options: Partial<Omit<ProcessOptions, 'world'>> = {}): Process {
+    const { world } = this;
+    const process = new Process({ world, name: world.id('p'), machine: 'laptop', ...options });
+    world.living.add(process.actor.pid);
+    return process;
+  }
+
+  /** Starts a command; `ended` tells how it ended. Time has to be driven. */
+  start(process: Process, command: Command, tag = 'new', lockWait = 120_000): Promise<Ended> {
+    const box = toolboxOf(process, settingsOf(this.scenario));
+    this.world.note(`${process.name}: ${command}`);
+    const died = new Promise<Ended>((resolve) => {
+      process.onDeath = () => {
+        this.world.living.delete(process.actor.pid);
+        this.deaths += 1;
+        resolve({ is: 'killed', exit: undefined });
+      };
+    });
+    const work = operate(box, command, this.scenario, tag, lockWait)
+      .then(
+        (result): Ended => ({ is: 'result', result, exit: result.exitCode }),
+        (error: unknown): Ended => {
+          if (error instanceof DeployctlError) return { is: 'refused', error, exit: error.exitCode };
+          this.auditor.violated(
+            'bug',
+            `${command} threw ${messageOf(error)} ${error instanceof Error ? (error.stack ?? '') : ''}`,
+          );
+          return { is: 'killed', exit: undefined };
+        },
+      )
+      .finally(() => this.world.living.delete(process.actor.pid));
+    return Promise.race([work, died]);
+  }
+
+  /** Runs a command to its end. */
+  async run(process: Process, command: Command, tag = 'new'): Promise<Ended> {
+    const work = this.start(process, command, tag);
+    const ended = await this.finish(work);
+    this.world.note(`${process.name} ended: ${endedText(ended)}`);
+    return ended;
+  }
+
+  /** Drives time until all of it is over. A run that does not end is a broken promise, and counts as killed. */
+  async finish(work: Promise<Ended>): Promise<Ended> {
+    let over: Ended | undefined;
+    void work.then((ended) => {
+      over = ended;
+    });
+    try {
+      await this.world.timeline.drive(() => over !== undefined, longest);
+    } catch (error) {
+      if (!(error instanceof Stuck)) throw error;
+      this.auditor.violated('L3', error.message);
+    }
+    return over ?? { is: 'killed', exit: undefined };
+  }
+
+  /** Lets time pass with no process. */
+  async rest(duration: Ms): Promise<void> {
+    let over = false;
+    this.world.timeline.after(duration, () => {
+      over = true;
+    });
+    await this.world.timeline.drive(() => over, duration + 1);
+  }
+
+  /** The digests of a service to which requests may go, now. */
+  serving(service: string): readonly string[] {
+    const found = new Set<string>();
+    for (const group of this.world.balancer.groups.values()) {
+      if (group.service !== service) continue;
+      for (const target of this.world.balancer.receivers(group))
+        found.add(this.world.hosts.get(target.instance)?.on(group.port)?.digest ?? 'nothing');
+    }
+    return [...found].sort();
+  }
+
+  /** Holds what a command said, and what it stored, against the world. For when the world has come to rest. */
+  truth(ended: Ended): void {
+    const there = new Map(this.world.shape.services.map(({ name }) => [name, this.serving(name)]));
+    if (ended.is !== 'result') return;
+    const { outcome, exitCode, serving } = ended.result;
+    if (outcome !== 'succeeded' && outcome !== 'rolled-back') return;
+    for (const [name, digests] of there)
+      if (digests.length > 1) this.auditor.violated('I7', `${name} serves ${digests.join(' and ')}`);
+    const stored = this.outcome();
+    if (stored?.outcome !== outcome || stored.serving !== serving) {
+      const seen = stored === undefined ? 'nothing' : `${stored.outcome} ${String(stored.serving)}`;
+      this.auditor.violated(
+        'I11',
+        `exit ${String(exitCode)}: ${outcome} ${String(serving)}, and the record says ${seen}`,
+      );
+      return;
+    }
+    for (const [name, image] of Object.entries(stored.images)) {
+      const short = /sha256:[0-9a-f]+/.exec(image)?.[0] ?? image;
+      const digests = there.get(name) ?? [];
+      if (!digests.every((digest) => digest.startsWith(short)))
+        this.auditor.violated('I11', `${outcome}: ${name} is said to serve ${image}, and serves ${digests.join(', ')}`);
+    }
+  }
+
+  /** The newest outcome that is stored. */
+  outcome(): z.infer<typeof outcomeShape> | undefined {
+    const all = [...this.world.store.values].filter(([name]) => name.includes('/outcomes/'));
+    const parsed = all.map(([, value]) => outcomeShape.parse(JSON.parse(value)));
+    return parsed.sort((a, b) => b.generation - a.generation)[0];
+  }
+
+  /** What an end is compared by: weights, what runs and what is registered, slot by slot. */
+  signature(): string {
+    const lines: string[] = [];
+    for (const { arn, weights } of this.world.balancer.routes.values())
+      lines.push(
+        `${arn} ${[...weights]
+          .filter(([, weight]) => weight > 0)
+          .map(([group, weight]) => `${group}=${String(weight)}`)
+          .join(' ')}`,
+      );
+    for (const group of this.world.balancer.groups.values()) {
+      for (const host of this.world.hosts.values()) {
+        if (!host.alive || (host.color !== undefined && host.color !== group.color)) continue;
+        const state = group.targets.get(`${host.id}:${group.port}`)?.state ?? 'gone';
+        const box = host.boxes.find((each) => each.port === group.port && isUp(each));
+        if (state !== 'gone' || box !== undefined)
+          lines.push(`${host.id} ${group.service} ${group.color} ${box?.digest.slice(7, 9) ?? '--'} ${state}`);
+      }
+    }
+    return lines.sort().join('\n');
+  }
+}
+
+function endedText(ended: Ended): string {
+  if (ended.is === 'killed') return 'killed';
+  if (ended.is === 'refused')
+    return `exit ${String(ended.exit)}: ${ended.error.code}: ${ended.error.message.split('\n').join(' ')}`;
+  return `exit ${String(ended.exit)}: ${ended.result.outcome}: ${ended.result.reason}`;
+}
+
+async function operate(
+  box: Toolbox,
+  command: Command,
+  scenario: Scenario,
+  tag: string,
+  lockWait: Ms,
+): Promise<OperationResult> {
+  const confirm = (): Promise<boolean> => Promise.resolve(true);
+  switch (command) {
+    case 'rollout': {
+      const images = new Map(changed(scenario).map((name) => [name, { repository: `shop/${name}`, tag }]));
+      return rollout(box, { images, options: {}, lockWait, confirm });
+    }
+    case 'resume':
+      return resume(box, { lockWait });
+    case 'rollback':
+      return rollback(box, { lockWait, force: false, confirm });
+  }
+}

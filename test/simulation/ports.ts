@@ -1,0 +1,229 @@
+import type { GroupWeight } from '../../src/domain/observation.js';
+import type { EnvironmentSettings } from '../../src/domain/settings.js';
+import type { HostPort } from '../../src/engine/host-port.js';
+import type { FleetPort, GatePort, GroupFacts, ParameterPort, TrafficPort } from '../../src/engine/ports.js';
+import type { Toolbox } from '../../src/operations/toolbox.js';
+import { createState } from '../../src/state/index.js';
+import type { Process } from './process.js';
+import { changeLimit } from './process.js';
+import { refused } from './world/balancer.js';
+import { digestOf, takes } from './world/shape.js';
+
+/** Everything that an operation works with, over a simulated world. Only this and the composition root make a Toolbox. */
+export function toolboxOf(process: Process, settings: EnvironmentSettings): Toolbox {
+  const { clock, world, actor } = process;
+  const random = { hex: (length: number): string => process.random.hex(length) };
+  const { app, environment } = settings;
+  return {
+    settings,
+    fleet: fleetPort(process),
+    traffic: trafficPort(process),
+    images: {
+      resolve: (repository, tag, signal) =>
+        process.call('ecr:DescribeImages', 'read', () => digestOf(repository.split('/')[1] ?? '', tag), signal),
+    },
+    identity: { credentialsEnd: () => Promise.resolve(undefined) },
+    hosts: hostPort(process),
+    state: createState({ parameters: parameterPort(process), clock, random, app, environment }),
+    clock,
+    random,
+    gates: (): GatePort => ({ watch: () => ({ probes: [], commands: [] }), close: () => Promise.resolve() }),
+    emit: (event) => {
+      if (event.type !== 'view') process.events.push(event);
+    },
+    actor,
+    isAlive: (other) => {
+      if (other.host !== actor.host) return undefined;
+      return world.living.has(other.pid);
+    },
+    signal: process.stop.signal,
+    changeLimit,
+    notifier: () => Promise.resolve({ close: () => Promise.resolve() }),
+  };
+}
+
+function fleetPort(process: Process): FleetPort {
+  return {
+    instances: (_selector, _layout, signal) =>
+      process.call('ec2:DescribeInstances', 'read', () => process.world.view().fleet(), signal),
+  };
+}
+
+function trafficPort(process: Process): TrafficPort {
+  const { world } = process;
+  const { balancer } = world;
+  const facts = (): readonly GroupFacts[] =>
+    [...balancer.groups.values()].map(({ arn, port }) => ({
+      arn,
+      name: arn,
+      targetType: 'instance',
+      port,
+      loadBalancers: ['arn:lb'],
+      healthPath: '/health',
+      healthInterval: takes.healthInterval,
+      healthTimeout: 2000,
+      healthyThreshold: takes.healthyThreshold,
+      unhealthyThreshold: takes.unhealthyThreshold,
+      deregistrationDelay: takes.deregistrationDelay,
+      groupStickiness: false,
+      slowStart: 0,
+      crossZone: true,
+    }));
+  return {
+    resolveGroup: (name) =>
+      name.is === 'arn' ? Promise.resolve(name.arn) : Promise.reject(refused('not-found', name.name)),
+    resolveRoute: (name) =>
+      name.is === 'arn' ? Promise.resolve(name.arn) : Promise.reject(refused('not-found', 'a rule')),
+    groups: (groups, signal) =>
+      process.call(
+        'elbv2:DescribeTargetGroups',
+        'read',
+        () => facts().filter(({ arn }) => groups.includes(arn)),
+        signal,
+      ),
+    groupsHolding: (_targets, signal) => process.call('elbv2:DescribeTargetHealth', 'read', () => [], signal),
+    routesUsing: (_groups, signal) =>
+      process.call(
+        'elbv2:DescribeRules',
+        'read',
+        () =>
+          [...balancer.routes.values()].map(({ arn, weights }) => ({
+            route: arn,
+            name: arn,
+            groups: [...weights.keys()],
+          })),
+        signal,
+      ),
+    routes: (routes, _managed, signal) =>
+      process.call(
+        'elbv2:DescribeRules',
+        'read',
+        () =>
+          new Map(
+            routes.flatMap((arn) => {
+              const view = world.view().route(arn);
+              return view === undefined ? [] : [[arn, view] as const];
+            }),
+          ),
+        signal,
+      ),
+    targets: (group, signal) =>
+      process.call('elbv2:DescribeTargetHealth', 'read', () => world.view().targets(group), signal),
+    register: (group, targets, signal) =>
+      process.call(
+        'elbv2:RegisterTargets',
+        'change',
+        () => {
+          world.acting(process.name);
+          balancer.register(group, targets);
+        },
+        signal,
+      ),
+    deregister: (group, targets, signal) =>
+      process.call(
+        'elbv2:DeregisterTargets',
+        'change',
+        () => {
+          world.acting(process.name);
+          balancer.deregister(group, targets);
+        },
+        signal,
+      ),
+    setWeights: async (change, signal) => {
+      const read = (): ReturnType<typeof balancer.routeView> => balancer.routeView(change.route);
+      const before = await process.call('elbv2:DescribeRules', 'read', read, signal);
+      if (before.frame !== change.frame || !same(change.managed, before.weights, change.expected))
+        throw refused('conflict', `${change.route} is not as expected; nothing was written`);
+      const { stickiness } = change;
+      const done =
+        same(change.managed, before.weights, change.set) &&
+        change.set.every(({ group }) => before.weights.some((each) => each.group === group)) &&
+        (stickiness === undefined ||
+          (stickiness.enabled === before.stickiness.enabled &&
+            (!stickiness.enabled || stickiness.seconds === before.stickiness.seconds)));
+      if (done) return before;
+      await process.call(
+        'elbv2:ModifyRule',
+        'change',
+        () => {
+          world.acting(process.name);
+          balancer.write(change.route, change.set, stickiness);
+        },
+        signal,
+      );
+      const after = await process.call('elbv2:DescribeRules', 'read', read, signal);
+      if (after.frame !== before.frame || !same(change.managed, after.weights, change.set))
+        throw refused('conflict', `${change.route} was written, and reading it back shows something else`);
+      return after;
+    },
+  };
+}
+
+function same(groups: readonly string[], a: readonly GroupWeight[], b: readonly GroupWeight[]): boolean {
+  const weight = (list: readonly GroupWeight[], group: string): number =>
+    list.find((each) => each.group === group)?.weight ?? 0;
+  return groups.every((group) => weight(a, group) === weight(b, group));
+}
+
+function hostPort(process: Process): HostPort {
+  const { commands } = process.world;
+  return {
+    send: ({ instance, request, fence, timeout }, signal) =>
+      process.call(
+        `ssm:SendCommand ${request.phase}`,
+        fence === undefined || request.phase === 'inspect' ? 'read' : 'change',
+        () => {
+          if (process.world.hosts.get(instance)?.alive !== true)
+            throw refused('invalid', `${instance} is not in a valid state`);
+          return commands.send(instance, request, fence, timeout, process.weather.delivery());
+        },
+        signal,
+      ),
+    poll: (sent, signal) =>
+      process.call(
+        'ssm:GetCommandInvocation',
+        'read',
+        () => new Map(sent.map(({ id }) => [id, commands.state(id)])),
+        signal,
+      ),
+    sendResolve: () => Promise.reject(refused('invalid', 'the registry of this world has an API')),
+  };
+}
+
+function parameterPort(process: Process): ParameterPort {
+  const { store } = process.world;
+  const by = process.name;
+  return {
+    create: (name, value, signal) =>
+      process.call(
+        'ssm:PutParameter',
+        'change',
+        () => {
+          store.create(name, value, by);
+        },
+        signal,
+      ),
+    overwrite: (name, value, signal) =>
+      process.call(
+        'ssm:PutParameter',
+        'change',
+        () => {
+          store.overwrite(name, value, by);
+        },
+        signal,
+      ),
+    get: (name, signal) => process.call('ssm:GetParameter', 'read', () => process.world.view().parameter(name), signal),
+    secret: (name) => Promise.reject(refused('not-found', name)),
+    list: (path, signal) =>
+      process.call('ssm:GetParametersByPath', 'read', () => process.world.view().parameters(path), signal),
+    remove: (names, signal) =>
+      process.call(
+        'ssm:DeleteParameters',
+        'change',
+        () => {
+          store.remove(names);
+        },
+        signal,
+      ),
+  };
+}

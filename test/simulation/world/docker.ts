@@ -1,0 +1,300 @@
+import type { Fence, HostRequest } from '../../../src/domain/host.js';
+import type { Color, Digest, InstanceId, Ms } from '../../../src/domain/ids.js';
+import type { Container } from '../../../src/domain/observation.js';
+import type { RunSpec } from '../../../src/domain/release.js';
+import type { HostReply } from '../../../src/engine/host-port.js';
+import { START } from '../timeline.js';
+import { takes } from './shape.js';
+import type { World } from './world.js';
+
+export interface Box {
+  readonly id: string;
+  readonly service: string;
+  readonly color: Color;
+  /** undefined: deployctl did not start it. */
+  readonly release: string | undefined;
+  readonly digest: Digest;
+  readonly port: number;
+  /** `restarting`: it ended, and docker is about to start it again. */
+  status: 'created' | 'running' | 'restarting' | 'exited';
+  startedAt: Ms;
+  endedAt: Ms;
+  restartCount: number;
+  exitCode: number;
+  restart: boolean;
+  /** Found well on the instance since this start. */
+  witnessed: boolean;
+  /** Was it ever: what prune keeps first. */
+  everWell: boolean;
+}
+
+type Slotted = Extract<HostRequest, { phase: 'start' | 'restore' | 'stop' }>['slot'];
+type StartRequest = Extract<HostRequest, { phase: 'start' | 'restore' }>;
+
+/** An answer, thrown by a step of a command that cannot go on. */
+class Failed extends Error {
+  readonly reply: Extract<HostReply, { ok: false }>;
+  constructor(code: string, message: string, more: Partial<Extract<HostReply, { ok: false }>> = {}) {
+    super(message);
+    this.reply = { ok: false, code, message, ...more };
+  }
+}
+
+/**
+ * One instance: its docker, and what the instance script does there, step by step (src/host/instance). Each `yield` is time that passes, and a
+ * point at which the instance, or the command, may end.
+ */
+export class Host {
+  readonly id: InstanceId;
+  readonly zone: string;
+  readonly color: Color | undefined;
+  readonly joined: boolean;
+  alive = true;
+  agent: 'online' | 'offline' = 'online';
+  diskFull = false;
+  boxes: Box[] = [];
+  readonly images = new Set<Digest>();
+  fence: Fence | undefined;
+  readonly answers = new Map<string, HostReply>();
+  readonly tasks = new Map<string, 'done' | 'running'>();
+  busy = false;
+  readonly queue: (() => void)[] = [];
+  readonly #world: World;
+
+  constructor(world: World, facts: { id: InstanceId; zone: string; color?: Color | undefined; joined?: boolean }) {
+    this.#world = world;
+    this.id = facts.id;
+    this.zone = facts.zone;
+    this.color = facts.color;
+    this.joined = facts.joined === true;
+  }
+
+  /** What listens on a host port. */
+  on(port: number): Box | undefined {
+    return this.boxes.find((box) => box.status === 'running' && box.port === port);
+  }
+
+  isWell(box: Box): boolean {
+    const { fate } = this.#world.app(box.digest);
+    return fate !== 'never-healthy' && fate !== 'crash-loop';
+  }
+
+  /** Whether the load balancer's check of this port passes. */
+  passes(port: number): boolean {
+    const box = this.on(port);
+    return box !== undefined && this.isWell(box) && this.#world.app(box.digest).fate !== 'balancer-only';
+  }
+
+  add(box: Omit<Box, 'id' | 'startedAt' | 'endedAt' | 'restartCount' | 'exitCode' | 'everWell'>): Box {
+    const made: Box = {
+      ...box,
+      id: this.#world.id('c'),
+      startedAt: this.#world.timeline.now,
+      endedAt: 0,
+      restartCount: 0,
+      exitCode: 0,
+      everWell: box.witnessed,
+    };
+    this.boxes.push(made);
+    return made;
+  }
+
+  /** The world ends a container; docker starts it again where its policy says so. */
+  crash(box: Box, forGood = false): void {
+    if (box.status !== 'running') return;
+    this.#world.struck(this, box);
+    [box.endedAt, box.exitCode, box.witnessed] = [this.#world.timeline.now, 1, false];
+    box.status = forGood || !box.restart ? 'exited' : 'restarting';
+    this.#moved(`${this.id} ${box.service} ${box.color} crashed`);
+    this.#world.timeline.after(takes.dockerRestart, () => {
+      if (!this.alive || box.status !== 'restarting' || this.on(box.port) !== undefined) return;
+      [box.status, box.startedAt] = ['running', this.#world.timeline.now];
+      box.restartCount += 1;
+      this.#moved(`${this.id} ${box.service} ${box.color} was started again`);
+      this.#loop(box);
+    });
+  }
+
+  /** A release that ends right after each of its starts. */
+  #loop(box: Box): void {
+    if (this.#world.app(box.digest).fate !== 'crash-loop') return;
+    const { startedAt } = box;
+    this.#world.timeline.after(300, () => {
+      if (this.alive && this.boxes.includes(box) && box.startedAt === startedAt) this.crash(box);
+    });
+  }
+
+  #moved(what: string): void {
+    this.#world.balancer.wake(this.id);
+    this.#world.changed(what);
+  }
+
+  containers(): readonly Container[] {
+    return this.boxes.map((box) => ({
+      id: box.id,
+      name: `${box.service}-${box.color}-${box.id}`,
+      running: box.status === 'running',
+      ...(box.status === 'restarting' ? { restarting: true } : {}),
+      startedAt: new Date(START + box.startedAt).toISOString(),
+      restartCount: box.restartCount,
+      exitCode: box.exitCode,
+      oomKilled: false,
+      restartPolicy: box.restart ? 'unless-stopped' : 'no',
+      ports: [box.port],
+      digest: box.digest,
+      imageReference: `shop/${box.service}@${box.digest}`,
+      ...(box.release === undefined ? {} : { ours: { service: box.service, color: box.color, release: box.release } }),
+    }));
+  }
+
+  *run(request: HostRequest): Generator<Ms, HostReply> {
+    try {
+      return yield* this.#phase(request);
+    } catch (error) {
+      if (error instanceof Failed) return error.reply;
+      throw error;
+    }
+  }
+
+  *#phase(request: HostRequest): Generator<Ms, HostReply> {
+    switch (request.phase) {
+      case 'inspect': {
+        yield 300;
+        const facts = { dockerVersion: '28.0.0', curl: true, flock: true, aws: true, memory: {} };
+        return { ok: true, replayed: false, containers: this.containers(), facts };
+      }
+      case 'pull':
+        for (const { spec } of request.images) yield* this.#pull(spec);
+        return { ok: true, replayed: false };
+      case 'task': {
+        const key = `${request.service}.${request.release}`;
+        if (this.tasks.get(key) === 'done') return { ok: true, replayed: false };
+        yield* this.#pull(request.spec);
+        this.tasks.set(key, 'running');
+        this.#world.ran(`${this.id} ${key}`);
+        yield 2000;
+        this.tasks.set(key, 'done');
+        return { ok: true, replayed: false };
+      }
+      case 'stop':
+        this.#sweep(request.slot);
+        yield* this.#clear(request.slot, undefined);
+        this.#prune(request.slot, request.keep);
+        return { ok: true, replayed: false, containers: this.containers() };
+      case 'start':
+      case 'restore':
+        return yield* this.#start(request);
+    }
+  }
+
+  *#pull(spec: RunSpec): Generator<Ms, void> {
+    const { digest } = spec.image;
+    if (this.images.has(digest)) return;
+    yield takes.pull;
+    if (this.diskFull) throw new Failed('pull-failed', 'no space left on device');
+    this.images.add(digest);
+  }
+
+  *#start(request: StartRequest): Generator<Ms, HostReply> {
+    const { slot, release } = request;
+    let found = this.#inSlot(slot).find((box) => box.status === 'running' && releaseOf(box) === release);
+    if (found !== undefined) yield* this.#clear(slot, found);
+    else if (request.phase === 'restore') {
+      found = this.#kept(slot, release);
+      if (found !== undefined) {
+        this.#sweep(slot);
+        yield* this.#clear(slot, found);
+        this.#launch(found);
+      } else if (release.startsWith('adopted-')) {
+        throw new Failed('nothing-to-restore', `no container of ${release} is kept`, { containers: this.containers() });
+      } else found = yield* this.#startNew(request);
+    } else found = yield* this.#startNew(request);
+    yield* this.#witness(found, request);
+    this.#prune(slot, request.keep, release);
+    const container = this.containers().find(({ id }) => id === found.id);
+    return { ok: true, replayed: false, containers: this.containers(), ...(container && { container }) };
+  }
+
+  *#startNew({ slot, release, spec }: StartRequest): Generator<Ms, Box> {
+    yield* this.#pull(spec);
+    this.#sweep(slot);
+    yield takes.create;
+    const { service, color, port } = slot;
+    const { digest } = spec.image;
+    const created = { service, color, port, release, digest, restart: true, witnessed: false } as const;
+    const box = this.add({ ...created, status: 'created' });
+    yield* this.#clear(slot, box);
+    this.#launch(box);
+    return box;
+  }
+
+  #launch(box: Box): void {
+    const holder = this.on(box.port);
+    if (holder !== undefined && holder !== box)
+      throw new Failed('port-taken', `port ${String(box.port)} is held by ${holder.id}`, {
+        containers: this.containers(),
+      });
+    [box.status, box.startedAt, box.restart, box.witnessed] = ['running', this.#world.timeline.now, true, false];
+    this.#world.started(this, box);
+    this.#loop(box);
+  }
+
+  /** The health path so many times in a row, for one start of one container. */
+  *#witness(box: Box, { spec }: StartRequest): Generator<Ms, void> {
+    const { startedAt, restartCount } = box;
+    const began = this.#world.timeline.now;
+    for (let passed = 0; passed < spec.health.passes;) {
+      yield spec.health.interval;
+      if (box.status !== 'running' || box.startedAt !== startedAt || box.restartCount !== restartCount)
+        throw new Failed('exited', 'the container ended while it was watched', { containers: this.containers() });
+      if (this.isWell(box)) passed += 1;
+      else if (this.#world.timeline.now - began >= spec.health.startTimeout)
+        throw new Failed('unhealthy', 'the health path answers 503', { containers: this.containers() });
+    }
+    [box.witnessed, box.everWell] = [true, true];
+    this.#world.changed(`${this.id} ${box.service} ${box.color} is well`);
+  }
+
+  /** Sets aside what runs in the slot, or on its port without labels, but not `but`. */
+  *#clear(slot: Slotted, but: Box | undefined): Generator<Ms, void> {
+    for (const box of this.#inSlot(slot)) {
+      if (box === but || !isUp(box)) continue;
+      box.restart = false;
+      yield takes.stop;
+      if (!this.boxes.includes(box) || !isUp(box)) continue;
+      this.#world.stopping(this, box);
+      [box.status, box.endedAt, box.witnessed] = ['exited', this.#world.timeline.now, false];
+      this.#moved(`${this.id} ${box.service} ${box.color} ${releaseOf(box)} stopped`);
+    }
+  }
+
+  #inSlot(slot: Slotted): readonly Box[] {
+    return this.boxes.filter((box) =>
+      box.release === undefined ? box.port === slot.port : box.service === slot.service && box.color === slot.color,
+    );
+  }
+
+  #kept(slot: Slotted, release: string): Box | undefined {
+    const kept = this.#inSlot(slot).filter((box) => box.status === 'exited' && releaseOf(box) === release);
+    return kept.sort((a, b) => Number(b.everWell) - Number(a.everWell) || b.endedAt - a.endedAt)[0];
+  }
+
+  #sweep(slot: Slotted): void {
+    this.boxes = this.boxes.filter((box) => box.status !== 'created' || !this.#inSlot(slot).includes(box));
+  }
+
+  /** `release`: what runs now; earlier containers of it are no way back. */
+  #prune(slot: Slotted, keep: number, release?: string): void {
+    const stopped = this.#inSlot(slot)
+      .filter((box) => box.status === 'exited')
+      .sort((a, b) => b.endedAt - a.endedAt);
+    const counts = (box: Box): boolean => releaseOf(box) !== release && (box.everWell || box.release === undefined);
+    const well = stopped.filter(counts).slice(keep);
+    const bad = stopped.filter((box) => !counts(box)).slice(keep === 0 ? 0 : 1);
+    this.boxes = this.boxes.filter((box) => !well.includes(box) && !bad.includes(box));
+  }
+}
+
+export const isUp = ({ status }: Box): boolean => status === 'running' || status === 'restarting';
+
+export const releaseOf = (box: Box): string => box.release ?? `adopted-${box.digest.slice(7, 19)}`;

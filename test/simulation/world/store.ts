@@ -1,0 +1,49 @@
+import { refused } from './balancer.js';
+
+interface Told {
+  stored(name: string, value: string, by: string): void;
+}
+
+/** Parameter Store: one creator wins, an overwrite of nothing fails, 4096 bytes. */
+export class Store {
+  readonly values = new Map<string, string>();
+  readonly #told: Told;
+
+  constructor(told: Told) {
+    this.#told = told;
+  }
+
+  create(name: string, value: string, by: string): void {
+    check(name, value);
+    if (this.values.has(name)) throw refused('already-exists', `${name} exists`);
+    this.#put(name, value, by);
+  }
+
+  overwrite(name: string, value: string, by: string): void {
+    check(name, value);
+    if (!this.values.has(name)) throw refused('not-found', `there is no ${name} to overwrite`);
+    this.#put(name, value, by);
+  }
+
+  remove(names: readonly string[]): void {
+    for (const name of names) this.values.delete(name);
+  }
+
+  #put(name: string, value: string, by: string): void {
+    this.values.set(name, value);
+    this.#told.stored(name, value, by);
+  }
+}
+
+function check(name: string, value: string): void {
+  if (!/^(\/[a-zA-Z0-9_.-]+){1,15}$/.test(name)) throw refused('invalid', `illegal name ${name}`);
+  if (value === '' || Buffer.byteLength(value) > 4096 || value.includes('{{'))
+    throw refused('invalid', `illegal value for ${name}`);
+}
+
+/** All below a path, by name. */
+export function listed(values: ReadonlyMap<string, string>, path: string): ReadonlyMap<string, string> {
+  const prefix = path.endsWith('/') ? path : `${path}/`;
+  const found = [...values].filter(([name]) => name.startsWith(prefix));
+  return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,254 @@
+import type { Fence, HostRequest } from '../../../src/domain/host.js';
+import type { Color, Digest, InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../../../src/domain/ids.js';
+import type { FleetInstance, RouteView, TargetView } from '../../../src/domain/observation.js';
+import { Dice } from '../dice.js';
+import type { Timeline } from '../timeline.js';
+import type { Group, Route, Target } from './balancer.js';
+import { Balancer } from './balancer.js';
+import { Commands } from './commands.js';
+import type { Box } from './docker.js';
+import { Host } from './docker.js';
+import type { App, Fate, Shape } from './shape.js';
+import { listed, Store } from './store.js';
+
+/** Whoever looks on: told before each change that could break a promise, and after every change. */
+export interface Watcher {
+  changed(what: string): void;
+  stopping(host: Host, box: Box): void;
+  started(host: Host, box: Box): void;
+  registering(group: Group, target: Target): void;
+  deregistering(group: Group, target: Target): void;
+  weighing(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void;
+  fenced(host: Host, fence: Fence, request: HostRequest): void;
+  stored(name: string, value: string, by: string): void;
+  acting(by: string): void;
+  /** The world itself, not deployctl, ended a container. */
+  struck(host: Host, box: Box): void;
+  ran(task: string): void;
+}
+
+/** What can be read of the world, now or as it was. */
+export interface WorldView {
+  fleet(): readonly FleetInstance[];
+  route(arn: RouteArn): RouteView | undefined;
+  targets(group: TargetGroupArn): ReadonlyMap<TargetKey, TargetView>;
+  parameter(name: string): string | undefined;
+  parameters(path: string): ReadonlyMap<string, string>;
+}
+
+/** Everything outside of deployctl, on virtual time. It knows nothing of plans, strategies or what deployctl wants. */
+export class World {
+  readonly timeline: Timeline;
+  readonly dice: Dice;
+  readonly shape: Shape;
+  readonly hosts = new Map<InstanceId, Host>();
+  readonly balancer: Balancer;
+  readonly commands: Commands;
+  readonly store: Store;
+  /** Grows with every change. */
+  version = 0;
+  /** Process ids that are alive: what a process can tell of others on its machine. */
+  readonly living = new Set<number>();
+  readonly trace: string[] = [];
+  /** Events that ought to happen sometimes: a suite in which they never do tests less than it seems. */
+  readonly counts = new Map<string, number>();
+  watcher: Watcher | undefined;
+  readonly #apps = new Map<Digest, App>();
+  readonly #dying = new Set<Group>();
+  #doomed = false;
+  #serial = 0;
+  /** Pictures of the past, newest last; kept only where reads may lag. */
+  readonly #past: { readonly at: Ms; readonly view: WorldView }[] = [];
+  #shown: WorldView | undefined;
+  keepsPast = false;
+  readonly #present: WorldView = {
+    fleet: () => this.fleet(),
+    route: (arn) => (this.balancer.routes.has(arn) ? this.balancer.routeView(arn) : undefined),
+    targets: (group) => this.balancer.targetViews(group),
+    parameter: (name) => this.store.values.get(name),
+    parameters: (path) => listed(this.store.values, path),
+  };
+
+  constructor(timeline: Timeline, shape: Shape, seed: number) {
+    this.timeline = timeline;
+    this.shape = shape;
+    this.dice = new Dice(seed);
+    this.balancer = new Balancer(this);
+    this.commands = new Commands(this);
+    this.store = new Store(this);
+  }
+
+  app(digest: Digest): App {
+    return this.#apps.get(digest) ?? { digest, fate: 'good' };
+  }
+
+  publish(digest: Digest, fate: Fate): void {
+    this.#apps.set(digest, { digest, fate });
+    this.#doomed ||= fate === 'dies' || fate === 'restarts';
+  }
+
+  id(prefix: string): string {
+    this.#serial += 1;
+    return `${prefix}${String(this.#serial)}`;
+  }
+
+  counted(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  addHost(facts: { id: InstanceId; zone: string; color?: Color | undefined; joined?: boolean }): Host {
+    const host = new Host(this, facts);
+    this.hosts.set(facts.id, host);
+    this.changed(facts.joined === true ? `${facts.id} joins` : '');
+    return host;
+  }
+
+  terminate(id: InstanceId): void {
+    const host = this.hosts.get(id);
+    if (host?.alive !== true) return;
+    host.alive = false;
+    host.boxes = [];
+    this.balancer.lost(id);
+    this.changed(`${id} is gone`);
+  }
+
+  fleet(): readonly FleetInstance[] {
+    return [...this.hosts.values()]
+      .filter(({ alive }) => alive)
+      .map(({ id, zone, color, agent }) => ({
+        id,
+        name: `web-${id.slice(-2)}`,
+        zone,
+        address: '10.0.0.1',
+        agent,
+        ...(color === undefined ? {} : { color }),
+      }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Every change of the world ends here; `what` is for the trace, empty where it is a consequence of one that is in it. */
+  changed(what: string): void {
+    this.version += 1;
+    if (this.keepsPast) this.#past.push({ at: this.timeline.now, view: this.#picture() });
+    if (what !== '') this.note(what);
+    this.watcher?.changed(what);
+    if (this.#doomed) this.#doom();
+  }
+
+  /** A release that dies once the whole of it serves: some seconds later one of its containers ends, or all do. */
+  #doom(): void {
+    for (const group of this.balancer.groups.values()) {
+      const fate = this.#fateOf(group);
+      if (fate === undefined || this.#dying.has(group)) continue;
+      this.#dying.add(group);
+      this.timeline.after(this.dice.between(3000, 12_000), () => {
+        this.#dying.delete(group);
+        if (this.#fateOf(group) === undefined) return;
+        this.counted('release dies in its bake');
+        const all = this.dice.chance(0.5);
+        for (const { instance } of group.targets.values()) {
+          const host = this.hosts.get(instance);
+          const box = host?.on(group.port);
+          if (host === undefined || box === undefined) continue;
+          host.crash(box, fate === 'dies');
+          if (!all) return;
+        }
+      });
+    }
+  }
+
+  /** How a group's release dies, when it is one that does and all of it serves. */
+  #fateOf(group: Group): 'dies' | 'restarts' | undefined {
+    if (![...this.balancer.routes.values()].some(({ weights }) => (weights.get(group.arn) ?? 0) > 0)) return undefined;
+    const targets = [...group.targets.values()].filter(({ state }) => state !== 'gone');
+    const members = [...this.hosts.values()].filter(
+      (host) => host.alive && (host.color ?? group.color) === group.color,
+    );
+    if (targets.length < members.length) return undefined;
+    const found = targets.map(({ state, instance }) => {
+      const digest = this.hosts.get(instance)?.on(group.port)?.digest;
+      return state === 'healthy' && digest !== undefined ? this.app(digest).fate : 'good';
+    });
+    const [fate] = found;
+    if (fate !== 'dies' && fate !== 'restarts') return undefined;
+    return found.every((each) => each === fate) ? fate : undefined;
+  }
+
+  /** What a read shows: the present, or what `past` is showing. */
+  view(): WorldView {
+    return this.#shown ?? this.#present;
+  }
+
+  /** Lets `read` see the world as it was `by` ago. */
+  past<T>(by: Ms, read: () => T): T {
+    const then = this.timeline.now - by;
+    this.#shown = [...this.#past].reverse().find(({ at }) => at <= then)?.view ?? this.#past[0]?.view;
+    try {
+      return read();
+    } finally {
+      this.#shown = undefined;
+    }
+  }
+
+  #picture(): WorldView {
+    const fleet = this.fleet();
+    const routes = new Map([...this.balancer.routes.keys()].map((arn) => [arn, this.balancer.routeView(arn)]));
+    const targets = new Map([...this.balancer.groups.keys()].map((arn) => [arn, this.balancer.targetViews(arn)]));
+    const parameters = new Map(this.store.values);
+    return {
+      fleet: () => fleet,
+      route: (arn) => routes.get(arn),
+      targets: (group) => targets.get(group) ?? new Map(),
+      parameter: (name) => parameters.get(name),
+      parameters: (path) => listed(parameters, path),
+    };
+  }
+
+  note(text: string): void {
+    this.trace.push(`${(this.timeline.now / 1000).toFixed(3)} ${text}`);
+  }
+
+  stopping(host: Host, box: Box): void {
+    this.watcher?.stopping(host, box);
+  }
+
+  started(host: Host, box: Box): void {
+    this.watcher?.started(host, box);
+    this.balancer.wake(host.id);
+    this.changed(`${host.id} ${box.service} ${box.color} ${box.release ?? 'unlabelled'} started`);
+  }
+
+  registering(group: Group, target: Target): void {
+    this.watcher?.registering(group, target);
+  }
+
+  deregistering(group: Group, target: Target): void {
+    this.watcher?.deregistering(group, target);
+  }
+
+  weighing(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void {
+    this.watcher?.weighing(route, weights);
+  }
+
+  fenced(host: Host, fence: Fence, request: HostRequest): void {
+    this.watcher?.fenced(host, fence, request);
+  }
+
+  /** A process changes something that no fence guards. */
+  acting(by: string): void {
+    this.watcher?.acting(by);
+  }
+
+  stored(name: string, value: string, by: string): void {
+    if (this.keepsPast) this.#past.push({ at: this.timeline.now, view: this.#picture() });
+    this.watcher?.stored(name, value, by);
+  }
+
+  struck(host: Host, box: Box): void {
+    this.watcher?.struck(host, box);
+  }
+
+  ran(task: string): void {
+    this.watcher?.ran(task);
+  }
+}
