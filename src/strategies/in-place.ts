@@ -140,7 +140,7 @@ function next(
 
 /**
  * An instance that cannot be reached may run anything: it leaves the load balancer once all others serve, as far as the floor holds, and comes
- * back only when it is verified.
+ * back only when it is verified. A service that the plan does not change stays: nothing of ours has been there.
  */
 export function leaveOut(standings: readonly Standing[], spare: number): readonly Action[] {
   const others = standings.filter((standing) => standing.place !== 'excluded');
@@ -148,7 +148,8 @@ export function leaveOut(standings: readonly Standing[], spare: number): readonl
   const actions: Action[] = [];
   let left = spare;
   for (const standing of standings) {
-    const { place, target, occupant, want } = standing;
+    const { place, target, occupant, want, service } = standing;
+    if (service.from.release === service.to.release) continue;
     if (place !== 'excluded' || target === undefined || !isRegistered(target) || runsRelease(occupant, want)) continue;
     const costs = target.state === 'healthy' ? 1 : 0;
     if (costs > left) continue;

@@ -159,6 +159,17 @@ describe('two services', () => {
     expect(next(s, back(s))).toMatchObject({ is: 'act', reason: expect.stringContaining('frontend') as string });
   });
 
+  it('a service that does not change stays on an instance that cannot be reached', () => {
+    const s = scene(3, planOf(rollingHow, { services: [servicePlan('backend'), unchanged] }));
+    s.agent(s.id(3), 'offline').blind(s.id(3), 500);
+    for (const number of [1, 2]) s.runs(s.id(number), s.service(), 'blue', s.service().from, 1);
+    const decision = next(s, back(s));
+    const groups = decision.is === 'act' ? decision.actions.flatMap((a) => ('group' in a ? [a.group] : [])) : [];
+    expect(groups).not.toContain('arn:tg/frontend-blue');
+    s.target(s.id(3), s.service(), 'blue', 'absent', 100, 100);
+    expect(next(s, back(s))).toMatchObject({ is: 'done', outcome: 'rolled-back' });
+  });
+
   it('a service that does not change is left alone, healthy or not, and brought up where it is missing', () => {
     const s = scene(3, planOf(rollingHow, { services: [unchanged] }));
     s.target(s.id(2), s.service(), 'blue', 'unhealthy');
