@@ -53,7 +53,14 @@ export function moveInPlace(
     actions.push(...step.actions);
     waits.push(...step.waits);
   }
-  actions.push(...next(plan, seen, fleet, service, window, standings));
+  // On the way back nobody waits for what came back to stay healthy, but until it has, the others are not taken away on its account: the load
+  // balancer's nodes learn of a new target at different times.
+  const fresh = standings.flatMap((standing) => {
+    const until = (standing.target?.since ?? now) + plan.timing.minHealthy;
+    const counts = standing.place === 'serving' && standing.target?.state === 'healthy';
+    return counts && now < until ? [{ ...waitOf(standing, now, plan), what: 'back; must stay healthy', until }] : [];
+  });
+  actions.push(...next(plan, seen, fleet, service, window, standings, fresh.length));
 
   const left = standings.filter((standing) => standing.place === 'old' || standing.place === 'empty');
   const taken = new Set(
@@ -63,6 +70,7 @@ export function moveInPlace(
     if (!taken.has(standing.instance.id))
       waits.push({ ...waitOf(standing, now, plan), what: 'waits for its turn', until: plan.deadline });
   }
+  if (left.length > 0) waits.push(...fresh);
   return {
     actions: mergeTargets(actions),
     waits,
@@ -104,6 +112,7 @@ function next(
   service: ServicePlan,
   window: Window,
   standings: readonly Standing[],
+  fresh: number,
 ): readonly Action[] {
   const members = membersOf(plan, fleet, service.live);
   const back = plan.aim.to === 'old' || plan.kind === 'rollback';
@@ -118,7 +127,7 @@ function next(
     slots -= 1;
     actions.push(startOf(plan, standing));
   }
-  let spare = healthyIn(seen, color, members) - floorOf(members.length, window);
+  let spare = healthyIn(seen, color, members) - fresh - floorOf(members.length, window);
   const order = new Map(alternateZones(members).map((instance, index) => [instance.id, index]));
   const candidates = standings
     .filter((standing) => standing.place === 'old')

@@ -205,6 +205,11 @@ describe('the way back', () => {
     s.runs(s.id(2), s.service(), 'blue', s.service().to).target(s.id(2), s.service(), 'blue', 'absent', 100, 100);
     expect(said(next(s, back(s)))).toBe('restore 2');
     s.target(s.id(2), s.service(), 'blue', 'healthy', 1).runs(s.id(2), s.service(), 'blue', s.service().from, 1);
+    expect(next(s, back(s)), 'what came back a second ago takes nobody away').toMatchObject({
+      is: 'wait',
+      waits: expect.arrayContaining([expect.objectContaining({ what: 'back; must stay healthy' })]) as unknown,
+    });
+    s.target(s.id(2), s.service(), 'blue', 'healthy', 60);
     expect(said(next(s, back(s)))).toBe('deregister 1');
   });
 
