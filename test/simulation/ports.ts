@@ -23,6 +23,7 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
         process.call('ecr:DescribeImages', 'read', () => digestOf(repository.split('/')[1] ?? '', tag), signal),
     },
     identity: { credentialsEnd: () => Promise.resolve(undefined) },
+    account: { tags: notModelled, idleTimeout: notModelled },
     hosts: hostPort(process),
     state: createState({ parameters: parameterPort(process), clock, random, app, environment }),
     clock,
@@ -41,6 +42,9 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
     notifier: () => Promise.resolve({ close: () => Promise.resolve() }),
   };
 }
+
+/** What only `doctor` asks for. */
+const notModelled = (): Promise<never> => Promise.reject(refused('invalid', 'this world does not know'));
 
 function fleetPort(process: Process): FleetPort {
   return {
@@ -68,6 +72,7 @@ function trafficPort(process: Process): TrafficPort {
       groupStickiness: false,
       slowStart: 0,
       crossZone: true,
+      failOpenBelow: { count: 1 },
     }));
   return {
     resolveGroup: (name) =>
@@ -187,6 +192,7 @@ function hostPort(process: Process): HostPort {
         signal,
       ),
     sendResolve: () => Promise.reject(refused('invalid', 'the registry of this world has an API')),
+    sendAsk: notModelled,
   };
 }
 
