@@ -1,4 +1,4 @@
-import type { Color, InstanceId, Instant, ReleaseId, RolloutId, RouteArn, ServiceName } from './ids.js';
+import type { Color, InstanceId, Instant, Ms, ReleaseId, RolloutId, RouteArn, ServiceName } from './ids.js';
 import type { GroupWeight } from './observation.js';
 import type { Outcome } from './decision.js';
 import type { Aim, How } from './plan.js';
@@ -44,6 +44,22 @@ export interface RolloutRecord {
   readonly endedAt?: Instant;
   readonly outcome?: Outcome;
   readonly reason?: string;
+}
+
+export interface TimelineEntry {
+  /** Since the start of the rollout. */
+  readonly after: Ms;
+  readonly is: 'phase' | 'step' | 'traffic' | 'failure' | 'back' | 'hold' | 'note';
+  readonly text: string;
+}
+
+/** What happened in a rollout, in words: for people only, nothing is decided by it. At most 4 KB. */
+export interface TimelineRecord {
+  readonly schema: 1;
+  readonly rollout: RolloutId;
+  /** Entries that were dropped from the middle for want of room. */
+  readonly leftOut: number;
+  readonly entries: readonly TimelineEntry[];
 }
 
 /** Written once per lease generation that ended a rollout. The current release is `serving` of the highest. */

@@ -12,7 +12,9 @@ import { Observer, scopeOf } from '../engine/observer.js';
 import type { Lease } from '../state/index.js';
 import { destination, isChanged } from '../strategies/preload.js';
 import type { Survey } from './survey.js';
-import type { NotifierMemory, Toolbox } from './toolbox.js';
+import { RecordKeeper, restoreTasks } from './record-keeper.js';
+import { Timeline } from './timeline.js';
+import type { Toolbox } from './toolbox.js';
 
 /** What an operation answers: the JSON document, and the exit code. */
 export interface OperationResult {
@@ -91,10 +93,15 @@ export async function drive(
   options: { readonly resumed: boolean; readonly warnings: readonly string[] },
 ): Promise<OperationResult> {
   const names = new Map<string, string>();
+  const timeline = new Timeline(box.clock, plan.startedAt);
+  const emit: Toolbox['emit'] = (event) => {
+    timeline.take(event);
+    box.emit(event);
+  };
   const book = new HostBook({
     hosts: box.hosts,
     clock: box.clock,
-    emit: box.emit,
+    emit,
     nameOf: (id) => names.get(id) ?? id,
     nextFence: fences.next,
   });
@@ -120,7 +127,7 @@ export async function drive(
   const summary = summaryOf(plan, record.by);
   const keeper = new RecordKeeper(box, lease, book, record);
   const notifier = await box.notifier(keeper.memory());
-  box.emit({ type: 'rollout.started', summary, resumed: options.resumed });
+  emit({ type: 'rollout.started', summary, resumed: options.resumed });
   fences.epochIs(plan.aim.epoch);
   const loop = new Loop(
     {
@@ -130,7 +137,7 @@ export async function drive(
       observer,
       gates,
       lease,
-      emit: box.emit,
+      emit,
       onEpoch: fences.epochIs,
       changeLimit: box.changeLimit,
       records: { write: (next) => keeper.write(next), steering: (id, signal) => box.state.listSteers(id, signal) },
@@ -153,73 +160,10 @@ export async function drive(
     });
     throw error;
   } finally {
+    await timeline.store(box, lease, plan.rollout);
     await gates.close();
     await notifier.close();
   }
-}
-
-/** One writer of the record: the loop's changes and what alerts must remember, in the order in which they come. */
-class RecordKeeper {
-  readonly #box: Toolbox;
-  readonly #lease: Lease;
-  readonly #book: HostBook;
-  #record: RolloutRecord;
-  #queue: Promise<void> = Promise.resolve();
-
-  constructor(box: Toolbox, lease: Lease, book: HostBook, record: RolloutRecord) {
-    this.#box = box;
-    this.#lease = lease;
-    this.#book = book;
-    this.#record = record;
-  }
-
-  /** Stores what the loop knows, with what alerts have noted meanwhile. */
-  write(next: RolloutRecord): Promise<void> {
-    const { notified, discordMessage } = this.#record;
-    this.#record = { ...next, notified, ...(discordMessage === undefined ? {} : { discordMessage }) };
-    return this.#store();
-  }
-
-  memory(): NotifierMemory {
-    const { notified, discordMessage } = this.#record;
-    return {
-      alreadySent: new Set(notified),
-      ...(discordMessage === undefined ? {} : { messageId: discordMessage }),
-      markSent: (kind) => {
-        this.#record = { ...this.#record, notified: [...this.#record.notified, kind] };
-        return this.#store();
-      },
-      remember: (id) => {
-        this.#record = { ...this.#record, discordMessage: id };
-        return this.#store();
-      },
-    };
-  }
-
-  #store(): Promise<void> {
-    const store = (): Promise<void> => this.#box.state.writeRecord(withTasks(this.#record, this.#book), this.#lease);
-    const stored = this.#queue.then(store, store);
-    // The queue only orders; whoever asked for the write hears of its failure.
-    this.#queue = stored.catch(() => undefined);
-    return stored;
-  }
-}
-
-/** A task runs at most once per release: one that was begun by a process that died is not begun again. */
-function restoreTasks(book: HostBook, record: RolloutRecord): void {
-  for (const [service, state] of Object.entries(record.tasks ?? {})) {
-    if (state === 'intended') book.tasks.set(service, { is: 'unknown', why: 'deployctl died while it ran' });
-    else book.tasks.set(service, { is: state });
-  }
-}
-
-function withTasks(record: RolloutRecord, book: HostBook): RolloutRecord {
-  const tasks: Record<string, 'intended' | 'succeeded' | 'failed'> = {};
-  for (const [service, { is }] of book.tasks) {
-    if (is === 'succeeded' || is === 'failed') tasks[service] = is;
-    else if (is !== 'none') tasks[service] = 'intended';
-  }
-  return Object.keys(tasks).length === 0 ? record : { ...record, tasks: { ...record.tasks, ...tasks } };
 }
 
 async function end(

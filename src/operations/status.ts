@@ -7,6 +7,7 @@ import { rollbackTarget } from '../state/index.js';
 import type { LeaseView } from '../state/index.js';
 import { groundOf } from './begin.js';
 import type { Ground } from './begin.js';
+import { movesOf } from './history.js';
 import { readLease } from './lease.js';
 import { membersOf, occupantIn } from './present.js';
 import { isDriven } from './steer.js';
@@ -210,20 +211,12 @@ function lastOf({ rollout, kind, outcome, reason, by, endedAt }: OutcomeRecord):
 }
 
 function runningOf(record: RolloutRecord, releases: ReadonlyMap<ReleaseId, Release>, driven: boolean): RunningStatus {
-  const [from, to] = [releases.get(record.from), releases.get(record.to)];
-  const changed = Object.entries(to?.services ?? {}).filter(
-    ([name, service]) => service.release !== from?.services[name]?.release,
-  );
-  const tag = (release: Release | undefined, name: string): string => {
-    const image = release?.services[name]?.spec.image;
-    return image === undefined ? 'nothing' : imageTag(image);
-  };
   return {
     rollout: record.id,
     kind: record.kind,
     strategy: record.how.is,
     by: record.by,
-    services: changed.map(([name]) => ({ service: name, from: tag(from, name), to: tag(to, name) })),
+    services: movesOf(releases.get(record.from), releases.get(record.to)),
     phase: record.phase,
     aim: record.aim.to,
     ...(record.aim.to === 'old' ? { because: record.aim.because } : {}),

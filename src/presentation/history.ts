@@ -1,4 +1,5 @@
-import type { HistoryResult } from '../operations/history.js';
+import type { HistoryResult, HistoryShowResult } from '../operations/history.js';
+import { oneLine } from '../reporters/clean.js';
 import { duration, pad } from '../reporters/format.js';
 
 /** Newest first; each rollout with its outcome, and its reason in a sentence. */
@@ -17,11 +18,38 @@ export function historyText(history: HistoryResult): string {
       .join(', ');
     lines.push(
       `${when}  ${pad(`${outcome.kind} ${outcome.outcome}`, 24)} ${duration(outcome.endedAt - outcome.startedAt)}, ${outcome.strategy}, by ${outcome.by}`,
-      `  ${outcome.from} → ${outcome.to}; serving ${outcome.serving ?? 'no single release'}`,
+      `  ${outcome.rollout}  ${outcome.from} → ${outcome.to}; serving ${outcome.serving ?? 'no single release'}`,
       `  ${images}`,
       `  ${outcome.reason}`,
     );
     if (outcome.excluded.length > 0) lines.push(`  left out: ${outcome.excluded.join(', ')}`);
   }
   return lines.join('\n');
+}
+
+/** The timeline of one rollout: who, what, why, and each step with the time since its beginning. */
+export function historyShowText(shown: HistoryShowResult): string {
+  const { kind, rollout, app, environment, strategy, by, outcome, startedAt, endedAt } = shown;
+  const took = endedAt === undefined ? '' : `, took ${duration(Date.parse(endedAt) - Date.parse(startedAt))}`;
+  const lines = [
+    `${kind} ${rollout} of ${app}/${environment}: ${outcome}`,
+    `  ${startedAt.slice(0, 19).replace('T', ' ')} UTC${took}, ${strategy}, by ${oneLine(by)}`,
+    `  ${shown.from} → ${shown.to}`,
+    ...shown.services.map(({ service, from, to }) => `  ${service}: ${from} → ${to}`),
+    ...(endedAt === undefined ? [] : [`  serving afterwards: ${shown.serving ?? 'no single release'}`]),
+    ...(shown.reason === '' ? [] : [`  ${oneLine(shown.reason)}`]),
+    ...(shown.excluded.length === 0 ? [] : [`  left out: ${shown.excluded.join(', ')}`]),
+    '',
+  ];
+  if (shown.timeline.length === 0)
+    return [...lines, `no timeline was stored; the last phase was: ${oneLine(shown.phase)}`].join('\n');
+  const steps = shown.timeline.map(({ afterSeconds, is, text }) => {
+    const mark = is === 'phase' ? '' : is === 'failure' || is === 'back' || is === 'hold' ? '! ' : '  ';
+    return `  ${pad(`+${duration(afterSeconds * 1000)}`, 9)} ${mark}${oneLine(text)}`;
+  });
+  if (shown.leftOut > 0) {
+    const gap = `  ${pad('', 9)} … ${String(shown.leftOut)} entries are left out here`;
+    steps.splice(Math.ceil(steps.length / 2), 0, gap);
+  }
+  return [...lines, ...steps].join('\n');
 }

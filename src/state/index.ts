@@ -1,6 +1,6 @@
 import type { ReleaseId, RolloutId } from '../domain/ids.js';
 import type { Steer } from '../domain/observation.js';
-import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
+import type { OutcomeRecord, RolloutRecord, TimelineRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import type { Clock, ParameterPort, Random } from '../engine/ports.js';
 import { acquireLease, seizeLease } from './acquire.js';
@@ -20,6 +20,7 @@ import { retry } from './retry.js';
 import { listRecords, readRecord, unfinishedRollout, writeRecord } from './rollouts.js';
 import { listSteers, removeSteers, requestSteer } from './steering.js';
 import type { SteerRequest } from './steering.js';
+import { readTimeline, writeTimeline } from './timelines.js';
 
 export type { AcquireOptions } from './acquire.js';
 export type { Claimed, ClaimConflict } from './claims.js';
@@ -68,6 +69,10 @@ export interface State {
   /** Newest first. */
   listOutcomes(limit?: number, signal?: AbortSignal): Promise<readonly OutcomeRecord[]>;
 
+  /** For people: nothing is decided by it. Creates or replaces. @throws DeployctlError `lease.lost`, `lease.expired` */
+  writeTimeline(timeline: TimelineRecord, lease: Lease, signal?: AbortSignal): Promise<void>;
+  readTimeline(rollout: RolloutId, signal?: AbortSignal): Promise<TimelineRecord | undefined>;
+
   /** @throws DeployctlError `steer.no-rollout`, `steer.ended` (exit 12) */
   requestSteer(rollout: RolloutId, request: SteerRequest, signal?: AbortSignal): Promise<Steer>;
   /** Oldest first. */
@@ -113,6 +118,8 @@ export function createState(options: {
     unfinishedRollout: (signal) => unfinishedRollout(deps, signal),
     writeOutcome: (outcome, lease, signal) => writeOutcome(deps, outcome, lease, signal),
     listOutcomes: (limit = 50, signal) => listOutcomes(deps, limit, signal),
+    writeTimeline: (timeline, lease, signal) => writeTimeline(deps, timeline, lease, signal),
+    readTimeline: (rollout, signal) => readTimeline(deps, rollout, signal),
     requestSteer: (rollout, request, signal) => requestSteer(deps, rollout, request, signal),
     listSteers: (rollout, signal) => listSteers(deps, rollout, signal),
     removeSteers: (rollout, ids, signal) => removeSteers(deps, rollout, ids, signal),

@@ -16,6 +16,7 @@ export interface Names {
   readonly outcomes: string;
   lease(generation: number): string;
   rollout(id: RolloutId): string;
+  timeline(rollout: RolloutId): string;
   steers(rollout: RolloutId): string;
   steer(rollout: RolloutId, id: string): string;
   release(id: ReleaseId): string;
@@ -49,6 +50,7 @@ export function namesOf(app: string, environment: string): Names {
     outcomes: `${base}/outcomes`,
     lease: (generation) => `${base}/lease/${generation}`,
     rollout,
+    timeline: (id) => `${base}/timelines/${segment('rollout', id)}`,
     steers: (id) => `${rollout(id)}/steer`,
     steer: (id, steer) => `${rollout(id)}/steer/${segment('steering request', steer)}`,
     release,

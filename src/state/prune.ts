@@ -73,6 +73,12 @@ export async function prune(deps: StateDeps, lease: Lease, signal?: AbortSignal)
   await remove(
     deps,
     lease,
+    lostRecords.map(({ id }) => deps.names.timeline(id)),
+    signal,
+  );
+  await remove(
+    deps,
+    lease,
     lostOutcomes.map((one) => deps.names.outcome(one.generation, one.kind === 'adopted')),
     signal,
   );

@@ -1,4 +1,4 @@
-import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
+import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutId } from '../domain/ids.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decode, encode } from './codec.js';
@@ -9,7 +9,7 @@ import { childOf, generationOf } from './names.js';
 import { listOutcomes } from './outcomes.js';
 import { retry } from './retry.js';
 import { rolloutSchema } from './schemas.js';
-import { createOnce, listRaw } from './store.js';
+import { listRaw, put } from './store.js';
 
 /**
  * Stores the record, new or changed, under the lease. Retries what may pass (throttling, TooManyUpdates, lost answers), checking the lease anew
@@ -31,16 +31,7 @@ export async function writeRecord(
   }
   const name = deps.names.rollout(record.id);
   const value = encode(name, record);
-  // Far more often it is there than not, and an overwrite of nothing changes nothing.
-  const options = underLease(lease, signal);
-  try {
-    await retry(deps, (inner) => deps.parameters.overwrite(name, value, inner), options);
-    return;
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
-  const created = await createOnce(deps, name, value, (stored) => stored === value, options);
-  if (created.is === 'taken') await retry(deps, (inner) => deps.parameters.overwrite(name, value, inner), options);
+  await put(deps, name, value, underLease(lease, signal));
 }
 
 /** undefined: there is no such rollout. */
@@ -105,11 +96,6 @@ export async function highestKnown(deps: StateDeps, signal?: AbortSignal): Promi
     highest = Math.max(highest, generationInside(raw, name));
   }
   return highest;
-}
-
-/** An overwrite without Type of a name that is not there is refused as ParameterNotFound or ValidationException. */
-function isMissing(error: unknown): boolean {
-  return error instanceof PortError && (error.kind === 'not-found' || error.kind === 'invalid');
 }
 
 function generationInside(raw: string, name: string): number {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isArn, isDigest, isInstanceId } from '../domain/ids.js';
 import type { Arn, Digest, InstanceId } from '../domain/ids.js';
-import type { Actor, LeaseRecord, OutcomeRecord, RolloutRecord } from '../domain/record.js';
+import type { Actor, LeaseRecord, OutcomeRecord, RolloutRecord, TimelineRecord } from '../domain/record.js';
 import type { RunSpec, ServiceRelease } from '../domain/release.js';
 import type { Steer } from '../domain/observation.js';
 
@@ -95,6 +95,19 @@ export const rolloutSchema: z.ZodType<RolloutRecord> = z.looseObject({
   endedAt: instant.exactOptional(),
   outcome: z.enum(['succeeded', 'rolled-back', 'failed', 'held', 'interrupted']).exactOptional(),
   reason: z.string().exactOptional(),
+});
+
+export const timelineSchema: z.ZodType<TimelineRecord> = z.looseObject({
+  schema: version,
+  rollout: z.string(),
+  leftOut: count,
+  entries: z.array(
+    z.looseObject({
+      after: z.number(),
+      is: z.enum(['phase', 'step', 'traffic', 'failure', 'back', 'hold', 'note']),
+      text: z.string(),
+    }),
+  ),
 });
 
 export const outcomeSchema: z.ZodType<OutcomeRecord> = z.looseObject({

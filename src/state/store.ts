@@ -39,3 +39,26 @@ export async function createOnce(
     await deps.clock.sleep(READ_AGAIN, options.signal);
   }
 }
+
+/** Creates or replaces. */
+export async function put(
+  deps: StateDeps,
+  name: string,
+  value: string,
+  options: Parameters<typeof retry>[2],
+): Promise<void> {
+  // Far more often it is there than not, and an overwrite of nothing changes nothing.
+  try {
+    await retry(deps, (inner) => deps.parameters.overwrite(name, value, inner), options);
+    return;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const created = await createOnce(deps, name, value, (stored) => stored === value, options);
+  if (created.is === 'taken') await retry(deps, (inner) => deps.parameters.overwrite(name, value, inner), options);
+}
+
+/** An overwrite without Type of a name that is not there is refused as ParameterNotFound or ValidationException. */
+function isMissing(error: unknown): boolean {
+  return error instanceof PortError && (error.kind === 'not-found' || error.kind === 'invalid');
+}

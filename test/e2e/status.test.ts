@@ -51,6 +51,15 @@ describe('status', () => {
     expect(stdout).toMatch(/goes back: .* asked to abort: not today/);
     expect(stdout).toMatch(/backend {2}traffic: blue 100%, green 0%/);
     expect(stdout).toMatch(/\nrollout ro-\S+ rolled-back: .*not today\n?$/);
+
+    const id = /\nrollout (ro-\S+) rolled-back/.exec(stdout)?.[1] ?? '';
+    const shown = (await shop.run(0, ['history', 'show', id.slice(-4)])).stdout;
+    expect(shown).toMatch(new RegExp(`^rollout ${id} of shop/production: rolled-back\n`));
+    expect(shown).toMatch(/backend: 1\.0\.0 → 1\.1\.0/);
+    expect(shown).toMatch(
+      /start backend 1\.1\.0 \(green\) on shop-1[^]*backend: 10% of the traffic to green[^]*! goes back: .*not today[^]*stop backend/,
+    );
+    expect((await shop.run(12, ['history', 'show', 'ro-x'])).stderr).toMatch(new RegExp(`newest are ${id}[^]*history`));
   });
 
   it('says that nobody drives a rollout whose process is gone, and stops following it with 14', async () => {

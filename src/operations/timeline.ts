@@ -1,0 +1,91 @@
+import { messageOf } from '../domain/errors.js';
+import type { EventBody } from '../domain/event.js';
+import type { Instant, Ms, RolloutId } from '../domain/ids.js';
+import type { TimelineEntry } from '../domain/record.js';
+import type { Clock } from '../engine/ports.js';
+import type { Lease } from '../state/index.js';
+import type { Toolbox } from './toolbox.js';
+
+/** More than any rollout that went well has; of more than these the middle goes. */
+const MOST = 400;
+const LONGEST = 240;
+/** An interrupt ends within 5 s. */
+const LIMIT: Ms = 3000;
+
+/** What happened in a rollout, step by step, for `history show`: collected from its events, stored once at its end. */
+export class Timeline {
+  readonly #clock: Clock;
+  readonly #start: Instant;
+  readonly #entries: TimelineEntry[] = [];
+  #leftOut = 0;
+
+  constructor(clock: Clock, start: Instant) {
+    this.#clock = clock;
+    this.#start = start;
+  }
+
+  readonly take = (event: EventBody): void => {
+    const told = entryOf(event);
+    if (told === undefined) return;
+    const text = told.text.length > LONGEST ? `${told.text.slice(0, LONGEST - 1)}…` : told.text;
+    this.#entries.push({ after: this.#clock.now() - this.#start, is: told.is, text });
+    if (this.#entries.length <= MOST) return;
+    this.#entries.splice(MOST / 2, 1);
+    this.#leftOut += 1;
+  };
+
+  /** Never in the way of a rollout: what keeps it from being stored is a warning, and it has three seconds. */
+  async store(box: Pick<Toolbox, 'state' | 'emit'>, lease: Lease, rollout: RolloutId): Promise<void> {
+    const late = new AbortController();
+    const stored = new AbortController();
+    const limit = this.#clock.sleep(LIMIT, stored.signal).then(
+      () => late.abort(new Error('the store did not answer in time')),
+      () => undefined,
+    );
+    try {
+      // A resumed rollout goes on where the process before it has ended.
+      const before = await box.state.readTimeline(rollout, late.signal);
+      const entries = [...(before?.entries ?? []), ...this.#entries];
+      await box.state.writeTimeline(
+        { schema: 1, rollout, leftOut: (before?.leftOut ?? 0) + this.#leftOut, entries },
+        lease,
+        late.signal,
+      );
+    } catch (error) {
+      const why = messageOf(late.signal.aborted ? late.signal.reason : error);
+      box.emit({ type: 'note', level: 'warning', text: `the timeline of ${rollout} was not stored: ${why}` });
+    } finally {
+      stored.abort();
+      await limit;
+    }
+  }
+}
+
+function entryOf(event: EventBody): Pick<TimelineEntry, 'is' | 'text'> | undefined {
+  switch (event.type) {
+    case 'rollout.started':
+      return event.resumed ? { is: 'phase', text: `resumed by ${event.summary.by}` } : undefined;
+    case 'phase.changed':
+      return { is: 'phase', text: event.phase };
+    case 'action.sent':
+      return event.action.is === 'inspect' ? undefined : { is: 'step', text: event.text };
+    case 'action.failed':
+      return { is: 'failure', text: `${event.text} failed: ${event.why}` };
+    case 'host.failed':
+      return { is: 'failure', text: `${event.name}: ${event.failure.phase} failed: ${event.failure.message}` };
+    case 'traffic.shifted':
+      return { is: 'traffic', text: `${event.service}: ${String(event.percent)}% of the traffic to ${event.color}` };
+    case 'rollback.started':
+      return { is: 'back', text: `goes back: ${event.reason}` };
+    case 'hold.started':
+      return { is: 'hold', text: `held: ${event.reason}` };
+    case 'note':
+      return { is: 'note', text: event.text };
+    case 'host.done':
+    case 'instance.moved':
+    case 'bake.started':
+    case 'view':
+    case 'rollout.ended':
+      return undefined;
+  }
+}
