@@ -14,6 +14,13 @@ describe('the fence', () => {
     spec: spec(digest),
     keep: 1,
   });
+  const restore = (release: string, digest: Digest): HostRequest => ({
+    phase: 'restore',
+    slot: slot(),
+    release,
+    spec: spec(digest),
+    keep: 1,
+  });
   const inspect: HostRequest = { phase: 'inspect', slots: [slot()] };
   beforeAll(async () => {
     instance = await startInstance();
@@ -83,11 +90,31 @@ describe('the fence', () => {
     expect(seen?.map((container) => container.ours?.release)).toEqual(['r-4']);
   });
 
+  it('acts once for one command that runs several times at once, and gives one answer', async () => {
+    const out = `${instance.root}/ran`;
+    const request: HostRequest = {
+      phase: 'task',
+      service: 'backend',
+      containerName: 'backend',
+      release: 'r-once',
+      spec: spec(one, { task: { command: ['sh', '-c', `echo x >>${out}; sleep 0.5`], timeout: 5000 } }),
+    };
+    const twins: readonly HostRequest[] = [request, start('r-6', one), start('r-7', two), restore('r-6', one)];
+    for (const [send, twin] of twins.entries()) {
+      const results = await Promise.all([1, 2, 3].map(async () => instance.ask(twin, [30, 0, send])));
+      expect(results.map((result) => good(result).replayed).sort()).toEqual([false, true, true]);
+      const answers = results.map((result) => JSON.stringify({ ...result, replayed: null }));
+      expect(new Set(answers).size, answers.join('\n')).toBe(1);
+    }
+    expect(await instance.sh(`cat ${out}`)).toBe('x');
+    expect(await instance.sh(`docker ps --format '{{.Label "deployctl.release"}}'`)).toBe('r-6');
+  });
+
   it('takes a damaged fence for unknown, not for none', async () => {
-    await instance.sh('echo "20 x" >"$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production/fence"');
-    const refused = bad(await instance.ask(inspect, [21, 0, 0]));
+    await instance.sh('echo "30 x" >"$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production/fence"');
+    const refused = bad(await instance.ask(inspect, [31, 0, 0]));
     expect(refused.code).toBe('no-state');
-    expect(refused.message).toContain("holds '20 x '");
+    expect(refused.message).toContain("holds '30 x '");
   });
 
   it('leaves neither the lock nor the output to what docker starts', async () => {
@@ -101,7 +128,7 @@ exec "$docker.real" "\\$@"
 DOCKER
 chmod +x "$docker"`);
     const began = Date.now();
-    good(await instance.ask(start('r-5', one), [30, 0, 0]));
+    good(await instance.ask(start('r-5', one), [40, 0, 0]));
     expect(Date.now() - began).toBeLessThan(25_000);
     await instance.sh('flock -n "$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production/lock" true');
     await instance.sh('kill $(cat "$DEPLOYCTL_ROOT/left"); docker=$(command -v docker); mv "$docker.real" "$docker"');

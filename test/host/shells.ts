@@ -14,7 +14,7 @@ const under =
     script.replace(/^#!.*\n/, `#!${interpreter}\n${prelude}`);
 
 /** busybox's own awk, sed, flock, … come first, except what the stand-ins and Docker bring. */
-const BUSYBOX = `tools=$(mktemp -d) && busybox --install -s "$tools" && trap 'rm -rf "$tools"' 0 && export PATH="$tools:$PATH"\n`;
+const BUSYBOX = `mkdir -p "$DEPLOYCTL_ROOT/busybox" && busybox --install -s "$DEPLOYCTL_ROOT/busybox" && export PATH="$DEPLOYCTL_ROOT/busybox:$PATH"\n`;
 
 const ALL: readonly (Shell & { readonly program: string })[] = [
   { name: 'dash', program: '/usr/bin/dash', change: under('/usr/bin/dash') },

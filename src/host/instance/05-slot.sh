@@ -164,26 +164,26 @@ put_policy() {
 
 forget_note() { rm -f "$state/kept/$1"; }
 
-# Removes stopped containers of the slot beyond the newest $keep releases that were once well, and beyond the newest one that was not. A bad
-# release must not push the way back out, nor must a second container of one release, least of all of that which runs. Never one that runs.
+# Removes stopped containers of the slot beyond the newest $keep releases that were once well, and beyond the newest one of the others: those that
+# never were, and further containers of one release, least of all of that which runs. Neither may push the way back out. Never one that runs.
 prune() {
   reached=prune
   read_slot
   prune_seen=" $(printf '%s\n' "$rows" | awk -F '|' '$1 != "foreign" && $5 == "running" { print $2; exit }') "
-  kept_well=0 kept_bad=0
+  kept_well=0 kept_others=0
   while IFS='|' read -r finished role row_release id name; do
     if [ -z "$id" ] || [ "$name" = "$live" ]; then continue; fi
+    prune_new=no
     if [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; then
-      case $prune_seen in
-        *" $row_release "*) ;;
-        *)
-          prune_seen="$prune_seen$row_release "
-          kept_well=$((kept_well + 1))
-          [ "$kept_well" -gt "$keep" ] || continue ;;
-      esac
+      case $prune_seen in *" $row_release "*) ;; *) prune_new=yes ;; esac
+    fi
+    if [ "$prune_new" = yes ]; then
+      prune_seen="$prune_seen$row_release "
+      kept_well=$((kept_well + 1))
+      [ "$kept_well" -gt "$keep" ] || continue
     else
-      kept_bad=$((kept_bad + 1))
-      [ "$kept_bad" -gt 1 ] || [ "$keep" -eq 0 ] || continue
+      kept_others=$((kept_others + 1))
+      [ "$kept_others" -gt 1 ] || [ "$keep" -eq 0 ] || continue
     fi
     say "removing $name: more than $keep are kept"
     prune_reference=$(inspect '<<.Config.Image>>' "$id")
