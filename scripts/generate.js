@@ -1,12 +1,15 @@
-// Writes what is derived from the configuration's schema; needs a build. `--check` writes nothing and fails when a file is stale.
+// Writes what is derived from the schemas of configuration, events and output; needs a build. `--check` writes nothing and fails when a file is stale.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { configReference, configSchemaText } from '../dist/config/reference.js';
+import { eventsSchemaText, outputSchemaText } from '../dist/presentation/schemas/json-schema.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const files = {
   'schema/deployctl.schema.json': configSchemaText(),
+  'schema/events.schema.json': eventsSchemaText(),
+  'schema/output.schema.json': outputSchemaText(),
   'docs/configuration.md': configReference(),
 };
 

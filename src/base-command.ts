@@ -88,7 +88,11 @@ export abstract class BaseCommand extends ReportingCommand {
 
   /** Loads the configuration, composes, runs `work`, flushes. An interrupt aborts the toolbox's signal; a second one ends the process at once. */
   protected async operate<T>(
-    flags: { readonly config?: string | undefined; readonly env?: string | undefined },
+    flags: {
+      readonly config?: string | undefined;
+      readonly env?: string | undefined;
+      readonly events?: string | undefined;
+    },
     work: (box: Toolbox) => Promise<T>,
     prepare?: (settings: EnvironmentSettings) => void,
   ): Promise<T> {
@@ -107,7 +111,13 @@ export abstract class BaseCommand extends ReportingCommand {
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
     const { compose } = await import('./compose/index.js');
-    const composed = await compose({ settings, env: process.env, signal: interrupt.signal, quiet: this.jsonEnabled() });
+    const composed = await compose({
+      settings,
+      env: process.env,
+      signal: interrupt.signal,
+      quiet: this.jsonEnabled(),
+      ...(flags.events === undefined ? {} : { events: flags.events }),
+    });
     try {
       return await work(composed.box);
     } catch (error) {

@@ -1,12 +1,12 @@
 import { BaseCommand } from '../base-command.js';
 import type { OperationResult } from '../operations/drive.js';
-import { lockWaitFlag } from '../presentation/confirm.js';
+import { eventsFlag, lockWaitFlag } from '../presentation/confirm.js';
 import { resultLine } from '../presentation/result.js';
 
 export default class Resume extends BaseCommand {
   static override summary = 'go on with a rollout that was interrupted, from what is observed';
   static override examples = ['<%= config.bin %> <%= command.id %>'];
-  static override flags = { 'lock-wait': lockWaitFlag };
+  static override flags = { 'lock-wait': lockWaitFlag, events: eventsFlag };
 
   async run(): Promise<OperationResult> {
     const { flags } = await this.parse(Resume);

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
 import type { OperationResult } from '../operations/drive.js';
-import { confirmer, lockWaitFlag, yesFlag } from '../presentation/confirm.js';
+import { confirmer, eventsFlag, lockWaitFlag, yesFlag } from '../presentation/confirm.js';
 import { resultLine } from '../presentation/result.js';
 
 export default class Rollback extends BaseCommand {
@@ -16,6 +16,7 @@ A rollout that did not end is undone. Instances that cannot be reached are left 
     to: Flags.string({ description: 'release to go back to (see history)' }),
     force: Flags.boolean({ description: 'skip the conditions of the preflight, and say so' }),
     'lock-wait': lockWaitFlag,
+    events: eventsFlag,
     yes: yesFlag,
   };
 

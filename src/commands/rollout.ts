@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
-import { confirmer, lockWaitFlag, yesFlag } from '../presentation/confirm.js';
+import { confirmer, eventsFlag, lockWaitFlag, yesFlag } from '../presentation/confirm.js';
 import { imageFlags, imagesOf, optionsOf, strategyFlags } from '../presentation/rollout-flags.js';
 import { resultLine } from '../presentation/result.js';
 import type { OperationResult } from '../operations/drive.js';
@@ -24,6 +24,7 @@ EXIT CODES
     ...imageFlags,
     ...strategyFlags,
     'lock-wait': lockWaitFlag,
+    events: eventsFlag,
     yes: yesFlag,
     'dry-run': Flags.boolean({ description: 'show every step, change nothing (the same as plan)' }),
   };

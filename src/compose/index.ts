@@ -25,6 +25,8 @@ export async function compose(options: {
   readonly signal: AbortSignal;
   /** One line an event even at a terminal. */
   readonly quiet: boolean;
+  /** File for every event as NDJSON. */
+  readonly events?: string;
 }): Promise<Composed> {
   const { settings, env, signal } = options;
   const clock = systemClock;
@@ -37,6 +39,11 @@ export async function compose(options: {
   const reporters: { readonly name: string; readonly reporter: Reporter }[] = [
     { name: 'the progress output', reporter: progress },
   ];
+  if (options.events !== undefined) {
+    const { openEventLog } = await import('./event-log.js');
+    const log = await openEventLog(options.events, (text) => emit({ type: 'note', level: 'warning', text }));
+    reporters.push({ name: 'the event log', reporter: log });
+  }
   const all = createMultiplex({ reporters, clock });
   const emit = (event: EventBody): void => {
     all.report({ ...event, at: clock.now() });

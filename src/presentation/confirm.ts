@@ -7,6 +7,11 @@ import { duration } from '../reporters/format.js';
 
 export const yesFlag = Flags.boolean({ char: 'y', description: 'ask nothing' });
 
+export const eventsFlag = Flags.string({
+  description: 'write every event to this file, one JSON document a line (schema/events.schema.json)',
+  helpValue: 'FILE',
+});
+
 export const lockWaitFlag = Flags.custom<number>({ parse: (text) => Promise.resolve(parseDuration(text)) })({
   description: 'how long to wait for another rollout to end: 10m',
 });

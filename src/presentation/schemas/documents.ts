@@ -1,0 +1,229 @@
+import { z } from 'zod';
+import type { OperationResult } from '../../operations/drive.js';
+import type { HistoryShowResult } from '../../operations/history.js';
+import type { PlanResult } from '../../operations/rollout.js';
+import type { StatusResult } from '../../operations/status.js';
+import type { SteerResult } from '../../operations/steer.js';
+
+/*
+ * What `--json` prints, for `schema/output.schema.json`. A test holds the documents of the built command line to it.
+ */
+
+const version = { schemaVersion: z.literal(1) };
+const texts = z.array(z.string());
+const where = { app: z.string(), environment: z.string() };
+const time = z.iso.datetime();
+const color = z.enum(['blue', 'green']);
+const moves = z.array(z.strictObject({ service: z.string(), from: z.string(), to: z.string() }));
+const ended = z.enum(['succeeded', 'rolled-back', 'failed']);
+
+const operation: z.ZodType<OperationResult> = z.strictObject({
+  ...version,
+  ...where,
+  ok: z.boolean(),
+  outcome: z.enum(['succeeded', 'nothing-to-do', 'rolled-back', 'failed', 'held', 'interrupted']),
+  exitCode: z.literal([0, 2, 10, 11, 12, 13, 14, 64, 70, 130]),
+  rollout: z.string().exactOptional(),
+  strategy: z.string(),
+  from: z.string(),
+  to: z.string(),
+  serving: z.string().nullable(),
+  reason: z.string(),
+  durationSeconds: z.number(),
+  services: z.array(z.strictObject({ service: z.string(), from: z.string(), to: z.string(), color: z.string() })),
+  excluded: texts,
+  warnings: texts,
+  next: texts,
+});
+
+const plan: z.ZodType<PlanResult> = z.strictObject({
+  ...version,
+  ...where,
+  ok: z.boolean(),
+  somethingToDo: z.boolean(),
+  strategy: z.string(),
+  from: z.string(),
+  to: z.string(),
+  services: moves,
+  estimateSeconds: z.number(),
+  steps: z.array(
+    z.strictObject({
+      after: z.number().describe('Milliseconds after the start'),
+      text: z.string(),
+      reason: z.string(),
+      capacity: z.record(z.string(), z.string()).describe('Service → healthy targets with traffic'),
+    }),
+  ),
+  findings: z.array(z.strictObject({ level: z.enum(['refuse', 'warn']), text: z.string(), fix: z.string() })),
+});
+
+const holder = z.strictObject({
+  name: z.string(),
+  host: z.string(),
+  bootId: z.string(),
+  pid: z.number(),
+  processStart: z.string(),
+});
+const lease: z.ZodType<StatusResult['lease']> = z.discriminatedUnion('is', [
+  z.strictObject({ is: z.literal('free'), generation: z.number() }),
+  z.strictObject({
+    is: z.literal('held'),
+    generation: z.number(),
+    looks: z.enum(['fresh', 'stale', 'dead', 'unreadable']),
+    holder: holder.exactOptional(),
+    command: z.string().exactOptional(),
+    rollout: z.string().exactOptional(),
+    since: z.number().exactOptional(),
+    lastBeat: z.number().exactOptional(),
+    ttl: z.number().exactOptional(),
+    why: z.string().exactOptional(),
+  }),
+]);
+
+const target = z.strictObject({
+  instance: z.string(),
+  name: z.string(),
+  zone: z.string(),
+  state: z.string(),
+  runs: z.string(),
+  release: z.string().exactOptional(),
+  since: time.exactOptional(),
+  description: z.string().exactOptional(),
+});
+const status: z.ZodType<StatusResult> = z.strictObject({
+  ...version,
+  ...where,
+  release: z.string().nullable(),
+  since: time.exactOptional(),
+  by: z.string().exactOptional(),
+  services: z.array(
+    z.strictObject({
+      service: z.string(),
+      image: z.string(),
+      release: z.string(),
+      live: z.enum(['blue', 'green', 'unclear']),
+      weights: z.partialRecord(color, z.number()).describe('Percent of the traffic'),
+      colors: z.array(z.strictObject({ color, port: z.number(), targets: z.array(target) })),
+    }),
+  ),
+  instances: z.array(
+    z.strictObject({
+      id: z.string(),
+      name: z.string(),
+      zone: z.string(),
+      agent: z.string(),
+      silent: z.string().exactOptional(),
+    }),
+  ),
+  running: z
+    .strictObject({
+      rollout: z.string(),
+      kind: z.string(),
+      strategy: z.string(),
+      by: z.string(),
+      services: moves,
+      phase: z.string(),
+      aim: z.enum(['new', 'old']),
+      because: z.string().exactOptional(),
+      startedAt: time,
+      deadline: time,
+      driven: z.boolean(),
+      waits: z.array(z.strictObject({ what: z.string(), until: time })),
+    })
+    .exactOptional(),
+  last: z
+    .strictObject({
+      rollout: z.string(),
+      kind: z.string(),
+      outcome: ended,
+      reason: z.string(),
+      by: z.string(),
+      endedAt: time,
+    })
+    .exactOptional(),
+  lease,
+  problems: texts,
+  next: texts,
+});
+
+const outcome = z.strictObject({
+  schema: z.literal(1),
+  generation: z.number(),
+  rollout: z.string(),
+  kind: z.enum(['rollout', 'rollback', 'adopted', 'retire']),
+  strategy: z.string(),
+  from: z.string(),
+  to: z.string(),
+  serving: z.string().nullable(),
+  outcome: ended,
+  reason: z.string(),
+  by: z.string(),
+  startedAt: z.number(),
+  endedAt: z.number(),
+  images: z.record(z.string(), z.string()),
+  excluded: texts,
+});
+const history = z.strictObject({
+  ...version,
+  ...where,
+  outcomes: z.array(outcome),
+  unfinished: z
+    .looseObject({ id: z.string(), kind: z.string(), by: z.string(), phase: z.string() })
+    .describe('Its record as it is stored; only these fields are promised')
+    .exactOptional(),
+});
+
+const historyShow: z.ZodType<HistoryShowResult> = z.strictObject({
+  ...version,
+  ...where,
+  rollout: z.string(),
+  kind: z.string(),
+  strategy: z.string(),
+  by: z.string(),
+  from: z.string(),
+  to: z.string(),
+  services: moves,
+  startedAt: time,
+  endedAt: time.exactOptional(),
+  outcome: z.enum(['succeeded', 'rolled-back', 'failed', 'held', 'interrupted', 'unfinished']),
+  reason: z.string(),
+  phase: z.string(),
+  serving: z.string().nullable(),
+  excluded: texts,
+  timeline: z.array(
+    z.strictObject({
+      at: time,
+      afterSeconds: z.number(),
+      is: z.enum(['phase', 'step', 'traffic', 'failure', 'back', 'hold', 'note']),
+      text: z.string(),
+    }),
+  ),
+  leftOut: z.number(),
+});
+
+const steer: z.ZodType<SteerResult> = z.strictObject({
+  ...version,
+  rollout: z.string(),
+  asked: z.enum(['abort', 'pause', 'promote']),
+  phase: z.string(),
+  driven: z.boolean(),
+  next: texts,
+});
+
+const error = z.strictObject({
+  ...version,
+  ok: z.literal(false),
+  error: z.strictObject({ code: z.string(), message: z.string(), exitCode: z.number(), next: texts }),
+});
+
+/** By what prints it. */
+export const documentSchemas = {
+  operation,
+  plan,
+  status,
+  history,
+  historyShow,
+  steer,
+  lease,
+  error,
+} as const;
