@@ -52,7 +52,8 @@ function filtersOf(selector: FleetSelector): readonly Filter[][] {
   return [[running, ...tags]];
 }
 
-async function describeInstances(
+/** DescribeInstances, all pages. */
+export async function describeInstances(
   calls: Calls,
   filters: Filter[],
   signal: AbortSignal | undefined,

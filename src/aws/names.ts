@@ -53,6 +53,19 @@ export function ruleMatches(rule: Rule, path: string | undefined, host: string |
   );
 }
 
+/** What a rule's conditions ask for. */
+export function patternsOf(conditions: readonly RuleCondition[]): {
+  readonly paths: readonly string[];
+  readonly hosts: readonly string[];
+  readonly others: boolean;
+} {
+  return {
+    paths: conditions.flatMap(pathsOf),
+    hosts: conditions.flatMap(hostsOf),
+    others: conditions.some((one) => !fieldsWithAPlace.has(one.Field ?? '?')),
+  };
+}
+
 const fieldsWithAPlace: ReadonlySet<string> = new Set(['path-pattern', 'host-header']);
 
 function pathsOf(condition: RuleCondition): readonly string[] {

@@ -2,7 +2,7 @@ import { PortError } from '../domain/errors.js';
 import type { Fence } from '../domain/host.js';
 import type { HostCommandState, HostPort } from '../engine/host-port.js';
 import type { CommandState, RunnerPort } from '../engine/ports.js';
-import { encodeAsk, encodeRequest, encodeResolve, HostRequestError } from '../host/encode.js';
+import { encodeAsk, encodeList, encodeRequest, encodeResolve, HostRequestError } from '../host/encode.js';
 import { parseResult } from '../host/result.js';
 
 /** Longest run of a question to a container. */
@@ -30,6 +30,10 @@ export function createHostPort(
     sendAsk: ({ instance, ...asked }, signal) => {
       const script = encoded(() => encodeAsk({ app, environment, region, ...asked }));
       return runner.send({ instance, script, comment: `${prefix}ask`.slice(0, 100), timeout: askTimeout }, signal);
+    },
+    sendList: ({ instance }, signal) => {
+      const script = encoded(() => encodeList({ app, environment, region, timeout: askTimeout }));
+      return runner.send({ instance, script, comment: `${prefix}list`.slice(0, 100), timeout: askTimeout }, signal);
     },
     poll: async (commands, signal) => {
       const states = await runner.poll(commands, signal);

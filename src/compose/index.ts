@@ -11,6 +11,7 @@ import { createState } from '../state/index.js';
 import { isAlive, thisActor } from './actor.js';
 import { createGates } from './gates.js';
 import { createHostPort } from './host-port.js';
+import { isLocal } from './local.js';
 
 export interface Composed {
   readonly box: Toolbox;
@@ -82,13 +83,6 @@ export async function compose(options: {
       aws.close();
     },
   };
-}
-
-/** An endpoint on the loopback interface: the sandbox, or another emulator. */
-function isLocal(endpoint: string | undefined): boolean {
-  if (endpoint === undefined || !URL.canParse(endpoint)) return false;
-  const { hostname } = new URL(endpoint);
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 async function openDiscord(

@@ -16,6 +16,8 @@ export type HostReply =
       readonly digest?: Digest;
       /** Answer to sendAsk: `close`, and what the Keep-Alive header promises. */
       readonly connection?: { readonly closes: boolean; readonly keepAlive?: Ms };
+      /** Answer to sendList. */
+      readonly running?: readonly RunningContainer[];
       readonly facts?: HostFacts;
     }
   | {
@@ -35,6 +37,15 @@ export type HostCommandState =
   | { readonly is: 'replied'; readonly reply: HostReply }
   /** Killed, undelivered or unreadable: it may have done any part of its work, or do it later. */
   | { readonly is: 'lost'; readonly why: string };
+
+/** A running container, whoever started it. */
+export interface RunningContainer {
+  readonly name: string;
+  /** As it was given to docker run: `shop/backend:1.0.0`. */
+  readonly image: string;
+  /** Published TCP ports. */
+  readonly ports: readonly { readonly host: number; readonly container: number }[];
+}
 
 /** A running container and where it is asked. */
 export interface AskedContainer {
@@ -66,6 +77,8 @@ export interface HostPort {
     command: { readonly instance: InstanceId; readonly repository: string; readonly tag: string; readonly timeout: Ms },
     signal?: AbortSignal,
   ): Promise<string>;
+  /** Lists what runs on an instance. Changes nothing. @returns the command id, to be polled */
+  sendList(command: { readonly instance: InstanceId }, signal?: AbortSignal): Promise<string>;
   /** Asks a running container's health path how long it keeps connections. Changes nothing. @returns the command id, to be polled */
   sendAsk(command: { readonly instance: InstanceId } & AskedContainer, signal?: AbortSignal): Promise<string>;
 }

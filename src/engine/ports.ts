@@ -1,4 +1,14 @@
-import type { Digest, InstanceId, Instant, Ms, RolloutId, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import type {
+  Arn,
+  Digest,
+  InstanceId,
+  Instant,
+  Ms,
+  RolloutId,
+  RouteArn,
+  TargetGroupArn,
+  TargetKey,
+} from '../domain/ids.js';
 import type { RolloutRecord } from '../domain/record.js';
 import type {
   CommandResult,
@@ -111,8 +121,34 @@ export interface TrafficPort {
   ): Promise<RouteView>;
 }
 
+/** A route with what it asks for. Host and path patterns; `others`: it asks for something else too. */
+export interface RouteFacts extends RouteUse {
+  readonly listener: Arn;
+  /** Name of the load balancer. */
+  readonly loadBalancer: string;
+  readonly port?: number;
+  readonly paths: readonly string[];
+  readonly hosts: readonly string[];
+  readonly others: boolean;
+}
+
 /** What only people look at who set an environment up: no strategy depends on it. */
 export interface AccountPort {
+  /** Application Load Balancers of the Region. */
+  balancers(signal?: AbortSignal): Promise<readonly { readonly arn: string; readonly name: string }[]>;
+  /** Listeners and rules of a load balancer that forward to target groups. */
+  routesOf(loadBalancer: string, signal?: AbortSignal): Promise<readonly RouteFacts[]>;
+  /** Target groups of the Region that hold instances. */
+  groups(
+    signal?: AbortSignal,
+  ): Promise<
+    readonly { readonly arn: TargetGroupArn; readonly name: string; readonly loadBalancers: readonly string[] }[]
+  >;
+  /** Tags of instances that run. */
+  instanceTags(
+    instances: readonly InstanceId[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<InstanceId, Readonly<Record<string, string>>>>;
   /** Tags by ARN, of load balancers, listeners, rules and target groups. */
   tags(arns: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>;
   /** How long a load balancer keeps an idle connection to a target. */

@@ -255,6 +255,16 @@ export function encodeRequest(input: {
   ]);
 }
 
+/** The script that lists what runs on an instance, whoever started it. The answer's `running`. */
+export function encodeList(input: {
+  readonly app: string;
+  readonly environment: string;
+  readonly region: string;
+  readonly timeout: Ms;
+}): string {
+  return render('list', commonLines(input));
+}
+
 /**
  * The script that asks a running container's health path how long it keeps idle connections. The answer's `connection`.
  * @throws HostRequestError

@@ -43,6 +43,12 @@ export interface InstanceFacts extends HostFacts {
   readonly memory: Readonly<Record<string, { readonly used: number; readonly limit?: number }>>;
 }
 
+/** A TCP port of a container, and where the host publishes it. */
+interface Published {
+  readonly host: number;
+  readonly container: number;
+}
+
 export interface HostSuccess {
   readonly ok: true;
   /** The answer of an earlier command with the same fence; nothing was done now. */
@@ -61,6 +67,8 @@ export interface HostSuccess {
   readonly digest?: Digest;
   /** Answer to encodeAsk; no `keepAlive`: the application does not say. ms. */
   readonly connection?: { readonly closes: boolean; readonly keepAlive?: number };
+  /** Answer to encodeList. */
+  readonly running?: readonly { readonly name: string; readonly image: string; readonly ports: readonly Published[] }[];
   /** Of an inspect; absent when one of them could not be read. */
   readonly facts?: InstanceFacts;
   /** Of a task. */
@@ -131,6 +139,7 @@ const wireSuccess = z.object({
   digests: z.record(z.string(), z.string()).optional(),
   repository: z.string().optional(),
   repoDigests: z.array(z.string()).optional(),
+  running: z.array(z.object({ name: z.string(), image: z.string(), ports: z.string() })).optional(),
   connection: z.string().optional(),
   keepAlive: z.string().optional(),
   facts: z
@@ -253,6 +262,15 @@ function common(wired: z.infer<typeof wire>): Omit<HostRefusal, 'ok' | 'code' | 
   };
 }
 
+/** Ports come as `8081:3000/tcp,`; each is listed for IPv4 and for IPv6. */
+function toRunning(wired: { name: string; image: string; ports: string }): NonNullable<HostSuccess['running']>[number] {
+  const ports = new Map<number, Published>();
+  for (const [, host, container] of wired.ports.matchAll(/(\d+):(\d+)\/tcp/g)) {
+    ports.set(Number(host), { host: Number(host), container: Number(container) });
+  }
+  return { name: wired.name.replace(/^\//, ''), image: wired.image, ports: [...ports.values()] };
+}
+
 /** `Connection: close`, `Keep-Alive: timeout=5, max=100`. */
 function toConnection(connection: string, keepAlive: string): NonNullable<HostSuccess['connection']> {
   const seconds = /(?:^|[,;\s])timeout=(\d+)/i.exec(keepAlive)?.[1];
@@ -270,6 +288,7 @@ function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
     ...common(wired),
     ...(wired.digests === undefined ? {} : { digests: toDigests(wired.digests) }),
     ...(digest === undefined ? {} : { digest }),
+    ...(wired.running === undefined ? {} : { running: wired.running.map(toRunning) }),
     ...(wired.connection === undefined ? {} : { connection: toConnection(wired.connection, wired.keepAlive ?? '') }),
     ...(facts === undefined ? {} : { facts }),
   };

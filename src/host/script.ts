@@ -22,14 +22,18 @@ type Part = (typeof PARTS)[number];
 
 const STARTING = ['04-describe', '05-slot', '06-images', '07-create', '08-witness', '11-start'] as const;
 
-/** Not steps of a rollout: `resolve` asks an instance for a tag's digest, `ask` a container how long it keeps connections. */
-export type ScriptPhase = HostPhase | 'resolve' | 'ask';
+/**
+ * Not steps of a rollout: `resolve` asks an instance for a tag's digest, `list` what runs on it, `ask` a container how long it keeps
+ * connections.
+ */
+export type ScriptPhase = HostPhase | 'resolve' | 'list' | 'ask';
 
 /** What a phase needs besides ground, fence, docker and run. */
 const NEEDS: Readonly<Record<ScriptPhase, readonly Part[]>> = {
   inspect: ['04-describe', '09-inspect'],
   pull: ['06-images', '10-pull'],
   resolve: ['06-images', '10-pull'],
+  list: ['12-ask'],
   ask: ['08-witness', '12-ask'],
   task: ['04-describe', '06-images', '07-create', '12-task'],
   start: STARTING,

@@ -49,7 +49,13 @@ beforeEach(() => {
   clock = new ManualClock();
   [idle, shown, broken] = [0, { state: 'healthy' }, false];
   const fleet = { instances: () => Promise.resolve([instanceOf(1)]) };
-  const hosts = { send: notUsed, poll: () => Promise.resolve(new Map()), sendResolve: notUsed, sendAsk: notUsed };
+  const hosts = {
+    send: notUsed,
+    poll: () => Promise.resolve(new Map()),
+    sendResolve: notUsed,
+    sendAsk: notUsed,
+    sendList: notUsed,
+  };
   const book = new HostBook({ hosts, clock, emit: () => undefined, nameOf: (id) => id, nextFence: () => undefined });
   const steering = (): Promise<[]> => Promise.resolve([]);
   observer = new Observer({ fleet, traffic, clock, book, steering }, scopeOf(planOf(rollingHow)));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { encodeAsk } from '../../src/host/encode.js';
+import { encodeAsk, encodeList } from '../../src/host/encode.js';
 import { parseResult } from '../../src/host/result.js';
 import type { Instance } from './kit.js';
 import { APP, bad, good, INSTANCE, slot, spec, startInstance } from './kit.js';
@@ -35,6 +35,19 @@ it('changes nothing: no fence is taken, no container touched', async () => {
   const before = await instance.sh(look);
   await ask(container);
   expect(await instance.sh(look)).toBe(before);
+});
+
+it('list: what runs, whoever started it, with its image and ports', async () => {
+  const reply = parseResult(
+    await instance.hosts.exec(INSTANCE, encodeList({ ...APP, timeout: 30_000 }), { timeoutMs: 30_000 }),
+  );
+  expect(good(reply).running).toEqual([
+    {
+      name: 'backend-blue',
+      image: expect.stringMatching(/^shop\/backend@sha256:/) as string,
+      ports: [{ host: 8081, container: 3000 }],
+    },
+  ]);
 });
 
 it('says so when nothing answers', async () => {

@@ -311,6 +311,7 @@ export class World {
       Promise.resolve(new Map(commands.map(({ id }) => [id, this.#commands.get(id)?.state ?? { is: 'pending' }]))),
     sendResolve: this.#notUsed,
     sendAsk: this.#notUsed,
+    sendList: this.#notUsed,
   };
 
   #answer<T>(read: () => T): Promise<T> {

@@ -1,4 +1,4 @@
-# --- phase ask ----------------------------------------------------------------------------------------------------------------------
+# --- phases ask and list -------------------------------------------------------------------------------------------------------------
 
 # What the running container says of its connections, in the headers of its health path's answer. Changes nothing and takes no lock.
 phase_ask() {
@@ -13,3 +13,19 @@ phase_ask() {
 
 # The value of header $1 in $asked_head.
 asked_header() { printf '%s\n' "$asked_head" | awk -F ': *' -v name="$1" 'tolower($1) == name { print $2; exit }'; }
+
+# What runs here, whoever started it. Changes nothing and takes no lock.
+phase_list() {
+  reached=list
+  listed=''
+  # 30: SSM cuts an answer at 24,000 characters.
+  list_ids=$(dk ps -q --no-trunc | head -n 30)
+  if [ -n "$list_ids" ]; then
+    # shellcheck disable=SC2016,SC2086
+    listed=$(
+      inspect '{"name":<<json .Name>>,"image":<<json .Config.Image>>,"ports":"<<range $k, $v := .NetworkSettings.Ports>><<range $v>><<.HostPort>>:<<$k>>,<<end>><<end>>"}' $list_ids |
+        awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }'
+    )
+  fi
+  succeed ",\"running\":[$listed]"
+}

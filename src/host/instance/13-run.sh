@@ -11,6 +11,7 @@ case $phase in
   inspect) phase_inspect ;;
   pull) phase_pull ;;
   resolve) phase_resolve ;;
+  list) phase_list ;;
   ask) phase_ask ;;
   task) phase_task ;;
   start) phase_start ;;

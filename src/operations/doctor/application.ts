@@ -2,6 +2,7 @@ import type { Ms } from '../../domain/ids.js';
 import type { HostReply } from '../../engine/host-port.js';
 import { nameOf, seconds } from '../preflight.js';
 import { membersOf, occupantIn } from '../present.js';
+import { replyOf } from '../reply.js';
 import type { Toolbox } from '../toolbox.js';
 import type { PlacedService } from '../topology.js';
 import type { Check } from './check.js';
@@ -91,20 +92,10 @@ async function connections(box: Toolbox, evidence: Evidence, service: PlacedServ
       },
       box.signal,
     );
-    return answerOf(box, id, instance.id);
+    const { poll, hostCommand } = box.settings.timing;
+    return replyOf(box, { id, instance: instance.id }, { poll, limit: hostCommand });
   });
   return [...checks, keepAlive(name, run.health.path, idle, reply)];
-}
-
-async function answerOf(box: Toolbox, id: string, instance: `i-${string}`): Promise<HostReply | undefined> {
-  const { poll, hostCommand } = box.settings.timing;
-  for (const deadline = box.clock.now() + hostCommand; box.clock.now() < deadline;) {
-    const state = (await box.hosts.poll([{ id, instance }], box.signal)).get(id);
-    if (state?.is === 'replied') return state.reply;
-    if (state?.is === 'lost') return undefined;
-    await box.clock.sleep(Math.min(poll, 1000), box.signal);
-  }
-  return undefined;
 }
 
 function keepAlive(name: string, path: string, idle: Ms, reply: HostReply | undefined): Check {

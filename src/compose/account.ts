@@ -1,0 +1,29 @@
+import { createAws, localRates } from '../aws/index.js';
+import { systemClock } from '../engine/clock.js';
+import type { InitTools } from '../operations/init/discover.js';
+import { createHostPort } from './host-port.js';
+import { isLocal } from './local.js';
+
+/** The account of a Region, without a configuration: what `init` looks at. `close` frees its connections. */
+export function composeAccount(options: {
+  readonly region: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}): InitTools & { readonly close: () => void } {
+  const { region, env, signal } = options;
+  const clock = systemClock;
+  const rates = isLocal(env['AWS_ENDPOINT_URL']) ? { rates: localRates } : {};
+  const aws = createAws({ region, clock, ...rates });
+  return {
+    account: aws.account,
+    traffic: aws.traffic,
+    fleet: aws.fleet,
+    // Names of the log on the instance: there is no app yet.
+    hosts: createHostPort(aws.runner, { app: 'deployctl', environment: 'init', region }),
+    clock,
+    signal,
+    close: () => {
+      aws.close();
+    },
+  };
+}
