@@ -17,6 +17,20 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * A clock whose wall time starts right and then goes on evenly, whoever sets the machine's clock meanwhile: what a loop measures by it (settle,
+ * drain, bake, deadlines) takes as long as it should. Time in which the machine slept does not count.
+ */
+export function steadyClock(clock: Clock): Clock {
+  const wall = clock.now();
+  const begun = clock.monotonic();
+  return {
+    now: () => wall + (clock.monotonic() - begun),
+    monotonic: () => clock.monotonic(),
+    sleep: (duration, signal) => clock.sleep(duration, signal),
+  };
+}
+
 /** Randomness of the operating system. */
 export const systemRandom: Random = {
   hex: (length) =>

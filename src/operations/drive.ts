@@ -6,6 +6,7 @@ import type { Plan } from '../domain/plan.js';
 import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
 import { imageName, imageTag } from '../domain/release.js';
 import { HostBook } from '../engine/book.js';
+import { steadyClock } from '../engine/clock.js';
 import type { LoopResult } from '../engine/loop.js';
 import { Loop } from '../engine/loop.js';
 import { Observer, scopeOf } from '../engine/observer.js';
@@ -93,14 +94,15 @@ export async function drive(
   options: { readonly resumed: boolean; readonly warnings: readonly string[] },
 ): Promise<OperationResult> {
   const names = new Map<string, string>();
-  const timeline = new Timeline(box.clock, plan.startedAt);
+  const clock = steadyClock(box.clock);
+  const timeline = new Timeline(clock, plan.startedAt);
   const emit: Toolbox['emit'] = (event) => {
     timeline.take(event);
     box.emit(event);
   };
   const book = new HostBook({
     hosts: box.hosts,
-    clock: box.clock,
+    clock,
     emit,
     nameOf: (id) => names.get(id) ?? id,
     nextFence: fences.next,
@@ -117,7 +119,7 @@ export async function drive(
         },
       },
       traffic: box.traffic,
-      clock: box.clock,
+      clock,
       book,
       steering: (signal) => box.state.listSteers(plan.rollout, signal),
     },
@@ -131,7 +133,7 @@ export async function drive(
   fences.epochIs(plan.aim.epoch);
   const loop = new Loop(
     {
-      clock: box.clock,
+      clock,
       traffic: box.traffic,
       book,
       observer,

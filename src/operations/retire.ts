@@ -3,6 +3,7 @@ import type { Color } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { HostBook } from '../engine/book.js';
+import { steadyClock } from '../engine/clock.js';
 import { Loop } from '../engine/loop.js';
 import { Observer, scopeOf } from '../engine/observer.js';
 import type { Lease } from '../state/index.js';
@@ -63,14 +64,15 @@ export async function retireAfter(box: Toolbox, lease: Lease, fences: Fences, pl
     services,
     deadline: box.clock.now() + plan.timing.rolloutDeadline,
   };
+  const { fleet, traffic } = box;
+  const clock = steadyClock(box.clock);
   const book = new HostBook({
     hosts: box.hosts,
-    clock: box.clock,
+    clock,
     emit: () => undefined,
     nameOf: (id) => id,
     nextFence: fences.next,
   });
-  const { fleet, traffic, clock } = box;
   const observer = new Observer(
     { fleet, traffic, clock, book, steering: () => Promise.resolve([]) },
     scopeOf(retiring),

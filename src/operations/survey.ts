@@ -3,6 +3,7 @@ import type { InstanceId, RouteArn, TargetGroupArn, TargetKey } from '../domain/
 import type { Container, FleetInstance, RouteView, TargetView } from '../domain/observation.js';
 import type { PlacedService, Topology } from './topology.js';
 import { HostBook } from '../engine/book.js';
+import { steadyClock } from '../engine/clock.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange } from './topology.js';
 
@@ -58,7 +59,7 @@ export async function look(
   const names = new Map(fleet.map(({ id, name }) => [id, name]));
   const book = new HostBook({
     hosts: box.hosts,
-    clock: box.clock,
+    clock: steadyClock(box.clock),
     emit: (event) => {
       if (event.type === 'host.failed') box.emit(event);
     },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock, systemRandom } from '../../src/engine/clock.js';
+import { steadyClock, systemClock, systemRandom } from '../../src/engine/clock.js';
+import { ManualClock } from '../_helpers/manual-clock.js';
 
 describe('systemClock', () => {
   it('sleeps, and both clocks move on', async () => {
@@ -18,6 +19,19 @@ describe('systemClock', () => {
       stop.abort(reason);
     });
     await expect(sleeping).rejects.toBe(reason);
+  });
+});
+
+describe('steadyClock', () => {
+  it.each([8 * 3_600_000, -3_600_000])('goes on evenly when the wall clock jumps by %d ms', async (jump) => {
+    const machine = new ManualClock();
+    const steady = steadyClock(machine);
+    const start = machine.now();
+    await machine.advance(1000);
+    machine.jump(jump);
+    expect(steady.now()).toBe(start + 1000);
+    await machine.advance(500);
+    expect(steady.now()).toBe(start + 1500);
   });
 });
 
