@@ -25,6 +25,8 @@ export class Auditor implements Watcher {
   /** How many changes each object has seen: `register web-1:8080`, `weights arn:…`. */
   readonly writes = new Map<string, number>();
   requests = 0;
+  /** Reads may lag: what the world struck may have been taken for healthy once more, elsewhere. */
+  readsLag = false;
   readonly #world: World;
   #promised: Promised;
   /** Instances per service and color when it all began. */
@@ -93,7 +95,7 @@ export class Auditor implements Watcher {
     const members = this.#members.get(`${group.service} ${group.color}`) ?? 0;
     if (this.#promised.allowDowntime && members <= 1) return false;
     const struck = [...group.targets.values()].filter((target) => this.#struck.has(slotOf(target, group))).length;
-    return members - struck - this.#lost > 0 && group.targets.size > 0;
+    return members - struck * (this.readsLag ? 2 : 1) - this.#lost > 0 && group.targets.size > 0;
   }
 
   #capacity(service: ServiceShape): void {
@@ -117,7 +119,7 @@ export class Auditor implements Watcher {
         else if (this.#struck.has(slotOf(target, group))) struck += 1;
       }
     }
-    const floor = this.#floor(members) - this.#lost - struck;
+    const floor = this.#floor(members) - this.#lost - struck * (this.readsLag ? 2 : 1);
     if (serving < floor)
       this.violated('I1', `${service.name} has ${String(serving)} serving targets, the floor is ${String(floor)}`);
   }
@@ -210,9 +212,10 @@ export class Auditor implements Watcher {
     const generation = /\/lease\/(\d+)$/.exec(name)?.[1];
     if (generation !== undefined) {
       const number = Number(generation);
-      const lease = this.#leases.get(number) ?? { by, beats: false };
-      lease.beats ||= !value.includes('"beat":0,');
-      this.#leases.set(number, lease);
+      const beats = !value.includes('"beat":0,');
+      // One that was removed by hand may be taken by another.
+      if (!beats || !this.#leases.has(number)) this.#leases.set(number, { by, beats });
+      else this.#leases.set(number, { by: this.#leases.get(number)?.by ?? by, beats });
     } else if (name.includes('/outcomes/')) {
       this.#count(`outcome ${name}`);
       this.#wayBack();

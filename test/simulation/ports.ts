@@ -30,7 +30,10 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
     random,
     gates: (): GatePort => ({ watch: () => ({ probes: [], commands: [] }), close: () => Promise.resolve() }),
     emit: (event) => {
-      if (event.type !== 'view') process.events.push(event);
+      if (event.type === 'view') process.lastView = event.view;
+      if (event.type === 'phase.changed') world.note(`${process.name} … ${event.phase}`);
+      if (event.type === 'action.sent') world.note(`${process.name} → ${event.text}`);
+      if (event.type === 'host.failed') world.note(`${process.name} ← ${event.failure.message}`);
     },
     actor,
     isAlive: (other) => {

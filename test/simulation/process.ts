@@ -1,6 +1,6 @@
 import { PortError } from '../../src/domain/errors.js';
 import type { PortErrorKind } from '../../src/domain/errors.js';
-import type { EventBody } from '../../src/domain/event.js';
+import type { View } from '../../src/domain/event.js';
 import type { Ms } from '../../src/domain/ids.js';
 import type { Actor } from '../../src/domain/record.js';
 import type { Clock } from '../../src/engine/ports.js';
@@ -64,7 +64,7 @@ export class Process {
   readonly clock: Clock;
   readonly stop = new AbortController();
   readonly calls: Call[] = [];
-  readonly events: EventBody[] = [];
+  lastView: View | undefined;
   readonly weather: Weather;
   readonly random: Dice;
   dead = false;

@@ -52,6 +52,8 @@ export class Host {
   alive = true;
   agent: 'online' | 'offline' = 'online';
   diskFull = false;
+  /** Until when what listens on a port answers 503, through no fault of its own. */
+  readonly ill = new Map<number, Ms>();
   boxes: Box[] = [];
   readonly images = new Set<Digest>();
   fence: Fence | undefined;
@@ -75,6 +77,7 @@ export class Host {
   }
 
   isWell(box: Box): boolean {
+    if ((this.ill.get(box.port) ?? -1) > this.#world.timeline.now) return false;
     const { fate } = this.#world.app(box.digest);
     return fate !== 'never-healthy' && fate !== 'crash-loop';
   }
@@ -97,6 +100,17 @@ export class Host {
     };
     this.boxes.push(made);
     return made;
+  }
+
+  /** Something that the application needs is away for a while. */
+  sicken(port: number, duration: Ms): void {
+    const box = this.on(port);
+    if (box !== undefined) this.#world.struck(this, box);
+    this.ill.set(port, this.#world.timeline.now + duration);
+    this.#moved(`${this.id} ${String(port)} falls ill for ${String(duration / 1000)} s`);
+    this.#world.timeline.after(duration, () => {
+      this.#moved(`${this.id} ${String(port)} is well again`);
+    });
   }
 
   /** The world ends a container; docker starts it again where its policy says so. */
