@@ -23,7 +23,14 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
         process.call('ecr:DescribeImages', 'read', () => digestOf(repository.split('/')[1] ?? '', tag), signal),
     },
     identity: { credentialsEnd: () => Promise.resolve(undefined) },
-    account: { tags: notModelled, idleTimeout: notModelled },
+    account: {
+      balancers: notModelled,
+      routesOf: notModelled,
+      groups: notModelled,
+      instanceTags: notModelled,
+      tags: notModelled,
+      idleTimeout: notModelled,
+    },
     hosts: hostPort(process),
     state: createState({ parameters: parameterPort(process), clock, random, app, environment }),
     clock,
@@ -46,7 +53,7 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
   };
 }
 
-/** What only `doctor` asks for. */
+/** What only `doctor` and `init` ask for. */
 const notModelled = (): Promise<never> => Promise.reject(refused('invalid', 'this world does not know'));
 
 function fleetPort(process: Process): FleetPort {
@@ -196,6 +203,7 @@ function hostPort(process: Process): HostPort {
       ),
     sendResolve: () => Promise.reject(refused('invalid', 'the registry of this world has an API')),
     sendAsk: notModelled,
+    sendList: notModelled,
   };
 }
 
