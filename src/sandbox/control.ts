@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { Fleet } from './fleet.js';
 import type { ControlHandler } from './server.js';
 import type { Lifecycle } from './services/ec2/lifecycle.js';
-import type { Faults, FaultSpec, Hosts } from './types.js';
+import { FaultRefused } from './types.js';
+import type { Faults, FaultSpec, HostFault, Hosts } from './types.js';
 import type { CallLog } from './wire/call-log.js';
 
 const instance = z.string().regex(/^i-[0-9a-f]{8,17}$/, 'an instance is named by its id, i-…');
@@ -31,6 +32,16 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('instance-start'), instance }),
   z.strictObject({ kind: z.literal('instance-reboot'), instance }),
   z.strictObject({ kind: z.literal('lag'), ms }),
+  z.strictObject({ kind: z.literal('registry-down') }),
+  z.strictObject({ kind: z.literal('registry-denied') }),
+  z.strictObject({ kind: z.literal('registry-slow'), ms }),
+  z.strictObject({ kind: z.literal('image-gone'), image: z.string().min(1), instance: instance.optional() }),
+  z.strictObject({ kind: z.literal('port-taken'), instance, port: z.number().int().min(1).max(65_535) }),
+  z.strictObject({ kind: z.literal('oom-kill'), instance, container: z.string().min(1) }),
+  z.strictObject({ kind: z.literal('docker-kill'), instance }),
+  z.strictObject({ kind: z.literal('docker-restart'), instance }),
+  z.strictObject({ kind: z.literal('disk-full'), instance }),
+  z.strictObject({ kind: z.literal('network-cut'), instance }),
 ]);
 
 const buildSchema = z.strictObject({
@@ -87,8 +98,13 @@ export function createControl(deps: ControlDeps): ControlHandler {
       await play(deps, spec);
       return ok({ faults: deps.faults.list() });
     },
-    'DELETE fault': () => {
+    'DELETE fault': async () => {
+      const cut = deps.faults.list().filter((fault) => fault.kind === 'network-cut');
       deps.faults.clear();
+      await deps.hosts.endFaults?.();
+      for (const { instance: id } of cut) {
+        if (deps.fleet.get(id)?.state === 'running') deps.fleet.setAgent(id, 'online');
+      }
       return ok({ faults: [] });
     },
     'POST build': async (body) => {
@@ -112,7 +128,7 @@ export function createControl(deps: ControlDeps): ControlHandler {
     try {
       return await route(body);
     } catch (error) {
-      return refuse(500, error instanceof Error ? error.message : String(error));
+      return refuse(error instanceof FaultRefused ? 400 : 500, error instanceof Error ? error.message : String(error));
     }
   };
 }
@@ -139,9 +155,33 @@ async function play(deps: ControlDeps, spec: FaultSpec): Promise<void> {
       // A reboot takes its time; it has begun when this is answered.
       deps.lifecycle.reboot(spec.instance).catch(deps.onError);
       return;
+    case 'image-gone':
+    case 'oom-kill':
+    case 'docker-restart':
+      return playOnHosts(deps, spec);
+    case 'registry-down':
+    case 'registry-denied':
+    case 'registry-slow':
+    case 'port-taken':
+    case 'docker-kill':
+    case 'disk-full':
+    case 'network-cut':
+      await playOnHosts(deps, spec);
+      deps.faults.add(spec);
+      // Its agent is as cut off as the rest of it.
+      if (spec.kind === 'network-cut') deps.fleet.setAgent(spec.instance, 'offline');
+      return;
     default:
       deps.faults.add(spec);
   }
+}
+
+async function playOnHosts({ hosts, fleet }: ControlDeps, fault: HostFault): Promise<void> {
+  if ('instance' in fault && fault.instance !== undefined && fleet.get(fault.instance)?.state !== 'running') {
+    throw new FaultRefused(`${fault.instance} does not run; start it before playing ${fault.kind} on it`);
+  }
+  if (hosts.play === undefined) throw new FaultRefused(`these hosts cannot play ${fault.kind}`);
+  await hosts.play(fault);
 }
 
 /** The parsed spec without members that are undefined, which FaultSpec does not allow. */
@@ -152,6 +192,10 @@ function withoutUndefined(spec: z.output<typeof faultSchema>): FaultSpec {
     case 'api-hang': {
       const { times: count, ...rest } = spec;
       return count === undefined ? rest : { ...rest, times: count };
+    }
+    case 'image-gone': {
+      const { instance: id, ...rest } = spec;
+      return id === undefined ? rest : { ...rest, instance: id };
     }
     case 'ssm-duplicate':
     case 'ssm-late':

@@ -105,14 +105,45 @@ export interface Hosts {
    * build costs nothing.
    */
   provide?(builds: readonly ImageBuild[]): Promise<void>;
+  /** Plays a fault of the machines. @throws FaultRefused when the runtime cannot, or when it makes no sense now */
+  play?(fault: HostFault): Promise<void>;
+  /** Ends the faults that last. */
+  endFaults?(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A fault that cannot be played: the message says why, and what can. */
+export class FaultRefused extends Error {}
+
+/**
+ * Faults below AWS: of machines, engines and the registry. Those of the second list happen once, the others last until all faults are
+ * ended. Durations are real milliseconds.
+ */
+export type HostFault =
+  /** The registry is not there; refuses whatever is asked; answers late. */
+  | { readonly kind: 'registry-down' | 'registry-denied' }
+  | { readonly kind: 'registry-slow'; readonly ms: number }
+  /** Some other process listens on a host port. */
+  | { readonly kind: 'port-taken'; readonly instance: string; readonly port: number }
+  /** The engine is dead, and its containers go on; the disk of its images and containers has no space left. */
+  | { readonly kind: 'docker-kill' | 'disk-full'; readonly instance: string }
+  /** Neither the load balancer nor SSM reaches the instance; what runs on it goes on. */
+  | { readonly kind: 'network-cut'; readonly instance: string }
+  | HostEvent;
+
+export type HostEvent =
+  /** A tag and what it names are deleted from the registry; with an instance, from that instance only. */
+  | { readonly kind: 'image-gone'; readonly image: string; readonly instance?: string }
+  /** The first process of a container is killed for want of memory. */
+  | { readonly kind: 'oom-kill'; readonly instance: string; readonly container: string }
+  | { readonly kind: 'docker-restart'; readonly instance: string };
 
 /**
  * A fault that the sandbox was told to play. `operation` is an API name (`SendCommand`) or `*`.
  * `times` counts down per hit (absent: until cleared); durations are real milliseconds.
  */
 export type FaultSpec =
+  | HostFault
   | {
       readonly kind: 'api-error';
       readonly operation: string;

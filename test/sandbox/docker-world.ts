@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kernelNames } from '../../src/sandbox/hosts/docker/names.js';
@@ -22,7 +22,7 @@ export async function canRunDocker(): Promise<boolean> {
   }
 }
 
-/** What the kernel still has of a docker sandbox: interfaces, cgroups, mounts, processes with its mark or its namespaces. */
+/** What the kernel still has of a docker sandbox: interfaces, cgroups, mounts, loop devices, processes that name its folder. */
 export function leftOf(stateDir: string): string[] {
   const { bridge, cgroup } = kernelNames(stateDir);
   const processes = readdirSync('/proc').filter((pid) => {
@@ -43,6 +43,9 @@ export function leftOf(stateDir: string): string[] {
     ...readFileSync('/proc/mounts', 'utf8')
       .split('\n')
       .filter((line) => line.includes(stateDir)),
+    ...readdirSync('/sys/block')
+      .map((name) => `/sys/block/${name}/loop/backing_file`)
+      .filter((file) => existsSync(file) && readFileSync(file, 'utf8').includes(stateDir)),
     ...processes.map((pid) => `process ${pid}`),
   ];
 }

@@ -2,17 +2,19 @@ import { Args, Flags } from '@oclif/core';
 import { ReportingCommand } from '../../base-command.js';
 
 export default class SandboxFault extends ReportingCommand {
-  static override description = 'make the sandbox misbehave: API errors, lost commands, dead agents, ended instances';
+  static override description =
+    'make the sandbox misbehave: API errors, lost commands, dead agents and engines, ended instances, a bad registry';
   static override examples = [
     '<%= config.bin %> <%= command.id %> api-error --operation SendCommand --code ThrottlingException --times 3',
     '<%= config.bin %> <%= command.id %> ssm-duplicate --ms 2000 --times 1',
     '<%= config.bin %> <%= command.id %> instance-terminate --instance i-0123456789abcdef0',
+    '<%= config.bin %> <%= command.id %> port-taken --instance i-0123456789abcdef0 --port 8082',
     '<%= config.bin %> <%= command.id %> --clear',
   ];
   static override args = {
     kind: Args.string({
       description:
-        'api-error, api-drop, api-hang, ssm-duplicate, ssm-late, ssm-lost, agent-offline, agent-online, agent-absent, instance-terminate, instance-stop, instance-start, instance-reboot, lag',
+        'api-error, api-drop, api-hang, ssm-duplicate, ssm-late, ssm-lost, agent-offline, agent-online, agent-absent, instance-terminate, instance-stop, instance-start, instance-reboot, lag, registry-down, registry-slow, registry-denied, image-gone, port-taken, oom-kill, docker-kill, docker-restart, disk-full, network-cut',
     }),
   };
   static override flags = {
@@ -30,6 +32,9 @@ export default class SandboxFault extends ReportingCommand {
     }),
     ms: Flags.integer({ description: 'milliseconds: real ones, for lag those of AWS', min: 0 }),
     times: Flags.integer({ description: 'how often; until --clear when left out', min: 1 }),
+    port: Flags.integer({ description: 'host port (port-taken)', min: 1, max: 65_535 }),
+    image: Flags.string({ description: 'repository:tag (image-gone)' }),
+    container: Flags.string({ description: 'name or id (oom-kill)' }),
     clear: Flags.boolean({ description: 'end all faults', exclusive: ['list'] }),
     list: Flags.boolean({ description: 'list the faults in force' }),
   };

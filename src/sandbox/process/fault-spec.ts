@@ -17,6 +17,16 @@ export const FAULT_KINDS = [
   'instance-start',
   'instance-reboot',
   'lag',
+  'registry-down',
+  'registry-slow',
+  'registry-denied',
+  'image-gone',
+  'port-taken',
+  'oom-kill',
+  'docker-kill',
+  'docker-restart',
+  'disk-full',
+  'network-cut',
 ] as const satisfies readonly FaultSpec['kind'][];
 
 export interface FaultFlags {
@@ -27,6 +37,9 @@ export interface FaultFlags {
   readonly when?: string | undefined;
   readonly ms?: number | undefined;
   readonly times?: number | undefined;
+  readonly port?: number | undefined;
+  readonly image?: string | undefined;
+  readonly container?: string | undefined;
 }
 
 /** Makes a fault of the flags of a command line. @throws SandboxError (64) naming the flag that a kind needs */
@@ -72,9 +85,32 @@ export function faultFromFlags(kind: string, flags: FaultFlags): FaultSpec {
     case 'instance-stop':
     case 'instance-start':
     case 'instance-reboot':
+    case 'docker-kill':
+    case 'docker-restart':
+    case 'disk-full':
+    case 'network-cut':
       return { kind, instance: need(flags.instance, '--instance (an id like i-0123456789abcdef0)') };
     case 'lag':
       return { kind, ms: need(flags.ms, '--ms (the propagation lag in AWS milliseconds)') };
+    case 'registry-down':
+    case 'registry-denied':
+      return { kind };
+    case 'registry-slow':
+      return { kind, ms: need(flags.ms, '--ms (how late each answer is, in milliseconds)') };
+    case 'image-gone':
+      return { kind, image: need(flags.image, '--image (like shop/backend:1.0.0)'), ...instance };
+    case 'port-taken':
+      return {
+        kind,
+        instance: need(flags.instance, '--instance (an id like i-0123456789abcdef0)'),
+        port: need(flags.port, '--port (a host port like 8082)'),
+      };
+    case 'oom-kill':
+      return {
+        kind,
+        instance: need(flags.instance, '--instance (an id like i-0123456789abcdef0)'),
+        container: need(flags.container, '--container (its name or id)'),
+      };
     default:
       throw new SandboxError(`no fault is called ${kind}; there are ${FAULT_KINDS.join(', ')}`, 64);
   }

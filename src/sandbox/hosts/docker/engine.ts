@@ -17,8 +17,10 @@ export interface EngineOptions {
   readonly programs: Programs;
   readonly names: KernelNames;
   readonly stateDir: string;
-  /** The machine's disk: images and containers stay here over a reboot. */
+  /** Where configuration and logs are. */
   readonly root: string;
+  /** Where images and containers are: they stay over a reboot. */
+  readonly data: string;
   readonly path: string;
   /** Certificate of the registry, trusted beside nothing else. */
   readonly certificate: string;
@@ -56,8 +58,7 @@ export class Engine {
 
   async startDockerd(): Promise<void> {
     const config = ['--config-file', join(this.options.root, 'daemon.json')];
-    const dockerd = await this.spawn('dockerd', config);
-    this.dockerd = dockerd;
+    this.dockerd = await this.spawn('dockerd', config);
     const end = performance.now() + START_LIMIT_MS;
     for (;;) {
       const failure = await this.api.ping().then(
@@ -65,21 +66,24 @@ export class Engine {
         (error: unknown) => messageOf(error),
       );
       if (failure === undefined) return;
-      const dead = dockerd.exitCode !== null || dockerd.signalCode !== null;
+      const dead = this.isDown;
       if (dead || performance.now() > end)
         throw new Error(`dockerd ${dead ? 'ended' : `does not answer (${failure})`}; its log ends:\n${this.logTail()}`);
       await sleepReal(POLL_MS);
     }
   }
 
-  /** SIGKILL: containers go on, and the next start of the engine ends or adopts them, as it is made. */
-  async killDockerd(): Promise<void> {
+  /** Ends dockerd. After `KILL` its containers go on until it is started again; on `TERM` it stops them first, in its own way. */
+  async killDockerd(signal: 'KILL' | 'TERM'): Promise<void> {
     const { dockerd } = this;
-    this.dockerd = undefined;
-    if (dockerd?.exitCode !== null || dockerd.signalCode !== null) return;
+    if (dockerd === undefined || this.isDown) return;
     const gone = new Promise((resolve) => dockerd.once('exit', resolve));
-    await this.options.machine.run(['/bin/sh', '-c', 'kill -9 "$(cat /run/docker.pid)"']);
+    await this.options.machine.run(['/bin/sh', '-c', 'kill "-$1" "$(cat /run/docker.pid)"', 'sh', signal]);
     await gone;
+  }
+
+  get isDown(): boolean {
+    return this.dockerd?.exitCode !== null || this.dockerd.signalCode !== null;
   }
 
   containers(): Promise<ContainerSummary[]> {
@@ -97,21 +101,21 @@ export class Engine {
   }
 
   private configure(): void {
-    const { root, names, storageDriver } = this.options;
+    const { root, data, names, storageDriver } = this.options;
     const socket = '/run/containerd/containerd.sock';
     const disabled = UNUSED.map((name) => `"io.containerd.${name}"`).join(', ');
     writeFileSync(
       join(root, 'containerd.toml'),
       [
         'version = 2',
-        `root = ${JSON.stringify(join(root, 'containerd'))}`,
+        `root = ${JSON.stringify(join(data, 'containerd'))}`,
         'state = "/run/containerd"',
         `disabled_plugins = [${disabled}]`,
         `[grpc]\n  address = "${socket}"\n`,
       ].join('\n'),
     );
     const daemon = {
-      'data-root': join(root, 'docker'),
+      'data-root': join(data, 'docker'),
       'exec-root': '/run/docker',
       pidfile: '/run/docker.pid',
       hosts: [`unix://${SOCKET}`],

@@ -8,11 +8,13 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Hosts, SandboxTime } from '../../types.js';
 import { StartQueue } from '../start-queue.js';
+import { canHaveDisks } from './disk.js';
+import { DockerFaults } from './faults.js';
 import { Instance, type InstanceDeps } from './instance.js';
 import { Machine } from './machine.js';
 import { kernelNames, removeLeftovers } from './names.js';
 import { findPrograms } from './needs.js';
-import { startFront } from './registry.js';
+import { startFront, type Front } from './registry.js';
 import { Workshop } from './workshop.js';
 
 const run = promisify(execFile);
@@ -61,6 +63,8 @@ export async function createDockerHosts(deps: DockerHostsDeps): Promise<Hosts> {
     const hostsFile = join(stateDir, 'etc-hosts');
     writeFileSync(hostsFile, `127.0.0.1 localhost\n${bridge} ${front.names.join(' ')}\n`);
 
+    const disks = await canHaveDisks(stateDir);
+    const plainDriver = await storageDriver(stateDir);
     const shared: InstanceDeps = {
       programs,
       names,
@@ -68,24 +72,40 @@ export async function createDockerHosts(deps: DockerHostsDeps): Promise<Hosts> {
       hostsFile,
       registryPort: front.port,
       certificate: front.certificate,
-      storageDriver: await storageDriver(stateDir),
+      disks,
+      // A disk is ext4, whatever the state folder lies on.
+      storageDriver: disks ? 'overlay2' : plainDriver,
       onError: deps.onError,
     };
     const workshopAddress = `${deps.prefix}.2`;
     const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
     const machine = await Machine.start({ ...shared, folder, address: workshopAddress, path });
     undo.push(() => machine.kill());
-    const workshop = new Workshop({ ...shared, machine, front, address: workshopAddress, root: folder, path });
+    const workshop = new Workshop({
+      ...shared,
+      storageDriver: plainDriver,
+      machine,
+      front,
+      address: workshopAddress,
+      root: folder,
+      path,
+    });
     undo.push(() => workshop.close());
     await workshop.start();
-    return hostsOf(deps.time, shared, workshop, close);
+    return hostsOf(deps.time, shared, workshop, front, close);
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function hostsOf(time: SandboxTime, shared: InstanceDeps, workshop: Workshop, closeAll: () => Promise<void>): Hosts {
+function hostsOf(
+  time: SandboxTime,
+  shared: InstanceDeps,
+  workshop: Workshop,
+  front: Front,
+  closeAll: () => Promise<void>,
+): Hosts {
   const instances = new Map<string, Instance>();
   const get = (instanceId: string): Instance => {
     const instance = instances.get(instanceId);
@@ -93,6 +113,7 @@ function hostsOf(time: SandboxTime, shared: InstanceDeps, workshop: Workshop, cl
       throw new Error(`no host for instance ${instanceId}: known are ${[...instances.keys()].join(', ') || 'none'}`);
     return instance;
   };
+  const faults = new DockerFaults(get, front, workshop);
   const starts = new StartQueue(STARTS);
   const powerOn = async (instance: Instance): Promise<void> => {
     const leave = await starts.enter();
@@ -129,6 +150,8 @@ function hostsOf(time: SandboxTime, shared: InstanceDeps, workshop: Workshop, cl
     build: (context, reference, args) =>
       workshop.build({ context, reference, ...(args === undefined ? {} : { args }) }),
     provide: (images) => workshop.provide(images),
+    play: (fault) => faults.play(fault),
+    endFaults: () => faults.end(),
     async close() {
       stopping.abort(new Error('the sandbox is closing'));
       const all = [...instances.values()];

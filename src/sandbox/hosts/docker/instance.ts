@@ -3,18 +3,34 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecResult, SandboxInstance } from '../../types.js';
 import { CommandRunner, type ExecOptions } from '../exec.js';
+import { diskOf } from './disk.js';
 import { Engine, type EngineOptions } from './engine.js';
 import { Machine, type MachineOptions } from './machine.js';
 
 export type InstanceDeps = Omit<MachineOptions, 'folder' | 'address' | 'path'> &
-  Omit<EngineOptions, 'machine' | 'root' | 'path'>;
+  Omit<EngineOptions, 'machine' | 'root' | 'data' | 'path'> & {
+    /** Whether instances have a disk of their own. */
+    readonly disks: boolean;
+  };
 
 /** Where system programs are found on any Linux. */
 const STANDARD_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** What an instance has while it has power. */
+interface Powered {
+  readonly root: string;
+  /** Where its disk is mounted, if it has one of its own. */
+  readonly disk: string | undefined;
+  readonly machine: Machine;
+  readonly engine: Engine;
+  readonly runner: CommandRunner;
+  /** Environment of its commands. */
+  readonly env: Record<string, string>;
+}
+
 export class Instance {
   readonly root: string;
-  private powered: { readonly machine: Machine; readonly engine: Engine; readonly runner: CommandRunner } | undefined;
+  private powered: Powered | undefined;
 
   constructor(
     readonly instance: SandboxInstance,
@@ -36,8 +52,11 @@ export class Instance {
     rmSync(join(bin, 'docker'), { force: true });
     symlinkSync(deps.programs.docker, join(bin, 'docker'));
     const path = `${bin}:${STANDARD_PATH}`;
-    const machine = await Machine.start({ ...deps, folder: root, address: this.instance.address, path });
-    const engine = new Engine({ ...deps, machine, root, path });
+    const disk = deps.disks ? diskOf(root) : undefined;
+    await disk?.free();
+    const mount = disk === undefined ? {} : { mount: disk.mount };
+    const machine = await Machine.start({ ...deps, ...mount, folder: root, address: this.instance.address, path });
+    const engine = new Engine({ ...deps, machine, root, data: disk?.folder ?? root, path });
     // No HOME: the agent is a systemd service, and its commands have none. The script falls back to root's, where the
     // machine's owner may have logins of his own: they are none of the sandbox's business.
     const env = {
@@ -47,7 +66,7 @@ export class Instance {
       DOCKER_CONFIG: join(root, 'root/.docker'),
     };
     const runner = new CommandRunner(root, env, (cwd) => machine.enter(cwd));
-    this.powered = { machine, engine, runner };
+    this.powered = { root, disk: disk?.folder, machine, engine, runner, env };
     try {
       await engine.start();
     } catch (error) {
@@ -67,11 +86,20 @@ export class Instance {
   }
 
   /** @throws Error when the instance has no power */
-  run(script: string, options: ExecOptions): Promise<ExecResult> {
+  on(): Powered {
     if (this.powered === undefined) {
       throw new Error(`instance ${this.instance.id} is off: start it before running a command on it`);
     }
-    return this.powered.runner.run(script, options);
+    return this.powered;
+  }
+
+  async ifOn(work: (powered: Powered) => Promise<void>): Promise<void> {
+    if (this.powered !== undefined) await work(this.powered);
+  }
+
+  /** @throws Error when the instance has no power */
+  run(script: string, options: ExecOptions): Promise<ExecResult> {
+    return this.on().runner.run(script, options);
   }
 
   removeDisk(): void {

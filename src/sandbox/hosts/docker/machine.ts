@@ -22,6 +22,7 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock
 mount --bind "$1" /etc/hosts
 ip link set lo up
+eval "$2"
 echo ready
 exec >/dev/null 2>&1
 set +e
@@ -40,6 +41,8 @@ export interface MachineOptions {
   readonly hostsFile: string;
   /** Port of the registry on the bridge, which answers as port 443 there. */
   readonly registryPort?: number;
+  /** Shell lines that mount the machine's disk, if it has one. */
+  readonly mount?: string;
   /** Where standard programs are found inside. */
   readonly path: string;
 }
@@ -57,7 +60,7 @@ export class Machine {
     if (out === undefined) throw new Error('no pipe for the machine');
     const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
     const child = await startProcess(
-      [programs.unshare, ...namespaces, '--', '/bin/sh', '-c', INIT, 'instance-init', hostsFile],
+      [programs.unshare, ...namespaces, '--', '/bin/sh', '-c', INIT, 'instance-init', hostsFile, options.mount ?? ''],
       { cwd: '/', env: { PATH: options.path, DEPLOYCTL_SANDBOX: options.stateDir }, stdio: ['ignore', out.fd, out.fd] },
     );
     out.handOver();
@@ -88,6 +91,12 @@ export class Machine {
   /** A path of the machine as seen from outside: what is mounted in it only is there. */
   outside(path: string): string {
     return `/proc/${this.pid}/root${path}`;
+  }
+
+  /** Pulls the network plug, or puts it in again. */
+  async plug(state: 'up' | 'down'): Promise<void> {
+    const { programs, names, address } = this.options;
+    await run(programs.ip, ['link', 'set', linkName(names, address), state]);
   }
 
   /** The words to put before a program so that it runs in here. */

@@ -31,6 +31,10 @@ export interface Front {
   readonly names: readonly string[];
   /** Where requests go. */
   connect(address: string): void;
+  /** `down`: connections are refused. `denied`: every request is. `slowMs`: each answer is so late, in real milliseconds. */
+  misbehave(how: { readonly down?: boolean; readonly denied?: boolean; readonly slowMs?: number }): Promise<void>;
+  /** Ends all of that. */
+  behave(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -57,22 +61,41 @@ export async function startFront(deps: {
   await run(deps.programs.openssl, ['req', '-x509', ...curve, ...subject, '-keyout', key, '-out', certificate]);
 
   let backend: string | undefined;
+  let faults: Parameters<Front['misbehave']>[0] = {};
   const server = createServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (request, response) => {
-    if (request.headers.host === deps.ecr && request.headers.authorization === undefined) refuse(response, deps.ecr);
-    else if (backend === undefined) response.writeHead(503).end();
-    else pass(request, response, backend);
+    const answer = (): void => {
+      if (faults.denied === true) deny(response);
+      else if (request.headers.host === deps.ecr && request.headers.authorization === undefined)
+        refuse(response, deps.ecr);
+      else if (backend === undefined) response.writeHead(503).end();
+      else pass(request, response, backend);
+    };
+    setTimeout(answer, faults.slowMs ?? 0);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, deps.bridge, resolve);
-  });
-  const bound = server.address();
+  const listen = (port: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, deps.bridge, () => {
+        server.off('error', reject);
+        const bound = server.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : 0);
+      });
+    });
+  const port = await listen(0);
   return {
-    port: typeof bound === 'object' && bound !== null ? bound.port : 0,
+    port,
     certificate,
     names,
     connect: (address) => {
       backend = address;
+    },
+    async misbehave(how) {
+      faults = { ...faults, ...how };
+      if (how.down === true && server.listening) await closed(server);
+    },
+    async behave() {
+      faults = {};
+      if (!server.listening) await listen(port);
     },
     close: () => closed(server),
   };
@@ -83,6 +106,13 @@ function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
   });
+}
+
+/** As ECR to a token that has run out. */
+function deny(response: ServerResponse): void {
+  const message = 'Your authorization token has expired. Reauthenticate and try again.';
+  response.writeHead(403, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ errors: [{ code: 'DENIED', message }] }));
 }
 
 /** As ECR without a `docker login`: any user and password will do. */
@@ -170,4 +200,22 @@ function answers(host: string): Promise<void> {
     asked.once('error', reject);
     asked.end();
   });
+}
+
+const MANIFESTS = [
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.oci.image.index.v1+json',
+];
+
+/** Deletes a tag's manifest. @returns false when there is none */
+export async function forget(host: string, repository: string, tag: string): Promise<boolean> {
+  const base = `http://${host}:${PORT}/v2/${repository}/manifests`;
+  const found = await fetch(`${base}/${tag}`, { method: 'HEAD', headers: { accept: MANIFESTS.join(', ') } });
+  const digest = found.headers.get('docker-content-digest');
+  if (found.status === 404 || digest === null) return false;
+  const gone = await fetch(`${base}/${digest}`, { method: 'DELETE' });
+  if (gone.status !== 202)
+    throw new Error(`the registry answered ${gone.status} to the deletion of ${repository}@${digest}`);
+  return true;
 }

@@ -7,9 +7,9 @@ import { BASE_IMAGE, describeBaseImage, type BaseImage } from './base-image.js';
 import { cacheKey, putInCache, takeFromCache } from './cache.js';
 import { Engine, type EngineOptions } from './engine.js';
 import type { Machine } from './machine.js';
-import { startRegistry, type Front } from './registry.js';
+import { forget, startRegistry, type Front } from './registry.js';
 
-export interface WorkshopOptions extends Omit<EngineOptions, 'machine' | 'root' | 'certificate'> {
+export interface WorkshopOptions extends Omit<EngineOptions, 'machine' | 'root' | 'data' | 'certificate'> {
   readonly machine: Machine;
   readonly address: string;
   readonly front: Front;
@@ -60,6 +60,11 @@ export class Workshop {
     return this.buildAndPush(context, reference, args);
   }
 
+  /** Deletes an image from the registry. @returns false when it is not there */
+  forget(repository: string, tag: string): Promise<boolean> {
+    return forget(this.options.address, repository, tag);
+  }
+
   async close(): Promise<void> {
     await (await this.engine?.catch(() => undefined))?.close();
   }
@@ -99,7 +104,7 @@ export class Workshop {
   }
 
   private async startEngine(certificate: string): Promise<Engine> {
-    const engine = new Engine({ ...this.options, certificate });
+    const engine = new Engine({ ...this.options, data: this.options.root, certificate });
     await engine.start();
     return engine;
   }
