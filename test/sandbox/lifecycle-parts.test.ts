@@ -107,10 +107,14 @@ describe('words of the command line', () => {
   });
 
   it('makes every kind of fault and says which flag is missing', () => {
-    const flags = { instance: 'i-0123456789abcdef0', ms: 10, operation: 'SendCommand', times: 1 };
+    const flags = {
+      ...{ instance: 'i-0123456789abcdef0', ms: 10, operation: 'SendCommand', times: 1 },
+      ...{ port: 8082, image: 'shop/backend:1.0.0', container: 'backend' },
+    };
     expect(FAULT_KINDS.map((kind) => faultFromFlags(kind, flags).kind)).toEqual(FAULT_KINDS);
     expect(() => faultFromFlags('ssm-late', {})).toThrow(/--ms/);
     expect(() => faultFromFlags('instance-stop', {})).toThrow(/--instance/);
+    expect(() => faultFromFlags('port-taken', { instance: flags.instance })).toThrow(/--port/);
     expect(() => faultFromFlags('fire', {})).toThrow(/no fault is called fire/);
   });
 

@@ -155,16 +155,7 @@ export class Container {
           this.log.write(name, text);
         });
       }
-      const streams = Promise.all(
-        [out, err].map(
-          (pipe) =>
-            new Promise<void>((done) =>
-              pipe.stream.once('close', () => {
-                done();
-              }),
-            ),
-        ),
-      );
+      const streams = Promise.all([out, err].map(({ stream }) => new Promise((done) => stream.once('close', done))));
       this.child.once('exit', (code, signal) => {
         leave();
         if (this.pid > 0) killGroup(this.pid);
@@ -200,7 +191,7 @@ export class Container {
 
   /** There are no cgroups here: a process above `--memory` is killed as the kernel would, within half a second. */
   private watchMemory(): void {
-    const { memory, state } = this.record;
+    const { memory } = this.record;
     if (memory <= 0) return;
     const child = this.child;
     this.memoryWatch = setInterval(() => {
@@ -208,9 +199,14 @@ export class Container {
       const statm = `/proc/${child.pid}/statm`;
       const pages = existsSync(statm) ? Number(readFileSync(statm, 'utf8').split(' ')[1]) : 0;
       if (pages * 4096 <= memory) return;
-      state.oomKilled = true;
-      killGroup(child.pid);
+      this.runOutOfMemory();
     }, 500).unref();
+  }
+
+  /** The first process dies as the kernel's memory killer would end it. False when there is none. */
+  runOutOfMemory(): boolean {
+    this.record.state.oomKilled ||= this.running;
+    return this.running && killGroup(this.pid);
   }
 
   private exited(exitCode: number): void {

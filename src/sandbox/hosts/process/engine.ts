@@ -257,8 +257,9 @@ export class Engine {
   }
 
   /** @throws DaemonError when it is not in the registry, or the registry wants a login */
-  pull(text: string): { readonly image: Image; readonly isNew: boolean } {
+  async pull(text: string): Promise<{ readonly image: Image; readonly isNew: boolean }> {
     const reference = parseReference(text);
+    await this.deps.registry.admit(reference);
     const host = registryHost(reference.repository);
     // ECR gives nothing without a token (ECR guide, "Private registry authentication").
     if (host !== undefined && /\.dkr\.ecr\./.test(host) && !this.logins.has(host)) {

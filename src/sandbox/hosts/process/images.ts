@@ -16,9 +16,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { sleepReal } from '../../time.js';
 import type { ImageConfig } from './dockerfile.js';
 import { DaemonError } from '../errors.js';
-import { formatReference, parseReference, type Reference } from './reference.js';
+import { formatReference, parseReference, registryHost, type Reference } from './reference.js';
 
 export interface Image {
   /** sha256:… of the config. */
@@ -32,6 +33,10 @@ export interface Image {
   readonly layer: string;
   readonly config: ImageConfig;
 }
+
+/** What Docker makes of ECR's answer to a token that has run out. */
+const DENIED =
+  "pull access denied for %, repository does not exist or may require 'docker login': denied: Your authorization token has expired. Reauthenticate and try again.";
 
 const hex = (digest: string): string => digest.replace('sha256:', '');
 
@@ -115,9 +120,18 @@ class ImageFolders {
   }
 }
 
+export interface RegistryFaults {
+  readonly down?: boolean;
+  readonly denied?: boolean;
+  /** Real milliseconds that each pull waits for its first answer. */
+  readonly slowMs?: number;
+}
+
 /** The registry that all instances of a sandbox share. */
 export class Registry {
   private readonly folders: ImageFolders;
+  /** How it misbehaves, as a real engine reports it. */
+  private faults: RegistryFaults = {};
 
   constructor(private readonly root: string) {
     this.folders = new ImageFolders(join(root, 'images'));
@@ -125,6 +139,33 @@ export class Registry {
 
   private repository(name: string): string {
     return join(this.root, 'repositories', encodeURIComponent(name));
+  }
+
+  misbehave(how: RegistryFaults): void {
+    this.faults = { ...this.faults, ...how };
+  }
+
+  behave(): void {
+    this.faults = {};
+  }
+
+  /** Lets a pull in. @throws DaemonError as long as a fault keeps it out */
+  async admit({ repository }: Reference): Promise<void> {
+    const { down, denied, slowMs } = this.faults;
+    const host = registryHost(repository) ?? 'registry-1.docker.io';
+    if (down === true) throw new DaemonError(`Get "https://${host}/v2/": dial tcp: connect: connection refused`);
+    if (slowMs !== undefined) await sleepReal(slowMs);
+    if (denied === true) throw new DaemonError(DENIED.replace('%', repository));
+  }
+
+  /** Deletes a tag and what it names. @returns false when there is none */
+  forget(repository: string, tag: string): boolean {
+    const folder = this.repository(repository);
+    const file = join(folder, 'tags', tag);
+    if (!existsSync(file)) return false;
+    rmSync(join(folder, 'digests', hex(readFileSync(file, 'utf8'))), { force: true });
+    rmSync(file);
+    return true;
   }
 
   push(repository: string, tag: string, image: Image, rootfs: string): void {

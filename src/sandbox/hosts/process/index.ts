@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Hosts, SandboxTime } from '../../types.js';
 import { buildImage } from './build.js';
+import { ProcessFaults } from './faults.js';
 import { Host } from './host.js';
 import { Registry } from './images.js';
 import { parseReference } from './reference.js';
@@ -40,6 +41,7 @@ export function createProcessHosts(deps: { readonly stateDir: string; readonly t
       throw new Error(`no host for instance ${instanceId}: known are ${[...hosts.keys()].join(', ') || 'none'}`);
     return host;
   };
+  const faults = new ProcessFaults(get, registry);
   const stopping = new AbortController();
   return Promise.resolve({
     exec: async (instanceId, script, options) => get(instanceId).run(script, options),
@@ -81,6 +83,8 @@ export function createProcessHosts(deps: { readonly stateDir: string; readonly t
         ),
       );
     },
+    play: (fault) => faults.play(fault),
+    endFaults: () => faults.end(),
     async close() {
       stopping.abort(new Error('the sandbox is closing'));
       const all = [...hosts.values()];

@@ -20,9 +20,9 @@ function fullName(text: string): string {
 }
 
 /** @param print gets the progress lines */
-export function pullImage(engine: Engine, text: string, print: (line: string) => void): Image {
+export async function pullImage(engine: Engine, text: string, print: (line: string) => void): Promise<Image> {
   const reference = parseReference(text);
-  const { image, isNew } = engine.pull(text);
+  const { image, isNew } = await engine.pull(text);
   print(`${reference.digest ?? reference.tag ?? 'latest'}: Pulling from ${reference.repository}\n`);
   print(`Digest: ${image.digest}\n`);
   print(`Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${formatReference(reference)}\n`);
@@ -34,9 +34,9 @@ export const pull = command(
   '[OPTIONS] NAME[:TAG|@DIGEST]',
   { bool: ['quiet:q', 'all-tags:a', 'disable-content-trust'], value: ['platform'] },
   [1, 1],
-  ({ call, engine }, flags) => {
+  async ({ call, engine }, flags) => {
     const [name = ''] = flags.args;
-    pullImage(engine, name, (line) => {
+    await pullImage(engine, name, (line) => {
       if (!flags.is('quiet')) call.out(line);
     });
     call.out(`${fullName(name)}\n`);

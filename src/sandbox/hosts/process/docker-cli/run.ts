@@ -179,7 +179,7 @@ export function nanoCpus(text: string): number {
 }
 
 /** The image by the `--pull` policy. */
-function imageFor(reference: string, flags: Flags, { call, engine }: Context): Image {
+async function imageFor(reference: string, flags: Flags, { call, engine }: Context): Promise<Image> {
   const policy = flags.one('pull') ?? 'missing';
   if (!['always', 'missing', 'never'].includes(policy)) {
     throw new DaemonError(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
@@ -209,7 +209,7 @@ function seconds(text: string): number {
   return Number(text);
 }
 
-function readRequest(context: Context, flags: Flags): CreateRequest {
+async function readRequest(context: Context, flags: Flags): Promise<CreateRequest> {
   const { engine, call } = context;
   const [reference = '', ...words] = flags.args;
   // Everything that can be wrong about the command line itself comes before any pull.
@@ -224,7 +224,7 @@ function readRequest(context: Context, flags: Flags): CreateRequest {
   const memory = memoryBytes(flags.one('memory') ?? '0');
   const cpus = nanoCpus(flags.one('cpus') ?? '0');
   const networkMode = knownNetwork(engine, flags.one('network') ?? flags.one('net') ?? 'bridge');
-  const image = imageFor(reference, flags, context);
+  const image = await imageFor(reference, flags, context);
   const entrypoint = flags.one('entrypoint');
   const workingDir = flags.one('workdir') ?? image.config.workingDir;
   if (!workingDir.startsWith('/'))
@@ -275,7 +275,7 @@ export const create = command(
   FLAGS,
   [1, Infinity],
   async (context, flags) => {
-    const container = await context.engine.create(readRequest(context, flags));
+    const container = await context.engine.create(await readRequest(context, flags));
     context.call.out(`${container.record.id}\n`);
     return 0;
   },
@@ -313,7 +313,7 @@ export const run = command(
     const { call, engine } = context;
     let container: Container | undefined;
     try {
-      const created = await engine.create(readRequest(context, flags));
+      const created = await engine.create(await readRequest(context, flags));
       container = created;
       if (!flags.is('detach')) return await attach(created, context, () => created.start());
       // Docker prints the id before it starts the container, so that a failed start shows both.
