@@ -128,6 +128,18 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
     expect(ended.logTail).toContain('version x starts\nno more');
   });
 
+  it('takes a daemon that went away for silence, not for a container that ended', async () => {
+    const health = { ...spec(one.digest).health, passes: 200 };
+    const asked = engine.ask(start('r-1', one, { health }));
+    await engine.sh(
+      'until curl -sf http://127.0.0.1:8081/health; do sleep 0.05; done; kill -9 $(cat /var/run/docker.pid)',
+    );
+    expect(bad(await asked).code).toBe('no-docker');
+    await engine.restartDocker();
+    good(await engine.ask(start('r-1', one)));
+    expect(await states()).toEqual(['blue r-1 exited', 'blue r-1 running']);
+  });
+
   it('gives the last probe and the end of the log of a container that is never well', async () => {
     const ill = await engine.image('ill:1', serve('x').replace('/www/health', '/www/other'));
     const health = { ...spec(one.digest).health, startTimeout: 1000 };

@@ -5,7 +5,7 @@ import type { Fence, HostRequest } from '../../src/domain/host.js';
 import type { Digest } from '../../src/domain/ids.js';
 import type { Container } from '../../src/domain/observation.js';
 import { adoptedRelease } from '../../src/domain/release.js';
-import { killAt, killPoints, type KillPoint } from './killpoints.js';
+import { deaths, kills, type Breakage } from './killpoints.js';
 import { good, slot, spec, startInstance, type Instance } from './kit.js';
 
 /** DEPLOYCTL_TEST_DEEP=1: every line, by each way to it (half an hour); else every command that changes something. */
@@ -33,14 +33,18 @@ describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout
   const health = { path: '/health', passes: 1, interval: 20, timeout: 1000, startTimeout: 8000 };
   const shown = (containers: readonly Container[]): string => JSON.stringify(containers, null, 1);
 
+  /** Every how many calls of docker it dies. */
+  const STEP = EVERY ? 1 : 6;
+
   /**
-   * Kills `there` at each of its points, then `back` at each of its own. What comes next is in turn the same command again (as a
-   * duplicate), a new one with the same aim, and one with the other aim.
+   * Breaks `there` in each of its ways, and `back` in each of its own. What comes next is in turn the same command again (as a
+   * duplicate; after an answer it would be repeated, so then a new one), a new one with the same aim, and one with the other aim.
    */
   async function duel(there: Way, back: Way): Promise<void> {
     const ways = [there, back] as const;
-    const points: [KillPoint[], KillPoint[]] = [[], []];
-    for (const at of [0, 1] as const) points[at] = await killPoints(instance, ways[at].request, EVERY);
+    const breakages: [Breakage[], Breakage[]] = [[], []];
+    for (const at of [0, 1] as const) breakages[at] = await kills(instance, ways[at].request, EVERY);
+    for (const at of [0, 1] as const) breakages[at].push(...(await deaths(instance, ways[at].request, STEP)));
     const missed: string[] = [];
     // Which way the instance went last: the next one is the other.
     let now: 0 | 1 = 1;
@@ -57,23 +61,24 @@ describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout
       );
       expect(left, found).toBe('');
     };
-    for (let turn = 0; points[0].length + points[1].length > 0; turn++) {
+    for (let turn = 0; breakages[0].length + breakages[1].length > 0; turn++) {
       const next: 0 | 1 = now === 0 ? 1 : 0;
-      const point = points[next].shift();
+      const breakage = breakages[next].shift();
       generation += 1;
-      if (point === undefined) {
+      if (breakage === undefined) {
         await finish(ways[next], [generation, 0, 0], 'nothing');
         now = next;
         continue;
       }
-      const what = `${ways[next].request.phase} killed at "${point.command}" (lines ${point.stack}, ${point.nth})`;
-      const killed = await killAt(instance, ways[next].request, [generation, 0, 0], point);
-      if (killed.ok && point.delay === undefined) missed.push(what);
+      const what = `${ways[next].request.phase} ${breakage.what}`;
+      const broken = await instance.ask(ways[next].request, [generation, 0, 0], { change: breakage.change });
+      if (broken.ok && !breakage.late) missed.push(what);
+      if (!broken.ok && !breakage.kills) expect(broken.code, `${what}: ${broken.message}`).not.toBe('broken-output');
       const variant = turn % 3;
       if (variant === 2) {
         await finish(ways[now], [generation, 1, 0], what);
       } else {
-        await finish(ways[next], [generation, 0, variant], what);
+        await finish(ways[next], [generation, 0, breakage.kills ? variant : 1], what);
         now = next;
       }
     }
@@ -152,14 +157,14 @@ describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout
   it('pull: the image is there under its tag', async () => {
     const request: HostRequest = { phase: 'pull', images: [{ service: 'backend', release: 'r-1', spec: spec(one) }] };
     const clean = 'docker rmi shop/backend:deployctl-r-1';
-    const points = await killPoints(instance, request, EVERY);
-    for (const [turn, point] of points.entries()) {
+    const breakages = await kills(instance, request, EVERY);
+    for (const [turn, { what, change, late }] of breakages.entries()) {
       await instance.sh(`docker image inspect shop/backend:deployctl-r-1 >/dev/null 2>&1 && ${clean} || true`);
       generation += 1;
-      const killed = await killAt(instance, request, [generation, 0, 0], point);
-      expect([killed.ok, point], 'not killed').toEqual([point.delay === undefined ? false : expect.anything(), point]);
+      const killed = await instance.ask(request, [generation, 0, 0], { change });
+      expect(killed.ok && !late, `not ${what}`).toBe(false);
       expect(good(await instance.ask(request, [generation, 0, turn % 2])).digests).toEqual({ backend: one });
-      expect(await instance.sh('docker image ls -q shop/backend:deployctl-r-1'), point.command).not.toBe('');
+      expect(await instance.sh('docker image ls -q shop/backend:deployctl-r-1'), what).not.toBe('');
     }
   });
 
@@ -175,15 +180,15 @@ describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout
         env: { OUT: out, RELEASE: release },
       }),
     });
-    const points = await killPoints(instance, task('r-traced'), EVERY);
-    for (const [turn, point] of points.entries()) {
+    const breakages = await kills(instance, task('r-traced'), EVERY);
+    for (const [turn, { what, change, late }] of breakages.entries()) {
       const request = task(`r-${turn}`);
       generation += 1;
-      const killed = await killAt(instance, request, [generation, 0, 0], point);
-      expect([killed.ok, point], 'not killed').toEqual([point.delay === undefined ? false : expect.anything(), point]);
+      const killed = await instance.ask(request, [generation, 0, 0], { change });
+      expect(killed.ok && !late, `not ${what}`).toBe(false);
       good(await instance.ask(request, [generation, 0, turn % 2]));
-      expect(await instance.sh(`grep -cx r-${turn} ${out}`), point.command).toBe('1');
-      expect(await instance.sh('docker ps -aq'), point.command).toBe('');
+      expect(await instance.sh(`grep -cx r-${turn} ${out}`), what).toBe('1');
+      expect(await instance.sh('docker ps -aq'), what).toBe('');
     }
   });
 });

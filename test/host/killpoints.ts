@@ -1,12 +1,12 @@
 /**
- * Ends the instance script by SIGKILL to its group at a chosen command, as the SSM agent does at any time. bash tells before each simple
- * command where it is (DEBUG trap); the script itself stays as it is sent.
+ * Ways in which a run of the instance script breaks off. It is ended by SIGKILL to its group at a chosen command, as the SSM agent does at any time. bash tells before each simple
+ * command where it is (DEBUG trap); the script itself stays as it is sent. Or docker
+ * stops to answer under it.
  */
 import type { HostRequest } from '../../src/domain/host.js';
-import type { HostResult } from '../../src/host/result.js';
 import type { Host } from './kit.js';
 
-export interface KillPoint {
+interface KillPoint {
   /** Line numbers: of the command, and of the calls that led to it. */
   readonly stack: string;
   /** How many times a command was there before, counted from 1. */
@@ -31,12 +31,26 @@ function trapped(script: string, at: string): string {
   return ['#!/bin/bash', request, trap, ...rest].join('\n');
 }
 
+/** A way for one run of a request to go wrong. */
+export interface Breakage {
+  readonly what: string;
+  readonly change: (script: string) => string;
+  /** Its end is SIGKILL: there is no answer, unless the kill came late. */
+  readonly kills: boolean;
+  /** It may come too late to matter. */
+  readonly late: boolean;
+}
+
+async function run(host: Host, request: HostRequest, change: Breakage['change']): Promise<void> {
+  const result = await host.ask(request, undefined, { change });
+  if (!result.ok) throw new Error(`${request.phase} failed while it was traced: ${result.code}: ${result.message}`);
+}
+
 /** Runs a request to its end and tells where it could have been killed: at each change, or with `every` at each line by each way to it. */
-export async function killPoints(host: Host, request: HostRequest, every: boolean): Promise<KillPoint[]> {
+export async function kills(host: Host, request: HostRequest, every: boolean): Promise<Breakage[]> {
   await host.sh(`: >${TRACE}`);
   const record = `printf '%s\\t%s\\n' "\${BASH_LINENO[*]}" "\${1%%$'\\n'*}" >>${TRACE}`;
-  const result = await host.ask(request, undefined, { change: (script) => trapped(script, record) });
-  if (!result.ok) throw new Error(`${request.phase} failed while it was traced: ${result.code}: ${result.message}`);
+  await run(host, request, (script) => trapped(script, record));
   const seen = new Map<string, number>();
   const points = (await host.sh(`cat ${TRACE}`)).split('\n').map((line): KillPoint => {
     const [stack = '', command = ''] = line.split('\t');
@@ -50,20 +64,46 @@ export async function killPoints(host: Host, request: HostRequest, every: boolea
     places.add(stack + command);
     return CHANGES.test(command) && !known;
   });
-  return [
-    ...chosen,
-    ...points.filter(({ command }) => LASTS.test(command)).map((point) => ({ ...point, delay: 0.03 })),
-  ];
+  const halfway = points.filter(({ command }) => LASTS.test(command)).map((point) => ({ ...point, delay: 0.03 }));
+  return [...chosen, ...halfway].map(killAt);
 }
 
-/** Sends a request and kills it there. */
-export async function killAt(
-  host: Host,
-  request: HostRequest,
-  fence: readonly [number, number, number],
-  { stack, nth, delay }: KillPoint,
-): Promise<HostResult> {
-  const kill = delay === undefined ? 'kill -9 0' : `{ sleep ${delay}; kill -9 0; } &`;
-  const at = `[ "\${BASH_LINENO[*]}" != '${stack}' ] || { met=$((\${met:-0} + 1)); [ "$met" != ${nth} ] || ${kill.startsWith('{') ? `{ ${kill} }` : kill}; }`;
-  return host.ask(request, fence, { change: (script) => trapped(script, at) });
+function killAt({ stack, nth, command, delay }: KillPoint): Breakage {
+  // On one line: the lines of the script keep their numbers.
+  const kill = delay === undefined ? 'kill -9 0;' : `{ sleep ${delay}; kill -9 0; } &`;
+  const at = `[ "\${BASH_LINENO[*]}" != '${stack}' ] || { met=$((\${met:-0} + 1)); [ "$met" != ${nth} ] || { ${kill} }; }`;
+  return {
+    what: `killed ${delay === undefined ? 'at' : `${delay} s into`} "${command}" (lines ${stack}, ${nth})`,
+    change: (script) => trapped(script, at),
+    kills: true,
+    late: delay !== undefined,
+  };
+}
+
+/** Runs a request to its end and tells after how many calls of docker the daemon could have died: each `step`th. */
+export async function deaths(host: Host, request: HostRequest, step: number): Promise<Breakage[]> {
+  await run(host, request, (script) => mortal(script, 1_000_000));
+  const calls = Number(await host.sh('cat "$DEPLOYCTL_ROOT/calls"'));
+  const which = Array.from({ length: Math.ceil(calls / step) }, (_, index) => calls - index * step);
+  return which.map((nth) => ({
+    what: `docker dead from call ${nth} of ${calls} on`,
+    change: (script) => mortal(script, nth),
+    kills: false,
+    late: true,
+  }));
+}
+
+/** The script with a docker that answers from its nth call on as one without a daemon. */
+function mortal(script: string, nth: number): string {
+  const prelude = `real=$(command -v docker); mkdir -p "$DEPLOYCTL_ROOT/mortal"; echo 0 >"$DEPLOYCTL_ROOT/calls"
+cat >"$DEPLOYCTL_ROOT/mortal/docker" <<DOCKER
+#!/bin/sh
+read -r calls <"$DEPLOYCTL_ROOT/calls"
+echo "\\$((calls + 1))" >"$DEPLOYCTL_ROOT/calls"
+[ "\\$((calls + 1))" -lt ${nth} ] || { echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?' >&2; exit 1; }
+exec "$real" "\\$@"
+DOCKER
+chmod +x "$DEPLOYCTL_ROOT/mortal/docker"; export PATH="$DEPLOYCTL_ROOT/mortal:$PATH"
+`;
+  return script.replace(/^#!.*\n/, (line) => line + prelude);
 }

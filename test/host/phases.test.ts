@@ -247,6 +247,23 @@ describe('the instance script', () => {
     expect(back.containers?.map((container) => container.ours?.release)).toEqual(['r-1', 'r-3']);
   });
 
+  it('keeps nothing of which docker does not tell what it takes to bring it back', async () => {
+    const one = await instance.build('1.0.0');
+    const two = await instance.build('2.0.0');
+    await instance.sh('docker run -d --name backend -p 8081:3000 --restart always shop/backend:1.0.0');
+    // Docker that answers everything but one question.
+    const without = (word: string) => (script: string) =>
+      script.replace(/^#!.*\n/, `$&docker() { case "$*" in *${word}*) return 1 ;; esac; command docker "$@"; }\n`);
+    for (const word of ['MaximumRetryCount', 'Config.Image}}']) {
+      const failed = bad(await instance.ask(start('r-2', two), undefined, { change: without(word) }));
+      expect(failed.code, word).toBe('no-docker');
+      expect(await version()).toBe('1.0.0');
+    }
+    good(await instance.ask(start('r-2', two)));
+    const back = good(await instance.ask(restore(adoptedRelease(one), one)));
+    expect(back.container).toMatchObject({ name: 'backend', restartPolicy: 'always' });
+  });
+
   it('has nothing to restore for an adopted release whose container is gone', async () => {
     const one = await instance.build('1.0.0');
     const failed = bad(await instance.ask(restore(adoptedRelease(one), one)));

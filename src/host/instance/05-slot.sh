@@ -30,8 +30,7 @@ slot_rows() {
 # Release of a container that deployctl did not start: adopted- and the first 12 of its image's digest (else of the image id).
 # The same rule as adoptedRelease() in domain/release.ts.
 adopted_release() {
-  adopted_image=$(inspect '<<.Image>>' "$1")
-  adopted_reference=$(inspect '<<.Config.Image>>' "$1")
+  adopted_image=$(inspect '<<.Image>>' "$1") && adopted_reference=$(inspect '<<.Config.Image>>' "$1") || return 1
   adopted_digests=$(dk image inspect --format "$(braces '<<range .RepoDigests>><<.>> <<end>>')" "$adopted_image") || adopted_digests=''
   adopted_repository=${adopted_reference%%@*}
   case ${adopted_repository##*/} in *:*) adopted_repository=${adopted_repository%:*} ;; esac
@@ -52,10 +51,10 @@ read_slot() {
   look
   rows=$(
     slot_rows | while IFS='|' read -r role row_release id name status finished; do
-      [ -n "$row_release" ] || row_release=$(adopted_release "$id")
+      [ -n "$row_release" ] || row_release=$(adopted_release "$id") || exit 1
       printf '%s|%s|%s|%s|%s|%s\n' "$role" "$row_release" "$id" "$name" "$status" "$finished"
     done
-  )
+  ) || fail no-docker "docker does not tell the image of a container on port $port, see $log on the instance"
 }
 
 # The running container of release $1 in the slot, in $found; empty when there is none.
@@ -112,7 +111,8 @@ kept_name() { printf '%s-%s-%s-%.12s' "$container" "$color" "$2" "$1"; }
 # after the policy: what has its new name and does not run is done with.
 set_aside() {
   kept_name=$(kept_name "$1" "$4")
-  policy=$(inspect '<<.HostConfig.RestartPolicy.Name>>:<<.HostConfig.RestartPolicy.MaximumRetryCount>>' "$1")
+  policy=$(inspect '<<.HostConfig.RestartPolicy.Name>>:<<.HostConfig.RestartPolicy.MaximumRetryCount>>' "$1") ||
+    fail no-docker "docker does not tell the restart policy of container $2; it was left as it is"
   policy=${policy%:0}
   if [ ! -e "$state/kept/$1" ]; then
     write_file "$state/kept/$1" "note|$1|$service|$color|$4|${policy:-no}|$2" || fail no-state "cannot write $state/kept (disk full?)"
@@ -122,9 +122,8 @@ set_aside() {
   if is_up "$3"; then
     say "stopping $kept_name, at most $stop_timeout s"
     dk stop -t "$stop_timeout" "$1"
-    if is_up "$(inspect '<<.State.Status>>' "$1")"; then
-      fail stop-failed "container $kept_name still runs after docker stop -t $stop_timeout"
-    fi
+    stopped=$(inspect '<<.State.Status>>' "$1") || fail no-docker "docker does not tell whether container $kept_name has stopped"
+    if is_up "$stopped"; then fail stop-failed "container $kept_name still runs after docker stop -t $stop_timeout"; fi
   fi
 }
 

@@ -48,7 +48,10 @@ same_start() {
   [ "$start_now" != "$start_first" ] || return 0
   case $start_now in
     "running "*) fail_container exited "the container ended and was started again by docker (restarts: ${start_now##* }) while it was watched" "$1" ;;
-    '') fail exited "the container is gone" ;;
+    '')
+      # No answer is not an answer.
+      look
+      case $table in *"row|$1|"*) ;; *) fail exited "the container is gone: someone removed it while it was watched" ;; esac ;;
     *) fail_container exited "the container ended (${start_now%% *}) while it was watched" "$1" ;;
   esac
 }
@@ -63,6 +66,7 @@ witness() {
   reached=witness
   asked=''
   start_first=$(start_of "$1")
+  if [ -z "$start_first" ]; then look && start_first=$(start_of "$1"); fi
   case $start_first in "running "*) ;; *) start_first=none && same_start "$1" ;; esac
   find_address "$1"
   decode "$health_path"
