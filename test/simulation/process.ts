@@ -37,9 +37,11 @@ export interface Call {
 export interface Weather {
   fault(call: Call): Fault | undefined;
   delivery(): Delivery;
+  /** For how long from now all processes of a machine stand still: what they wait for comes, and they see it late. */
+  standstill(machine: string): Ms;
 }
 
-const calm: Weather = { fault: () => undefined, delivery: () => 'normal' };
+const calm: Weather = { fault: () => undefined, delivery: () => 'normal', standstill: () => 0 };
 
 /** The longest that one changing call takes, and what an operation is told of it (`Toolbox.changeLimit`). */
 export const changeLimit: Ms = 10_000;
@@ -84,7 +86,7 @@ export class Process {
       ...clock,
       sleep: (duration, signal) => {
         if (this.#dying) this.die();
-        return clock.sleep(duration, signal);
+        return clock.sleep(duration, signal).then(() => (this.#still() > 0 ? this.#thaw() : undefined));
       },
     };
   }
@@ -120,9 +122,18 @@ export class Process {
     }
     if (kill === 'lost') return this.#end();
     if (use === 'change') await this.#pass(latency.answer);
+    if (this.#still() > 0) await this.#thaw();
     if (fault?.is === 'lost') throw failure(fault.kind, name);
     if (kill === 'after') this.#dying = true;
     return result;
+  }
+
+  #still(): Ms {
+    return this.weather.standstill(this.actor.host);
+  }
+
+  async #thaw(): Promise<void> {
+    for (let rest = this.#still(); rest > 0; rest = this.#still()) await this.#pass(rest);
   }
 
   #pass(duration: Ms): Promise<void> {

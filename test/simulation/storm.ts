@@ -25,6 +25,7 @@ export const faultIds = {
   F22: 'an instance was terminated',
   F23: 'an instance joined',
   F25: 'a zone was lost',
+  F28: 'a second operator wants to go on at the same time',
   F29: 'a process stood still past its lease, and woke up',
   F30: 'somebody removed the lease by hand',
   F31: 'a wall clock jumped',
@@ -68,7 +69,6 @@ export class Storm implements Weather {
   fault(call: Call): Fault | undefined {
     const { name, use } = call;
     const now = this.#world.timeline.now;
-    if (this.frozen > now) return { is: 'slow', by: this.frozen - now };
     if (this.#throttled > now && name.startsWith('elbv2') && this.#dice.chance(0.8)) {
       this.#world.counted('F4');
       return { is: 'refused', kind: 'throttled' };
@@ -81,6 +81,10 @@ export class Storm implements Weather {
     if (use === 'read' && !name.startsWith('ssm:S') && this.#hit('S1', 0.06))
       return { is: 'stale', by: this.#dice.between(200, parameter ? 1500 : 6000) };
     return undefined;
+  }
+
+  standstill(machine: string): Ms {
+    return machine === 'rival' ? 0 : Math.max(0, this.frozen - this.#world.timeline.now);
   }
 
   delivery(): Delivery {

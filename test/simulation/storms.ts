@@ -47,12 +47,15 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
       command,
     );
   };
+  const rival = storm.enabled.has('F28') ? rivalOf(play, storm) : undefined;
   let ended = await next('rollout', 0);
   for (let turn = 1; turn <= 12 && !isOver(ended); turn += 1) {
     await play.rest(turn < 8 ? 15_000 : 120_000);
     const begun = [...world.store.values.keys()].some((name) => name.includes('/rollouts/'));
     ended = await next(begun ? 'resume' : 'rollout', turn);
   }
+  const other = rival === undefined ? undefined : await play.finish(rival);
+  if (ended.is === 'refused' && other?.is === 'result') ended = other;
   if (!isOver(ended)) auditor.violated('L1', `after twelve turns: ${JSON.stringify(ended)}`);
   await play.rest(Math.max(0, storm.end + 60_000 - world.timeline.now));
   play.truth(ended);
@@ -63,6 +66,19 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   if (ended.exit === 11 && !(scenario.before === 'adopted' && storm.enabled.has('F23')))
     auditor.violated('L1', `a human is needed: ${JSON.stringify(ended)}`);
   return play;
+}
+
+/** Somebody on another machine who tries to resume while the first one is at work, and takes over when it is silent for too long. */
+function rivalOf(play: Play, storm: Storm): Promise<Ended> {
+  const { world } = play;
+  return new Promise((resolve) => {
+    world.timeline.after(world.dice.between(1000, 100_000), () => {
+      world.counted('F28');
+      resolve(
+        play.start(play.process({ machine: 'rival', weather: storm, time: storm.time() }), 'resume', 'new', 200_000),
+      );
+    });
+  });
 }
 
 /** Succeeded, rolled back, failed; or nothing is left to resume. */
