@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { plantMutants } from './test/simulation/mutate.js';
 
 export default defineConfig({
   test: {
@@ -22,6 +23,7 @@ export default defineConfig({
       },
       {
         extends: true,
+        plugins: [plantMutants()],
         test: {
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],

@@ -33,7 +33,7 @@ export type Ended =
   | { readonly is: 'killed'; readonly exit: undefined };
 
 /** Nothing takes longer than this, whatever happens: every wait ends. */
-const longest: Ms = 3 * 3600_000;
+const longest: Ms = 5400_000;
 
 /** A world with its auditor, in which commands are run one after the other or at once. */
 export class Play {

@@ -31,7 +31,7 @@ export class Timeline {
     await microtasks();
     while (!done()) {
       const due = this.#pop();
-      if (due === undefined) throw new Error('everybody waits, and nothing is due');
+      if (due === undefined) throw new Stuck('everybody waits, and nothing is due');
       if (due.run === undefined) continue;
       if (due.at > end) throw new Stuck(`still not over after ${String(Math.round(limit / 1000))} s of virtual time`);
       this.now = due.at;

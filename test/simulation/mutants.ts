@@ -1,0 +1,284 @@
+/** A defect to be planted: in `file`, `find` (there exactly once) becomes `replace`. */
+export interface Mutant {
+  readonly file: string;
+  readonly what: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+const mutant = (file: string, what: string, find: string, replace: string): Mutant => ({ file, what, find, replace });
+
+/** What scripts and tools of this kind get wrong, planted in the code that decides, acts and stores. */
+export const mutants: readonly Mutant[] = [
+  // Traffic and draining
+  mutant(
+    'strategies/standing.ts',
+    'no settle time before a stop in place',
+    '+ plan.timing.settle;\n  return now < settled',
+    '+ 0;\n  return now < settled',
+  ),
+  mutant(
+    'strategies/standing.ts',
+    'stops what still drains',
+    "if (target.state === 'draining') {",
+    "if (target.state === 'draining' && plan.deadline < 0) {",
+  ),
+  mutant(
+    'strategies/standing.ts',
+    'stops before it deregisters',
+    "  if (isRegistered(target)) return { ...base, place: 'old' };\n",
+    '',
+  ),
+  mutant(
+    'strategies/standing.ts',
+    'an unhealthy target counts as not registered',
+    "if (target.state === 'absent' || target.state === 'draining') return false;",
+    "if (target.state === 'absent' || target.state === 'draining' || target.state === 'unhealthy') return false;",
+  ),
+  mutant(
+    'strategies/empty-color.ts',
+    'deregisters as soon as the weight is written',
+    'if (target.unroutedSince !== undefined && now >= settled) {',
+    'if (settled > 0) {',
+  ),
+  mutant(
+    'strategies/empty-color.ts',
+    'stops a color that is registered',
+    'if (isRegistered(target)) {',
+    'if (isRegistered(target) && plan.deadline < 0) {',
+  ),
+  mutant(
+    'strategies/empty-color.ts',
+    'leaves a crash loop behind',
+    'holderOf(containers, service, color)',
+    'containers.find((each) => each.running && holderOf([each], service, color))',
+  ),
+  mutant(
+    'engine/observer.ts',
+    'takes a color with weight for one that gets nothing',
+    "return seen?.is !== 'known' || weightIn(seen.value, group) > 0;",
+    'return seen === undefined;',
+  ),
+  // Health and verification
+  mutant(
+    'strategies/standing.ts',
+    'trusts a container without its witness',
+    "  if (!stillSame && !trusted) return { ...base, place: 'unverified', why: 'waits for its checks on the instance' };\n",
+    '',
+  ),
+  mutant(
+    'strategies/standing.ts',
+    'does not see that a container was started again',
+    "if (ofThis !== undefined && !stillSame && plan.aim.to === 'new') {",
+    'if (plan.deadline < 0) {',
+  ),
+  mutant(
+    'strategies/standing.ts',
+    'does not see that a container is gone',
+    "if (verified?.release === want.release && plan.aim.to === 'new') {",
+    'if (plan.deadline < 0) {',
+  ),
+  mutant(
+    'strategies/prepare-idle.ts',
+    'registers the idle color before anything runs there',
+    "    case 'unverified':\n      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;",
+    "    case 'unverified':\n      return { actions: [registerOf(standing)], waits: [] };",
+  ),
+  mutant(
+    'strategies/prepare-idle.ts',
+    'one healthy target is enough to shift',
+    "usable.every((standing) => standing.place === 'serving')",
+    "usable.some((standing) => standing.place === 'serving')",
+  ),
+  mutant(
+    'strategies/prepare-idle.ts',
+    'does not attach the idle group before it waits for its health',
+    'if (missing.length > 0) return',
+    'if (missing.length > 99) return',
+  ),
+  mutant(
+    'strategies/in-place.ts',
+    'never registers again',
+    "    case 'ready':\n      return { actions: [registerOf(standing)], waits: [] };",
+    "    case 'ready':\n      return wait;",
+  ),
+  mutant(
+    'strategies/in-place.ts',
+    'swaps while it drains',
+    "    case 'draining':\n    case 'swapping':\n    case 'warming':\n      return wait;",
+    "    case 'draining':\n      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;\n    case 'swapping':\n    case 'warming':\n      return wait;",
+  ),
+  mutant('strategies/baking.ts', 'no bake', 'const over = now >= end;', 'const over = now > 0;'),
+  mutant(
+    'strategies/rolling.ts',
+    'goes on past a bad instance',
+    'if (work.bad.length > 0 && !back) return failing(plan, seen, now, fleet, work.bad);',
+    '',
+  ),
+  mutant(
+    'strategies/blue-green.ts',
+    'a failed color is waited for',
+    'if (work.bad.length > 0) return failing(plan, seen, now, fleet, work.bad);',
+    '',
+  ),
+  // Capacity and weights
+  mutant('strategies/in-place.ts', 'the floor is forgotten', 'if (costs > 0 && spare <= 0) break;', ''),
+  mutant(
+    'strategies/amounts.ts',
+    'the floor is 0',
+    'return Math.max(fleet - atMost(how.maxParallel, fleet), Math.ceil(fleet / 2));',
+    'return 0;',
+  ),
+  mutant(
+    'strategies/amounts.ts',
+    'a full shift leaves both colors at 0',
+    'return { live: 0, idle: total };',
+    'return { live: 0, idle: 0 };',
+  ),
+  mutant(
+    'strategies/amounts.ts',
+    'a way back shifts forward',
+    'return { live: total, idle: 0 };',
+    'return { live: 0, idle: total };',
+  ),
+  mutant(
+    'strategies/blue-green.ts',
+    'the way back leaves the weights',
+    'const moved = pairs.filter((pair) => pair.idle > 0 && canReturn(pair.service));',
+    'const moved = pairs.filter((pair) => pair.idle > 999 && canReturn(pair.service));',
+  ),
+  mutant(
+    'strategies/blue-green.ts',
+    'routes that lag behind are left behind',
+    'const moving = lagging.length > 0 ? lagging : pairs;',
+    'const moving = (lagging.length > 0 ? lagging : pairs).slice(0, 1);',
+  ),
+  mutant(
+    'strategies/standing.ts',
+    'both sets of instances are one',
+    "return plan.layout.is === 'instances' ? fleet.filter((instance) => instance.color === color) : fleet;",
+    'return fleet;',
+  ),
+  mutant(
+    'operations/present.ts',
+    'the live color is guessed',
+    "lives.add(b > 0 ? 'blue' : 'green');",
+    "lives.add('green');",
+  ),
+  // Identity
+  mutant(
+    'strategies/standing.ts',
+    'containers of the other color count too',
+    'running.find((c) => c.ours?.service === service.service && c.ours.color === color.color) ??',
+    'running.find((c) => c.ours?.service === service.service) ??',
+  ),
+  mutant(
+    'domain/plan.ts',
+    'the way back wants the new release',
+    "return plan.aim.to === 'new' ? service.to : service.from;",
+    'return service.to;',
+  ),
+  // Unknown is not absent
+  mutant(
+    'engine/observer.ts',
+    'a failed read of targets is an empty group',
+    "      this.#targets.set(group, { is: 'unknown', why: read.why, since: unknownSince(before, now) });\n      return;",
+    "      this.#targets.set(group, { is: 'known', value: new Map(), at: now });\n      return;",
+  ),
+  mutant(
+    'engine/book.ts',
+    'a lost command is one that has ended',
+    "entry.op = { is: 'lost', phase: request.phase, why, since };\n    entry.containers = { is: 'unknown', why, since };",
+    "entry.op = { is: 'idle' };\n    entry.containers = { is: 'known', value: [], at: now };",
+  ),
+  // Fences, lease, record
+  mutant('operations/drive.ts', 'all commands have one fence', 'this.#send++]', 'this.#send]'),
+  mutant('operations/drive.ts', 'the fence has no generation', '[this.#generation, this.#epoch', '[1, this.#epoch'),
+  mutant(
+    'engine/loop.ts',
+    'changes are made without a look at the lease',
+    'if (!lease.isValid(this.#deps.changeLimit)) {',
+    'if (this.#plan.deadline < 0) {',
+  ),
+  mutant('state/lease.ts', 'a lease never runs out', 'return callTimeout < this.#left();', 'return callTimeout >= 0;'),
+  mutant(
+    'state/lease.ts',
+    'a holder does not look for a higher generation',
+    'if (higher !== undefined && higher.generation > this.generation) this.#loseTo(higher);',
+    '',
+  ),
+  mutant(
+    'state/lease-view.ts',
+    'a holder that is seen once is taken for dead',
+    'seen.until - seen.since >= (lease?.ttl ?? this.#ttl)',
+    'seen.until - seen.since >= 0',
+  ),
+  mutant(
+    'state/acquire.ts',
+    'the generation does not go up',
+    'Math.max(highest, known) + 1 :',
+    'Math.max(highest, known) :',
+  ),
+  mutant(
+    'operations/rollout.ts',
+    'a rollout begins over an unfinished one',
+    '  if (record === undefined) return;\n',
+    '  if (record === undefined || record.generation > 0) return;\n',
+  ),
+  mutant(
+    'operations/plan.ts',
+    'a resume forgets that it was on the way back',
+    'aim: record.aim,',
+    "aim: { to: 'new', epoch: 0 },",
+  ),
+  mutant(
+    'state/store.ts',
+    'a lost answer to a creation is a conflict',
+    "return isSame(stored) ? { is: 'stored' } : { is: 'taken', stored };",
+    "return { is: 'taken', stored };",
+  ),
+  // The truth
+  mutant(
+    'operations/drive.ts',
+    'no outcome is stored',
+    '    await box.state.writeOutcome(outcomeRecord(plan, result, outcome, serving, now), lease);\n',
+    '',
+  ),
+  mutant(
+    'operations/drive.ts',
+    'the record says the new release serves after a way back',
+    "    case 'rolled-back':\n      return plan.from.id;",
+    "    case 'rolled-back':\n      return plan.to.id;",
+  ),
+  mutant(
+    'operations/drive.ts',
+    'a way back is called a success',
+    "    case 'rolled-back':\n      return EXIT.rolledBack;",
+    "    case 'rolled-back':\n      return EXIT.done;",
+  ),
+  mutant(
+    'strategies/index.ts',
+    'a way back that ran out of time is called done',
+    "    const reason = 'the rollout did not end before its deadline';",
+    "    const reason = 'the rollout did not end before its deadline';\n    if (now > 0) return { is: 'done', outcome: 'succeeded', reason };",
+  ),
+  mutant(
+    'operations/rollout.ts',
+    'nothing to do is done again',
+    'if (nothingToDo(prepared)) return nothing(plan, warnings);',
+    '',
+  ),
+  mutant(
+    'strategies/rolling.ts',
+    'the rollout ends when the first service has',
+    "    if (decision !== undefined && !(work.bad.length > 0 && decision.is === 'wait' && onlyTurns(work.waits)))\n      return decision;",
+    "    if (decision !== undefined && !(work.bad.length > 0 && decision.is === 'wait' && onlyTurns(work.waits)))\n      return decision;\n    if (!back) break;",
+  ),
+  // Time
+  mutant(
+    'engine/clock.ts',
+    'a loop measures by the wall clock',
+    'now: () => wall + (clock.monotonic() - begun),',
+    'now: () => (begun < 0 ? wall : clock.now()),',
+  ),
+];
