@@ -70,7 +70,8 @@ export function moveInPlace(
     if (!taken.has(standing.instance.id))
       waits.push({ ...waitOf(standing, now, plan), what: 'waits for its turn', until: plan.deadline });
   }
-  if (left.length > 0) waits.push(...fresh);
+  // One that cannot be reached, and is still to leave, waits for them as well.
+  if (left.length > 0 || standings.some(mustLeave)) waits.push(...fresh);
   return {
     actions: mergeTargets(actions),
     waits,
@@ -157,13 +158,16 @@ export function leaveOut(standings: readonly Standing[], spare: number): readonl
   const actions: Action[] = [];
   let left = spare;
   for (const standing of standings) {
-    const { place, target, occupant, want, service } = standing;
-    if (service.from.release === service.to.release) continue;
-    if (place !== 'excluded' || target === undefined || !isRegistered(target) || runsRelease(occupant, want)) continue;
-    const costs = target.state === 'healthy' ? 1 : 0;
+    if (!mustLeave(standing)) continue;
+    const costs = standing.target?.state === 'healthy' ? 1 : 0;
     if (costs > left) continue;
     left -= costs;
     actions.push(deregisterOf(standing));
   }
   return actions;
+}
+
+function mustLeave({ place, target, occupant, want, service }: Standing): boolean {
+  if (place !== 'excluded' || service.from.release === service.to.release) return false;
+  return target !== undefined && isRegistered(target) && !runsRelease(occupant, want);
 }

@@ -213,6 +213,16 @@ describe('the way back', () => {
     expect(said(next(s, back(s)))).toBe('deregister 1');
   });
 
+  it('does not end before one that cannot be reached has left, however fresh the others are', () => {
+    const s = scene(3);
+    s.agent(s.id(2), 'offline').runs(s.id(2), s.service(), 'blue', s.service().to);
+    for (const number of [1, 3]) s.runs(s.id(number), s.service(), 'blue', s.service().from, 1);
+    s.target(s.id(3), s.service(), 'blue', 'healthy', 1);
+    expect(said(next(s, back(s)))).toBe('wait');
+    s.target(s.id(3), s.service(), 'blue', 'healthy', 60);
+    expect(said(next(s, back(s)))).toBe('deregister 2');
+  });
+
   it('waits for what still runs on the instance, then undoes it', () => {
     const s = scene(3).target('i-00000001', servicePlan('backend'), 'blue', 'absent', 100, 100);
     s.op(s.id(1), { is: 'running', phase: 'start', service: 'backend', since: s.now, until: s.now + 60_000 });
