@@ -1,9 +1,8 @@
-import { execa } from 'execa';
-import { messageOf } from '../domain/errors.js';
 import type { CommandResult } from '../domain/observation.js';
 import type { CommandGate, GateSettings } from '../domain/settings.js';
 import type { Clock, GatePort, HttpPort } from '../engine/ports.js';
 import { createSampler } from '../health/sampler.js';
+import { failureOf } from './command.js';
 
 /** Probes and user commands of a bake. Each command runs once per bake, from its beginning. */
 export function createGates(deps: { readonly http: HttpPort; readonly clock: Clock }, gates: GateSettings): GatePort {
@@ -38,21 +37,6 @@ export function createGates(deps: { readonly http: HttpPort; readonly clock: Clo
 
 /** argv, no shell; exit 0 passes. Never rejects: what went wrong is the result. */
 async function runCommand(gate: CommandGate, signal: AbortSignal): Promise<CommandResult> {
-  const [file = '', ...args] = gate.command;
-  const result = await execa(file, args, {
-    timeout: gate.timeout,
-    cancelSignal: signal,
-    reject: false,
-    stdin: 'ignore',
-    all: true,
-    maxBuffer: 64 * 1024,
-  });
-  if (!result.failed) return { gate: gate.name, passed: true, why: 'exit 0' };
-  const output = (result.all ?? '').trim().split('\n').at(-1) ?? '';
-  const how = result.timedOut
-    ? 'timed out'
-    : result.exitCode === undefined
-      ? messageOf(result)
-      : `exit ${String(result.exitCode)}`;
-  return { gate: gate.name, passed: false, why: output === '' ? how : `${how}: ${output}` };
+  const why = await failureOf(gate.command, { timeout: gate.timeout, signal });
+  return { gate: gate.name, passed: why === undefined, why: why ?? 'exit 0' };
 }

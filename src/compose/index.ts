@@ -1,15 +1,17 @@
 import { callLimit, createAws, localRates } from '../aws/index.js';
 import type { EventBody } from '../domain/event.js';
-import type { EnvironmentSettings, SecretSource } from '../domain/settings.js';
+import type { EnvironmentSettings } from '../domain/settings.js';
 import { systemClock, systemRandom } from '../engine/clock.js';
-import type { ParameterPort, Reporter } from '../engine/ports.js';
+import type { Reporter } from '../engine/ports.js';
 import { createHttp } from '../health/http.js';
-import type { NotifierMemory, Toolbox } from '../operations/toolbox.js';
+import type { Toolbox } from '../operations/toolbox.js';
 import { createMultiplex } from '../reporters/multiplex.js';
 import { createProgress } from '../reporters/progress.js';
 import { createState } from '../state/index.js';
 import { isAlive, thisActor } from './actor.js';
 import { createGates } from './gates.js';
+import { openNotifiers } from './notifiers.js';
+import { createHooks } from './hooks.js';
 import { createHostPort } from './host-port.js';
 import { isLocal } from './local.js';
 
@@ -64,16 +66,16 @@ export async function compose(options: {
     clock,
     random: systemRandom,
     gates: (gates) => createGates({ http, clock }, gates),
+    hooks: createHooks(settings.hooks),
     emit,
     actor,
     isAlive: isAlive(actor),
     signal,
     changeLimit: callLimit.change,
     notifier: async (memory) => {
-      const discord = await openDiscord(settings, env, aws.parameters, emit, memory, signal);
-      if (discord === undefined) return { close: () => Promise.resolve() };
-      reporters.push({ name: 'Discord', reporter: discord });
-      return discord;
+      const opened = await openNotifiers({ settings, env, parameters: aws.parameters, emit, memory, signal });
+      reporters.push(...opened);
+      return { close: async () => void (await Promise.all(opened.map(({ reporter }) => reporter.close()))) };
     },
   };
   return {
@@ -83,53 +85,4 @@ export async function compose(options: {
       aws.close();
     },
   };
-}
-
-async function openDiscord(
-  settings: EnvironmentSettings,
-  env: NodeJS.ProcessEnv,
-  parameters: ParameterPort,
-  emit: (event: EventBody) => void,
-  memory: NotifierMemory,
-  signal: AbortSignal,
-): Promise<Reporter | undefined> {
-  if (settings.discord === undefined) return undefined;
-  const warn = (text: string): void => emit({ type: 'note', level: 'warning', text });
-  const url = await secretOf(settings.discord.webhook, env, parameters, signal);
-  if ('problem' in url) {
-    warn(`Discord: ${url.problem}; nothing is sent, the rollout goes on`);
-    return undefined;
-  }
-  const { createDiscord, createDiscordHttp } = await import('../reporters/discord/index.js');
-  return createDiscord({
-    settings: settings.discord,
-    url: url.value,
-    http: createDiscordHttp(),
-    clock: systemClock,
-    remember: memory.remember,
-    markSent: memory.markSent,
-    alreadySent: memory.alreadySent,
-    warn,
-    ...(memory.messageId === undefined ? {} : { previousMessageId: memory.messageId }),
-  });
-}
-
-async function secretOf(
-  source: SecretSource,
-  env: NodeJS.ProcessEnv,
-  parameters: ParameterPort,
-  signal: AbortSignal,
-): Promise<{ readonly value: string } | { readonly problem: string }> {
-  if (source.is === 'env') {
-    const value = env[source.variable];
-    return value === undefined || value === '' ? { problem: `the variable ${source.variable} is not set` } : { value };
-  }
-  try {
-    return { value: await parameters.secret(source.name, signal) };
-  } catch (error) {
-    // A notification never decides about a rollout, whatever keeps its address from being read.
-    return {
-      problem: `the parameter ${source.name} cannot be read (${error instanceof Error ? error.message : 'unknown'})`,
-    };
-  }
 }

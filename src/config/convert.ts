@@ -6,6 +6,8 @@ import type {
   EnvironmentSettings,
   FleetSelector,
   GroupName,
+  HookCommand,
+  HookSettings,
   Layout,
   ProbeSettings,
   RouteName,
@@ -29,7 +31,8 @@ export function toSettings(file: string, config: Config): Settings {
 
 function toEnvironment(config: Config, name: string, from: Environment): EnvironmentSettings {
   const { timing } = from;
-  const discord = toDiscord(from.notifications.discord);
+  const discord = toChannel(from.notifications.discord);
+  const slack = toChannel(from.notifications.slack);
   return {
     app: config.app,
     environment: name,
@@ -65,7 +68,14 @@ function toEnvironment(config: Config, name: string, from: Environment): Environ
       inconclusive: from.gates.inconclusive,
     },
     validation: { probes: from.validation.probes.map(toProbe), duration: from.validation.duration },
+    hooks: toHooks(from.hooks),
     ...(discord === undefined ? {} : { discord }),
+    ...(slack === undefined ? {} : { slack }),
+    webhooks: from.notifications.webhooks.map(({ name: receiver, url, secret }) => ({
+      name: receiver,
+      url: toSource(url),
+      secret: toSource(secret),
+    })),
   };
 }
 
@@ -108,6 +118,21 @@ function toRunSpec(service: Service): ServiceSettings['run'] {
     })),
     ...(service.task === undefined ? {} : { task: service.task }),
     rollback: service.rollback,
+  };
+}
+
+function toHooks(from: Environment['hooks']): HookSettings {
+  const commands = (hooks: Environment['hooks']['success']): readonly HookCommand[] =>
+    hooks.map(({ run, shell, timeout }) => ({
+      command: run === undefined ? { is: 'shell', line: shell ?? '' } : { is: 'argv', argv: run },
+      timeout,
+    }));
+  return {
+    'pre-rollout': commands(from['pre-rollout']),
+    'pre-traffic': commands(from['pre-traffic']),
+    'post-shift': commands(from['post-shift']),
+    success: commands(from.success),
+    failure: commands(from.failure),
   };
 }
 
@@ -159,7 +184,7 @@ function toRoute(from: Placement['routes'][number]): RouteName {
   return { is: 'arn', arn: from };
 }
 
-function toDiscord(from: Environment['notifications']['discord']): DiscordSettings | undefined {
+function toChannel(from: Environment['notifications']['discord']): DiscordSettings | undefined {
   if (from === undefined) return undefined;
   const webhook = toSource(from.webhook);
   return { webhook, ...(from.mention === undefined ? {} : { mention: from.mention }) };

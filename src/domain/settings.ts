@@ -61,6 +61,18 @@ export interface CommandGate {
   readonly timeout: Ms;
 }
 
+export type HookName = 'pre-rollout' | 'pre-traffic' | 'post-shift' | 'success' | 'failure';
+
+/** A command of the user at a moment of a rollout, run where deployctl runs. */
+export interface HookCommand {
+  /** argv, run without a shell; or one line for `sh -c`. */
+  readonly command:
+    { readonly is: 'argv'; readonly argv: readonly string[] } | { readonly is: 'shell'; readonly line: string };
+  readonly timeout: Ms;
+}
+
+export type HookSettings = Readonly<Record<HookName, readonly HookCommand[]>>;
+
 export interface GateSettings {
   readonly probes: readonly ProbeSettings[];
   readonly commands: readonly CommandGate[];
@@ -85,6 +97,19 @@ export type SecretSource =
 export interface DiscordSettings {
   readonly webhook: SecretSource;
   readonly mention?: string;
+}
+
+export interface SlackSettings {
+  readonly webhook: SecretSource;
+  readonly mention?: string;
+}
+
+/** A receiver of signed events. */
+export interface WebhookSettings {
+  readonly name: string;
+  readonly url: SecretSource;
+  /** What the signature is made with. */
+  readonly secret: SecretSource;
 }
 
 export interface Timing {
@@ -140,7 +165,12 @@ export interface EnvironmentSettings {
   readonly gates: GateSettings;
   /** Probes of the validation phase after the rollout. */
   readonly validation: { readonly probes: readonly ProbeSettings[]; readonly duration: Ms };
+  /** Absent: none. */
+  readonly hooks?: HookSettings;
   readonly discord?: DiscordSettings;
+  readonly slack?: SlackSettings;
+  /** Absent: none. */
+  readonly webhooks?: readonly WebhookSettings[];
 }
 
 /** The whole configuration, checked. */

@@ -8,7 +8,7 @@ import type { Plan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
-import { isForward } from '../strategies/steering.js';
+import { isForward, movesTraffic } from '../strategies/steering.js';
 import { outOfService, viewOf } from '../strategies/view.js';
 import { act } from './act.js';
 import type { HostBook } from './book.js';
@@ -30,9 +30,14 @@ export interface LoopDeps {
   readonly emit: (event: EventBody) => void;
   /** The longest that one changing call may take. */
   readonly changeLimit: Ms;
+  /** Asked before traffic moves on the way forward; absent: nothing is in the way. */
+  readonly preTraffic?: () => PreTraffic;
   /** Told of each new aim, so that fences of the old one lose. */
   readonly onEpoch: (epoch: number) => void;
 }
+
+/** What a condition of the user's says so far about moving traffic. */
+export type PreTraffic = { readonly is: 'passed' | 'running' } | { readonly is: 'failed'; readonly why: string };
 
 export interface LoopResult {
   readonly outcome: Outcome;
@@ -105,6 +110,15 @@ export class Loop {
     switch (decision.is) {
       case 'act':
         observer.setBake(decision.bake);
+        if (movesTraffic(this.#plan, decision.actions)) {
+          const may = this.#deps.preTraffic?.() ?? { is: 'passed' };
+          if (may.is === 'failed') return this.#abort(`the hook pre-traffic failed: ${may.why}`, now);
+          if (may.is === 'running') {
+            await this.#phaseIs('the hook pre-traffic runs', [], now);
+            await clock.sleep(this.#pause(now, now), stop);
+            return undefined;
+          }
+        }
         await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
         await this.#act(decision.actions, stop);
         return undefined;

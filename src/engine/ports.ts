@@ -19,7 +19,7 @@ import type {
   Steer,
   TargetView,
 } from '../domain/observation.js';
-import type { FleetSelector, GroupName, Layout, RouteName } from '../domain/settings.js';
+import type { FleetSelector, GroupName, HookName, Layout, RouteName } from '../domain/settings.js';
 import type { DeployctlEvent } from '../domain/event.js';
 
 /*
@@ -247,6 +247,17 @@ export interface GatePort {
     readonly commands: readonly CommandResult[];
   };
   close(): Promise<void>;
+}
+
+/** Commands of the user at moments of a rollout. */
+export interface HookPort {
+  /**
+   * Runs the commands of a hook one after the other, until one fails. Never rejects.
+   * @param variables added to the environment of the commands
+   * @returns why it failed: `./smoke.sh: exit 1: no answer`; undefined when all passed, or there are none
+   */
+  run(hook: HookName, variables: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<string | undefined>;
+  has(hook: HookName): boolean;
 }
 
 /** The lease, as far as a change depends on it. */

@@ -13,6 +13,7 @@ import { Observer, scopeOf } from '../engine/observer.js';
 import type { Lease } from '../state/index.js';
 import { destination, isChanged } from '../strategies/preload.js';
 import type { Survey } from './survey.js';
+import { Hooks } from './hooks.js';
 import { RecordKeeper, restoreTasks } from './record-keeper.js';
 import { Timeline } from './timeline.js';
 import type { Toolbox } from './toolbox.js';
@@ -96,9 +97,12 @@ export async function drive(
   const names = new Map<string, string>();
   const clock = steadyClock(box.clock);
   const timeline = new Timeline(clock, plan.startedAt);
+  const summary = summaryOf(plan, record.by);
+  const hooks = new Hooks(box, summary);
   const emit: Toolbox['emit'] = (event) => {
     timeline.take(event);
     box.emit(event);
+    hooks.take(event);
   };
   const book = new HostBook({
     hosts: box.hosts,
@@ -126,7 +130,6 @@ export async function drive(
     scopeOf(plan),
   );
   const gates = box.gates(plan.gates);
-  const summary = summaryOf(plan, record.by);
   const keeper = new RecordKeeper(box, lease, book, record);
   const notifier = await box.notifier(keeper.memory());
   emit({ type: 'rollout.started', summary, resumed: options.resumed });
@@ -141,6 +144,7 @@ export async function drive(
       lease,
       emit,
       onEpoch: fences.epochIs,
+      preTraffic: hooks.preTraffic,
       changeLimit: box.changeLimit,
       records: { write: (next) => keeper.write(next), steering: (id, signal) => box.state.listSteers(id, signal) },
     },
@@ -149,7 +153,9 @@ export async function drive(
   );
   try {
     const result = await loop.run(box.signal);
-    return await end(box, lease, keeper, summary, result, options.warnings);
+    const ended = await end(box, lease, keeper, summary, result, options.warnings);
+    await hooks.ended(ended.outcome === 'nothing-to-do' ? 'succeeded' : ended.outcome, ended.reason);
+    return ended;
   } catch (error) {
     box.emit({
       type: 'rollout.ended',
@@ -160,6 +166,7 @@ export async function drive(
       serving: 'unclear',
       next: error instanceof DeployctlError ? error.next : nextSteps(plan, 'held'),
     });
+    await hooks.ended(box.signal.aborted ? 'interrupted' : 'held', messageOf(error));
     throw error;
   } finally {
     await timeline.store(box, lease, plan.rollout);

@@ -13,6 +13,7 @@ import { drive, interruptedError, summaryOf } from './drive.js';
 import { forecast } from './forecast.js';
 import type { ImageRequest } from './goal.js';
 import { goalRelease } from './goal.js';
+import { Hooks } from './hooks.js';
 import type { HowOptions } from './plan.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import type { Finding } from './preflight.js';
@@ -63,6 +64,8 @@ export async function rollout(box: Toolbox, request: RolloutRequest): Promise<Op
     if (!(await request.confirm(summaryOf(plan, record.by), warnings))) throw declined();
     if (box.signal.aborted) throw interruptedError();
     for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
+    await new Hooks(box, summaryOf(plan, record.by)).beforeRollout();
+    if (box.signal.aborted) throw interruptedError();
 
     await begin(box, ground, lease, plan, record);
     const result = await drive(box, lease, fences, plan, record, ground.seen, { resumed: false, warnings });

@@ -8,6 +8,7 @@ import type {
   Clock,
   FleetPort,
   GatePort,
+  HookPort,
   IdentityPort,
   ImagesPort,
   Random,
@@ -29,6 +30,8 @@ export interface Toolbox {
   readonly random: Random;
   /** Gates of a rollout; `skip`: none. */
   readonly gates: (gates: GateSettings) => GatePort;
+  /** Commands of the user; absent: none. */
+  readonly hooks?: HookPort;
   readonly emit: (event: EventBody) => void;
   readonly actor: Actor;
   /** Whether the process of an actor lives, where that can be told from here. */

@@ -1,9 +1,15 @@
 import type { Writable } from 'node:stream';
+import type { DeployctlEvent } from '../domain/event.js';
 import type { Reporter } from '../engine/ports.js';
 import { safeJson } from './clean.js';
 
 /** Raised when a field changes its meaning or goes; new fields and new types don't raise it. */
 const NDJSON_VERSION = 1;
+
+/** The event as a document: version, ISO time, type, and the event's own fields. */
+export function eventLine({ at, type, ...fields }: DeployctlEvent): Readonly<Record<string, unknown>> {
+  return { version: NDJSON_VERSION, time: new Date(at).toISOString(), type, ...fields };
+}
 
 /**
  * For machines: each event as one line, `{"version":1,"time":"2026-11-24T19:53:12.000Z","type":"traffic.shifted",…}` and then the event's own
@@ -32,8 +38,7 @@ export function createNdjson(options: {
         if (view === lastView) return;
         lastView = view;
       }
-      const { at, type, ...fields } = event;
-      stream.write(`${safeJson({ version: NDJSON_VERSION, time: new Date(at).toISOString(), type, ...fields })}\n`);
+      stream.write(`${safeJson(eventLine(event))}\n`);
     },
     async close() {
       if (broken || closed || stream.destroyed) return;

@@ -1,5 +1,6 @@
 import type { Action, Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
 import type { ObservedSteer, Observation } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import { isChanged } from './preload.js';
@@ -80,4 +81,15 @@ function catchesUp(plan: Plan, seen: Observation, route: string): boolean {
   const stages = pairs.map((pair) => ({ route: pair.route.route, stage: reached(pair, how.steps) ?? -1 }));
   const own = stages.find((each) => each.route === route)?.stage ?? -1;
   return stages.some(({ stage }) => stage > own);
+}
+
+/** Whether the actions take traffic from what serves, or give it to what is new, on the way forward. */
+export function movesTraffic(plan: Plan, actions: readonly Action[]): boolean {
+  if (!isForward(plan)) return false;
+  return actions.some((action) => {
+    if (action.is === 'deregister') return plan.how.is === 'rolling';
+    if (action.is !== 'weights') return false;
+    const idle = plan.services.map((service) => service.colors[otherColor(service.live)]?.group);
+    return action.set.some(({ group, weight }) => weight > 0 && idle.includes(group));
+  });
 }

@@ -3,7 +3,7 @@ import type { EventBody } from '../../src/domain/event.js';
 import type { Plan } from '../../src/domain/plan.js';
 import type { RolloutRecord } from '../../src/domain/record.js';
 import { HostBook } from '../../src/engine/book.js';
-import type { LoopResult } from '../../src/engine/loop.js';
+import type { LoopResult, PreTraffic } from '../../src/engine/loop.js';
 import { Loop } from '../../src/engine/loop.js';
 import { Observer, scopeOf } from '../../src/engine/observer.js';
 import type { Steer } from '../../src/domain/observation.js';
@@ -27,9 +27,18 @@ interface Options {
   readonly steer?: (world: World) => readonly Steer[];
   readonly arrange?: (world: World, stop: AbortController, lost: AbortController) => void;
   readonly leaseHolds?: () => boolean;
+  readonly preTraffic?: (world: World) => PreTraffic;
 }
 
-async function run({ plan, fate = 'good', size = 3, steer, arrange, leaseHolds = () => true }: Options): Promise<Run> {
+async function run({
+  plan,
+  fate = 'good',
+  size = 3,
+  steer,
+  arrange,
+  leaseHolds = () => true,
+  preTraffic,
+}: Options): Promise<Run> {
   const fleet = Array.from({ length: size }, (_, index) => instanceOf(index + 1));
   const world = new World({ seed: 1, plan, fleet, fate, adopted: false, loss: 0, flaky: 0 });
   const { clock, traffic } = world;
@@ -65,6 +74,7 @@ async function run({ plan, fate = 'good', size = 3, steer, arrange, leaseHolds =
       },
       lease: { generation: 1, isValid: leaseHolds, lost: lost.signal },
       emit,
+      ...(preTraffic === undefined ? {} : { preTraffic: () => preTraffic(world) }),
       changeLimit: 10_000,
       onEpoch: (next) => {
         epoch = next;
@@ -145,6 +155,30 @@ describe.each([
     });
     expect(result).toMatchObject({ outcome: 'interrupted', reason: 'SIGTERM' });
     expect(world.changes).toBe(at);
+  });
+
+  it('moves no traffic before the condition has passed, and goes back when it fails', async () => {
+    let passedAt = 0;
+    const later = await run({
+      plan,
+      preTraffic: (world) => {
+        if (world.now < START + 200_000) {
+          expect(world.serving(servicePlan('backend'))).toEqual(['r-old']);
+          return { is: 'running' };
+        }
+        passedAt ||= world.now;
+        return { is: 'passed' };
+      },
+    });
+    expect(later.result.outcome, later.result.reason).toBe('succeeded');
+    expect(passedAt).toBeGreaterThanOrEqual(START + 200_000);
+    const never = await run({ plan, preTraffic: () => ({ is: 'failed', why: './smoke.sh: exit 1' }) });
+    expect(never.result).toMatchObject({
+      outcome: 'rolled-back',
+      reason: 'the hook pre-traffic failed: ./smoke.sh: exit 1',
+    });
+    expect(never.world.log.filter((line) => /weights arn:.*\/[1-9]\d*$|deregister.*blue/.test(line))).toEqual([]);
+    expect(never.world.serving(servicePlan('backend'))).toEqual(['r-old']);
   });
 
   it('a lost lease throws its reason', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { stepsProblem } from '../units.js';
 import { gates, notifications, probes } from './gates.js';
+import { hooks } from './hooks.js';
 import { NAME, NAME_RULE, amount, duration, flag, integer, list, name, plainText, shown, text, word } from './scalars.js';
 import { placement } from './service.js';
 
@@ -81,6 +82,7 @@ export const environment = z.strictObject({
     .strictObject({ duration: duration(1000).prefault('5m').describe('Length of the validation phase'), probes: probes().describe('URLs probed meanwhile') })
     .prefault({})
     .describe('Watching after the rollout'),
+  hooks: hooks.prefault({}).describe('Commands of your own, run where deployctl runs, one after the other, with DEPLOYCTL_… variables'),
   notifications: notifications.prefault({}).describe('Who is told'),
 });
 export type Environment = z.output<typeof environment>;

@@ -51,12 +51,36 @@ const secret = z.strictObject(
   { error: (issue) => (issue.code === 'invalid_type' ? WHERE : undefined) },
 );
 
+const whereIs = (what: string) =>
+  secret.refine((value) => (value.env === undefined) !== (value.parameter === undefined), { error: WHERE }).describe(what);
+
+const receiver = z.strictObject({
+  name: name().describe('Name in warnings'),
+  url: whereIs('Where the URL is'),
+  secret: whereIs('Where the secret of the signature is'),
+});
+
 export const notifications = z.strictObject({
   discord: z
     .strictObject({
-      webhook: secret.refine((value) => (value.env === undefined) !== (value.parameter === undefined), { error: WHERE }).describe('Where the webhook URL is'),
+      webhook: whereIs('Where the webhook URL is'),
       mention: plainText('write whom to mention, like @here or <@&123>').optional().describe('Mentioned when a rollout fails'),
     })
     .optional()
     .describe('Messages to a Discord channel'),
+  slack: z
+    .strictObject({
+      webhook: whereIs('Where the URL of the incoming webhook is'),
+      mention: plainText('write whom to mention, like <!here> or <!subteam^S0123456>').optional().describe('Mentioned when somebody is needed'),
+    })
+    .optional()
+    .describe('Messages to a Slack channel'),
+  webhooks: list(receiver, '[{ name: audit, url: { env: AUDIT_URL }, secret: { env: AUDIT_SECRET } }]')
+    .superRefine((value, context) => {
+      const names = value.map((each) => each.name);
+      const twice = names.find((each, index) => names.indexOf(each) !== index);
+      if (twice !== undefined) context.addIssue({ code: 'custom', message: `names ${JSON.stringify(twice)} twice; give each receiver its own name` });
+    })
+    .prefault([])
+    .describe('Receivers of events as JSON, signed with HMAC-SHA256'),
 });
