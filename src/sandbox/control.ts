@@ -5,6 +5,7 @@ import type { Lifecycle } from './services/ec2/lifecycle.js';
 import { FaultRefused } from './types.js';
 import type { Faults, FaultSpec, HostFault, Hosts } from './types.js';
 import type { CallLog } from './wire/call-log.js';
+import type { Policy } from './wire/policy.js';
 
 const instance = z.string().regex(/^i-[0-9a-f]{8,17}$/, 'an instance is named by its id, i-…');
 const times = z.number().int().min(1).optional();
@@ -55,6 +56,7 @@ export interface ControlDeps {
   readonly hosts: Hosts;
   readonly faults: Faults;
   readonly calls: CallLog;
+  readonly policy: Policy | undefined;
   readonly lifecycle: Lifecycle;
   /** Told of what goes wrong after a fault was accepted. */
   readonly onError: (error: unknown) => void;
@@ -66,13 +68,14 @@ export interface ControlDeps {
 type Answer = Awaited<ReturnType<ControlHandler>>;
 
 /**
- * What the sandbox's own commands ask of it, below /_sandbox/: GET status, calls, containers; POST fault, build,
+ * What the sandbox's own commands ask of it, below /_sandbox/: GET status, calls, policy, containers; POST fault, build,
  * shutdown; DELETE fault. Bodies are JSON; a refused one answers 400 with `{error}`.
  */
 export function createControl(deps: ControlDeps): ControlHandler {
   const routes: Readonly<Record<string, (body: unknown) => Promise<Answer>>> = {
     'GET status': () => ok(deps.status()),
     'GET calls': () => ok(deps.calls.report()),
+    'GET policy': () => ok(deps.policy?.report() ?? { statements: [], denied: [] }),
     'GET containers': async () => {
       const live = deps.fleet.list().filter((one) => one.state === 'running');
       const listed = await Promise.all(

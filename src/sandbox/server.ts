@@ -6,6 +6,7 @@ import { AwsError } from './types.js';
 import { sleepReal } from './time.js';
 import type { CallLog } from './wire/call-log.js';
 import { parseForm } from './wire/form.js';
+import type { Policy } from './wire/policy.js';
 import type { ServiceName, WireAnswer } from './wire/protocols.js';
 import { protocols, serviceOfVersion, ssmTarget } from './wire/protocols.js';
 import type { ThrottleSettings } from './wire/throttle.js';
@@ -28,6 +29,8 @@ export interface WireOptions {
   readonly control: ControlHandler;
   /** Absent: calls are not throttled. Each service gets a bucket of its own. */
   readonly throttle?: ThrottleSettings;
+  /** Absent: every call is allowed. */
+  readonly policy?: Policy;
 }
 
 export interface WireServer {
@@ -65,7 +68,7 @@ export async function startWire(options: WireOptions): Promise<WireServer> {
     response.setHeader('x-amzn-requestid', requestId);
     const call = route(request, body);
     const start = performance.now();
-    const reaction = await react(call, requestId);
+    const reaction = await react(call, requestId, accessKeyOf(request));
     options.calls.add({
       time: new Date().toISOString(),
       service: call.service,
@@ -81,11 +84,19 @@ export async function startWire(options: WireOptions): Promise<WireServer> {
     send(response, reaction.answer.status, reaction.answer.contentType, reaction.answer.body);
   };
 
-  const react = async ({ service, operation, params }: Request, requestId: string): Promise<Reaction> => {
+  const react = async (
+    { service, operation, params }: Request,
+    requestId: string,
+    accessKey: string,
+  ): Promise<Reaction> => {
     const protocol = protocols[service];
     const fail = (error: AwsError): Reaction => ({ answer: protocol.failure(error, requestId), outcome: error.code });
     if (!take(service)) {
       return fail(new AwsError(protocol.throttled.code, protocol.throttled.message, protocol.throttled.status));
+    }
+    const denied = options.policy?.judge({ service, operation, params, accessKey });
+    if (denied !== undefined) {
+      return fail(denied);
     }
     const before = await playFault('before', operation);
     if (before !== undefined) {
@@ -181,6 +192,11 @@ function route(request: IncomingMessage, body: string): Request {
     throw new BadRequest(`Action is ${JSON.stringify(action)}; it must be the name of an operation`);
   }
   return { service, operation: action, params };
+}
+
+/** Who signed, without checking that they did: `AWS4-HMAC-SHA256 Credential=KEY/date/…`. */
+function accessKeyOf(request: IncomingMessage): string {
+  return /Credential=([^/,\s]+)\//.exec(request.headers.authorization ?? '')?.[1] ?? '';
 }
 
 function throttles(settings: ThrottleSettings | undefined): (service: ServiceName) => boolean {

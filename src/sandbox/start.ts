@@ -18,6 +18,7 @@ import type { SsmDeps } from './services/ssm/deps.js';
 import { createTime } from './time.js';
 import type { FaultSpec, Hosts, InstanceState, SandboxOptions, SandboxTime } from './types.js';
 import { createCallLog } from './wire/call-log.js';
+import { createPolicy } from './wire/policy.js';
 import type { ThrottleSettings } from './wire/throttle.js';
 import type { Color } from './world.js';
 import { createWorld, instanceTags } from './world.js';
@@ -46,6 +47,8 @@ export interface SandboxDeps {
   readonly leastIdleMs?: number;
   /** Absent: calls are not throttled. */
   readonly throttle?: ThrottleSettings;
+  /** Text of an IAM policy that every call must pass. Absent: every call is allowed. */
+  readonly policy?: string;
 }
 
 export interface SandboxStatus {
@@ -186,7 +189,12 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
       ready: isReady(),
       errors: [...errors],
     });
+    const policy =
+      deps.policy === undefined
+        ? undefined
+        : createPolicy(deps.policy, { region, accountId }, (id) => fleet.get(id)?.tags);
     const control = createControl({
+      policy,
       fleet,
       hosts,
       faults,
@@ -210,6 +218,7 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
       calls,
       control,
       ...(deps.throttle === undefined ? {} : { throttle: deps.throttle }),
+      ...(policy === undefined ? {} : { policy }),
     });
     endpoint = wire.endpoint;
     undo.push(() => wire.close());

@@ -29,6 +29,7 @@ export type { Heartbeat, Lease } from './lease.js';
 export type { IsAlive, LeaseView } from './lease-view.js';
 export type { Pruned } from './prune.js';
 export type { ReleaseListing } from './releases.js';
+export { CLAIMS, namesOf } from './names.js';
 export { isUnfinished } from './rollouts.js';
 export type { SteerRequest } from './steering.js';
 

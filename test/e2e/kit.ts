@@ -11,6 +11,7 @@ import type { AccessEntry } from '../../src/sandbox/load-balancer/access-log.js'
 import { loadTable, runLoad } from '../../src/sandbox/load/index.js';
 import type { LoadSummary } from '../../src/sandbox/load/index.js';
 import type { ContainerSummary } from '../../src/sandbox/types.js';
+import type { Policy } from '../../src/sandbox/wire/policy.js';
 import { openAws } from './aws.js';
 import type { Aws } from './aws.js';
 
@@ -23,6 +24,8 @@ export const SERVICES: readonly Service[] = ['backend', 'frontend'];
 /** The same tests on real Docker engines: DEPLOYCTL_TEST_RUNTIME=docker, as root. */
 export const RUNTIME = process.env['DEPLOYCTL_TEST_RUNTIME'] === 'docker' ? 'docker' : 'process';
 const PORTS = { backend: { blue: 8081, green: 8082 }, frontend: { blue: 8091, green: 8092 } } as const;
+
+type PolicyReport = ReturnType<Policy['report']>;
 
 /** A document of deployctl.yml as plain values: tests change whatever they need. */
 export type Json = { [key: string]: Json | string | number | boolean | null | readonly unknown[] };
@@ -64,6 +67,8 @@ export interface ShopOptions {
   readonly drainSeconds?: number;
   /** Longest run of one command in ms, after which it is killed; 150,000 when left out. */
   readonly longest?: number;
+  /** Further arguments of `sandbox up`. */
+  readonly up?: readonly string[];
   /** Changes deployctl.yml. */
   readonly config?: (file: Json) => void;
 }
@@ -92,6 +97,8 @@ export interface Shop {
   clearFaults(): Promise<void>;
   /** How often each API operation was called since the start of the sandbox. */
   calls(): Promise<Readonly<Record<string, number>>>;
+  /** What the policy of `sandbox up --policy` was needed for, and what it refused. */
+  policy(): Promise<PolicyReport>;
   /** Asks each container that gets traffic who it is. @throws when an instance does not run the version, or weights are split */
   serves(versions: Readonly<Record<Service, string>>): Promise<Readonly<Record<Service, Color>>>;
   /** Waits until no container runs, and no target is registered, on the color that has no traffic. */
@@ -221,7 +228,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
 
   try {
     const size = ['--instances', String(options.instances ?? 4), '--time-scale', String(options.timeScale ?? 20)];
-    await run(0, inDir('up', '--detach', '--runtime', RUNTIME, ...size));
+    await run(0, inDir('up', '--detach', '--runtime', RUNTIME, ...size, ...(options.up ?? [])));
     const status = JSON.parse((await run(0, inDir('status', '--json'))).stdout) as SandboxStatus;
     env = { ...bare, ...(JSON.parse((await run(0, inDir('env', '--json'))).stdout) as Record<string, string>) };
     const aws = openAws(status.endpoint);
@@ -304,6 +311,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       },
       fault: async (...args) => void (await run(0, inDir('fault', ...args))),
       clearFaults: async () => void (await run(0, inDir('fault', '--clear'))),
+      policy: async () => (await get('policy')) as PolicyReport,
       calls: async () => ((await get('calls')) as { counts: Record<string, number> }).counts,
       serves: async (versions) => {
         const live: Record<Service, Color> = { backend: 'blue', frontend: 'blue' };

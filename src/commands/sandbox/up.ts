@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Flags } from '@oclif/core';
 import { ReportingCommand } from '../../base-command.js';
 
@@ -25,6 +26,11 @@ export default class SandboxUp extends ReportingCommand {
     }),
     region: Flags.string({ description: 'AWS region that it plays', default: 'eu-west-1' }),
     release: Flags.boolean({ description: 'run release 1.0.0 of the shop', default: true, allowNo: true }),
+    policy: Flags.string({
+      description:
+        'IAM policy that clients are held to, as deployctl iam-policy prints it; the access key "root" is not',
+      helpValue: 'FILE',
+    }),
     detach: Flags.boolean({ char: 'd', description: 'return when the fleet serves; it goes on in the background' }),
   };
 
@@ -38,6 +44,7 @@ export default class SandboxUp extends ReportingCommand {
       runtime: flags.runtime,
       region: flags.region,
       release: flags.release,
+      ...(flags.policy === undefined ? {} : { policy: resolve(flags.policy) }),
     };
     return sandbox.untilInterrupted(async (signal) => {
       let status: Record<string, unknown> = {};

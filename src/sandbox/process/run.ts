@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import { createHosts } from '../hosts/index.js';
@@ -75,9 +76,11 @@ async function start(
 ): Promise<{ readonly sandbox: Sandbox; readonly close: () => Promise<void> }> {
   const { stateDir, instances, timeScale, runtime, region } = options;
   let ssm: SsmService | undefined;
+  const policy = options.policy === undefined ? {} : { policy: await readFile(options.policy, 'utf8') };
   const sandbox = await startSandbox(
     { stateDir, instances, timeScale, runtime, region, accountId: ACCOUNT_ID },
     {
+      ...policy,
       createHosts: (deps) => createHosts(runtime, deps),
       createSsm: (deps) => (ssm = createSsm(deps)),
       seed: async ({ hosts, fleet }) => {

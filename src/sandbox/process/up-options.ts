@@ -10,6 +10,8 @@ export interface UpOptions {
   readonly region: string;
   /** Whether to run release 1.0.0 of the example shop. */
   readonly release: boolean;
+  /** Absolute path of an IAM policy that clients are held to. */
+  readonly policy?: string;
 }
 
 /** The same as a command line. */
@@ -28,5 +30,6 @@ export function upArguments(options: UpOptions): string[] {
     '--region',
     options.region,
     options.release ? '--release' : '--no-release',
+    ...(options.policy === undefined ? [] : ['--policy', options.policy]),
   ];
 }
