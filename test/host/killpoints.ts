@@ -47,7 +47,7 @@ async function run(host: Host, request: HostRequest, change: Breakage['change'])
 }
 
 /** Runs a request to its end and tells where it could have been killed: at each change, or with `every` at each line by each way to it. */
-export async function kills(host: Host, request: HostRequest, every: boolean): Promise<Breakage[]> {
+export async function kills(host: Host, request: HostRequest, every: boolean, delays = [0.03]): Promise<Breakage[]> {
   await host.sh(`: >${TRACE}`);
   const record = `printf '%s\\t%s\\n' "\${BASH_LINENO[*]}" "\${1%%$'\\n'*}" >>${TRACE}`;
   await run(host, request, (script) => trapped(script, record));
@@ -64,7 +64,9 @@ export async function kills(host: Host, request: HostRequest, every: boolean): P
     places.add(stack + command);
     return CHANGES.test(command) && !known;
   });
-  const halfway = points.filter(({ command }) => LASTS.test(command)).map((point) => ({ ...point, delay: 0.03 }));
+  const halfway = points
+    .filter(({ command }) => LASTS.test(command))
+    .flatMap((point) => delays.map((delay) => ({ ...point, delay })));
   return [...chosen, ...halfway].map(killAt);
 }
 
