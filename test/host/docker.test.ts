@@ -137,7 +137,8 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
     expect(bad(await asked).code).toBe('no-docker');
     await engine.restartDocker();
     good(await engine.ask(start('r-1', one)));
-    expect(await states()).toEqual(['blue r-1 exited', 'blue r-1 running']);
+    // Whether it outlived the daemon is the engine's affair.
+    expect((await states()).filter((state) => state.endsWith('running'))).toEqual(['blue r-1 running']);
   });
 
   it('gives the last probe and the end of the log of a container that is never well', async () => {

@@ -58,6 +58,8 @@ export async function kills(host: Host, request: HostRequest, every: boolean, de
     return { stack, command, nth: seen.get(stack) ?? 1 };
   });
   const places = new Set<string>();
+  const answered = points.findIndex(({ command }) => command.includes('>&3'));
+  const late = new Set(points.slice(answered + 1));
   const chosen = points.filter(({ stack, command, nth }) => {
     if (every) return nth === 1;
     const known = places.has(stack + command);
@@ -67,10 +69,10 @@ export async function kills(host: Host, request: HostRequest, every: boolean, de
   const halfway = points
     .filter(({ command }) => LASTS.test(command))
     .flatMap((point) => delays.map((delay) => ({ ...point, delay })));
-  return [...chosen, ...halfway].map(killAt);
+  return [...chosen.map((point) => killAt(point, late.has(point))), ...halfway.map((point) => killAt(point, true))];
 }
 
-function killAt({ stack, nth, command, delay }: KillPoint): Breakage {
+function killAt({ stack, nth, command, delay }: KillPoint, late: boolean): Breakage {
   // On one line: the lines of the script keep their numbers.
   const kill = delay === undefined ? 'kill -9 0;' : `{ sleep ${delay}; kill -9 0; } &`;
   const at = `[ "\${BASH_LINENO[*]}" != '${stack}' ] || { met=$((\${met:-0} + 1)); [ "$met" != ${nth} ] || { ${kill} }; }`;
@@ -78,7 +80,7 @@ function killAt({ stack, nth, command, delay }: KillPoint): Breakage {
     what: `killed ${delay === undefined ? 'at' : `${delay} s into`} "${command}" (lines ${stack}, ${nth})`,
     change: (script) => trapped(script, at),
     kills: true,
-    late: delay !== undefined,
+    late,
   };
 }
 
