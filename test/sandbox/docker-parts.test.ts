@@ -19,7 +19,9 @@ afterEach(() => {
 
 describe('what a machine lacks is named with what to type', () => {
   it('root', async () => {
-    await expect(findPrograms({ platform: 'linux', uid: 1000, folders: [] })).rejects.toThrow(/root.*uid 1000.*sudo/);
+    const refused = findPrograms({ platform: 'linux', uid: 1000, folders: [] });
+    await expect(refused).rejects.toThrow(/root.*uid 1000.*sudo/);
+    await expect(refused).rejects.toMatchObject({ oclif: { exit: 12 } });
   });
   it('Linux', async () => {
     await expect(findPrograms({ platform: 'darwin', uid: 0, folders: [] })).rejects.toThrow(/Linux.*darwin/);

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findPrograms } from '../hosts/docker/needs.js';
 import { sleepReal } from '../time.js';
 import { SandboxError } from './errors.js';
 import type { RunningState } from './state-file.js';
@@ -18,6 +19,7 @@ const TAIL_LINES = 20;
  * Starts `sandbox up` as a process of its own, without a terminal, its output in `sandbox.log`.
  * @param program how this command line itself was started: node's options and the script
  * @returns the state when the fleet serves
+ * @throws MissingNeeds when the machine lacks what the runtime needs
  * @throws SandboxError (70) with the end of the log when it died before that
  */
 export async function upDetached(
@@ -26,6 +28,8 @@ export async function upDetached(
   signal: AbortSignal,
 ): Promise<RunningState> {
   const { stateDir } = options;
+  // Said here, not at the end of a log.
+  if (options.runtime === 'docker') await findPrograms();
   await prepare(stateDir);
   const logFile = join(stateDir, 'sandbox.log');
   const log = openSync(logFile, 'w', 0o600);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
+import { findPrograms } from '../hosts/docker/needs.js';
 import { createHosts } from '../hosts/index.js';
 import { buildShopImages, startShopRelease } from '../hosts/shop.js';
 import type { SsmService } from '../services/ssm/index.js';
@@ -31,10 +32,13 @@ export interface UpHooks {
 /**
  * Runs a sandbox in this process: starts it, tells when it serves, and ends it when `signal` aborts or someone asks for
  * its shutdown. Nothing is left running afterwards, whatever happened in between.
+ * @throws MissingNeeds when the machine lacks what the runtime needs
  * @throws SandboxError when the folder is taken, or the fleet does not come to serve
  */
 export async function up(options: UpOptions, hooks: UpHooks, signal: AbortSignal): Promise<void> {
   const { stateDir } = options;
+  // Before a folder is made for nothing.
+  if (options.runtime === 'docker') await findPrograms();
   await prepare(stateDir);
   await watchdogEnds(stateDir);
   const claimed = await claim(stateDir, options.region);

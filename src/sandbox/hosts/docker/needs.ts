@@ -37,7 +37,10 @@ const PROGRAMS = {
 export type Programs = Readonly<Record<keyof typeof PROGRAMS, string>>;
 
 /** Why the machine cannot run it; the message is a sentence with what to type. */
-export class MissingNeeds extends Error {}
+export class MissingNeeds extends Error {
+  /** Read by the command line: refused before anything was done. */
+  readonly oclif = { exit: 12 } as const;
+}
 
 function isExecutable(path: string): boolean {
   try {
