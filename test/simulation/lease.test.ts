@@ -6,6 +6,6 @@ it(
   'of two or three contenders never two hold the lease, in any order of their calls',
   { timeout: 7_200_000 },
   async () => {
-    expect(await contend(isDeep ? 10_000 : 300)).toBeUndefined();
+    expect(await contend(isDeep ? 10_000 : 150)).toBeUndefined();
   },
 );

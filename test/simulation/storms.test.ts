@@ -22,7 +22,7 @@ function scenarioOf(seed: number): Scenario {
 }
 
 /** Seeds of a run: always the same ones, and in a deep run as many as are asked for. */
-const seeds = isDeep ? Number(process.env['DEPLOYCTL_TEST_SEEDS'] ?? '10000') : 100;
+const seeds = isDeep ? Number(process.env['DEPLOYCTL_TEST_SEEDS'] ?? '10000') : 80;
 
 describe('bad weather', () => {
   it('every promise holds, whatever goes wrong', { timeout: 7_200_000 }, async () => {

@@ -31,7 +31,8 @@ export const takes = {
   healthInterval: 5000,
   unhealthyThreshold: 2,
   healthyThreshold: 2,
-  deregistrationDelay: 5000,
+  /** Shorter than what nodes and requests need: what is drained by the API may still be asked. */
+  deregistrationDelay: 2000,
   /** A change reaches the nodes of the load balancer within this. */
   propagation: 3000,
   /** The longest request. */
