@@ -5,6 +5,7 @@ import { contend } from './lease-turns.js';
 import { Play } from './play.js';
 import { killPhases } from './process.js';
 import type { Scenario } from './scenario.js';
+import { describeScenario } from './scenario.js';
 import type { FaultId } from './storm.js';
 import { describeStorm, playStorm } from './storms.js';
 
@@ -30,6 +31,12 @@ export const hunted: readonly Scenario[] = [
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'crash-loop' },
 ];
 
+/** Only to be run undisturbed: nobody can know of what ended, and began again, while no process looked. */
+const alone: readonly Scenario[] = [
+  { ...base, strategy: 'rolling', layout: 'ports', fate: 'hiccup' },
+  { ...base, strategy: 'blue-green', layout: 'ports', fate: 'hiccup' },
+];
+
 /** Looks for a broken promise, the cheap ways first: undisturbed runs, deaths, storms, leases. `references` are those of the sound code. */
 export async function hunt(references: readonly Reference[]): Promise<Find | undefined> {
   let runs = 0;
@@ -46,6 +53,13 @@ export async function hunt(references: readonly Reference[]): Promise<Find | und
     if (reference === undefined) continue;
     const find =
       (await attempt({ scenario, recovery: 'resume', kills: [] }, reference)) ?? found(await again(scenario), 'again');
+    if (find !== undefined) return find;
+  }
+  for (const scenario of alone) {
+    const play = await Play.begin(scenario);
+    const { exit } = await play.run(play.process(), 'rollout');
+    const missed = exit === 10 ? [] : [`I11: exit ${String(exit)}, and a container ended in the bake`];
+    const find = found([...play.auditor.violations, ...missed], describeScenario(scenario));
     if (find !== undefined) return find;
   }
   const dice = new Dice(11);

@@ -86,9 +86,9 @@ export const mutants: readonly Mutant[] = [
   ),
   mutant(
     'strategies/prepare-idle.ts',
-    'one healthy target is enough to shift',
+    'shifts before the targets are healthy',
     "usable.every((standing) => standing.place === 'serving')",
-    "usable.some((standing) => standing.place === 'serving')",
+    'true',
   ),
   mutant(
     'strategies/prepare-idle.ts',

@@ -4,7 +4,6 @@ import { Dice } from './dice.js';
 import type { Scenario } from './scenario.js';
 import { faultIds } from './storm.js';
 import { describeStorm, playStorm } from './storms.js';
-import { fates } from './world/shape.js';
 
 /** A scenario of its own for every seed. */
 function scenarioOf(seed: number): Scenario {
@@ -15,7 +14,7 @@ function scenarioOf(seed: number): Scenario {
     layout: strategy === 'rolling' ? 'ports' : dice.pick(['ports', 'instances']),
     change: dice.pick(['backend', 'frontend', 'both']),
     fleet: dice.pick([2, 3, 3, 4, 5]),
-    fate: dice.chance(0.5) ? 'good' : dice.pick(fates),
+    fate: dice.chance(0.5) ? 'good' : dice.pick(['never-healthy', 'crash-loop', 'balancer-only', 'dies', 'restarts']),
     before: dice.pick(['adopted', 'released']),
     seed,
   };

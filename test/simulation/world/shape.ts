@@ -15,9 +15,9 @@ export interface ServiceShape {
 
 /**
  * What becomes of the containers of an image. `crash-loop`: they end right after each start. `balancer-only`: well when asked on the instance, ill for the load balancer. `dies`, `restarts`: all
- * goes well until the whole of it serves; then its containers end, for good or to be started again by docker.
+ * goes well until the whole of it serves; then its containers end, for good or to be started again by docker. `hiccup`: as `restarts`, but only once.
  */
-export const fates = ['good', 'never-healthy', 'crash-loop', 'balancer-only', 'dies', 'restarts'] as const;
+export const fates = ['good', 'never-healthy', 'crash-loop', 'balancer-only', 'dies', 'restarts', 'hiccup'] as const;
 export type Fate = (typeof fates)[number];
 
 export interface App {

@@ -84,7 +84,7 @@ export class World {
 
   publish(digest: Digest, fate: Fate): void {
     this.#apps.set(digest, { digest, fate });
-    this.#doomed ||= fate === 'dies' || fate === 'restarts';
+    this.#doomed ||= fate === 'dies' || fate === 'restarts' || fate === 'hiccup';
   }
 
   id(prefix: string): string {
@@ -150,6 +150,7 @@ export class World {
           const host = this.hosts.get(instance);
           const box = host?.on(group.port);
           if (host === undefined || box === undefined) continue;
+          if (fate === 'hiccup') this.app(box.digest).fate = 'good';
           host.crash(box, fate === 'dies');
           if (!all) return;
         }
@@ -158,7 +159,7 @@ export class World {
   }
 
   /** How a group's release dies, when it is one that does and all of it serves. */
-  #fateOf(group: Group): 'dies' | 'restarts' | undefined {
+  #fateOf(group: Group): 'dies' | 'restarts' | 'hiccup' | undefined {
     if (![...this.balancer.routes.values()].some(({ weights }) => (weights.get(group.arn) ?? 0) > 0)) return undefined;
     const targets = [...group.targets.values()].filter(({ state }) => state !== 'gone');
     const members = [...this.hosts.values()].filter(
@@ -170,7 +171,7 @@ export class World {
       return state === 'healthy' && digest !== undefined ? this.app(digest).fate : 'good';
     });
     const [fate] = found;
-    if (fate !== 'dies' && fate !== 'restarts') return undefined;
+    if (fate !== 'dies' && fate !== 'restarts' && fate !== 'hiccup') return undefined;
     return found.every((each) => each === fate) ? fate : undefined;
   }
 
