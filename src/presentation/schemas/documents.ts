@@ -3,6 +3,7 @@ import type { OperationResult } from '../../operations/drive.js';
 import type { HistoryShowResult } from '../../operations/history.js';
 import type { PlanResult } from '../../operations/rollout.js';
 import type { StatusResult } from '../../operations/status.js';
+import type { ValidateResult } from '../../operations/validate.js';
 import type { SteerResult } from '../../operations/steer.js';
 
 /*
@@ -17,12 +18,14 @@ const color = z.enum(['blue', 'green']);
 const moves = z.array(z.strictObject({ service: z.string(), from: z.string(), to: z.string() }));
 const ended = z.enum(['succeeded', 'rolled-back', 'failed']);
 
+const exitCode = z.literal([0, 2, 10, 11, 12, 13, 14, 64, 70, 130]);
+
 const operation: z.ZodType<OperationResult> = z.strictObject({
   ...version,
   ...where,
   ok: z.boolean(),
   outcome: z.enum(['succeeded', 'nothing-to-do', 'rolled-back', 'failed', 'held', 'interrupted']),
-  exitCode: z.literal([0, 2, 10, 11, 12, 13, 14, 64, 70, 130]),
+  exitCode,
   rollout: z.string().exactOptional(),
   strategy: z.string(),
   from: z.string(),
@@ -210,6 +213,24 @@ const steer: z.ZodType<SteerResult> = z.strictObject({
   next: texts,
 });
 
+const validate: z.ZodType<ValidateResult> = z.strictObject({
+  ...version,
+  ...where,
+  ok: z.boolean(),
+  outcome: z.enum(['passed', 'failed', 'rolled-back', 'rollback-failed']),
+  exitCode,
+  phases: z.array(
+    z.strictObject({
+      phase: z.enum(['validation', 'monitoring']),
+      passed: z.boolean(),
+      why: z.string(),
+      seconds: z.number(),
+    }),
+  ),
+  rollback: operation.exactOptional(),
+  next: texts,
+});
+
 const error = z.strictObject({
   ...version,
   ok: z.literal(false),
@@ -224,6 +245,7 @@ export const documentSchemas = {
   history,
   historyShow,
   steer,
+  validate,
   lease,
   error,
 } as const;
