@@ -97,6 +97,8 @@ export interface Shop {
   clearFaults(): Promise<void>;
   /** How often each API operation was called since the start of the sandbox. */
   calls(): Promise<Readonly<Record<string, number>>>;
+  /** The environment of its commands: the sandbox, a HOME of its own, nothing of the surroundings. */
+  env(): Readonly<Record<string, string>>;
   /** What the policy of `sandbox up --policy` was needed for, and what it refused. */
   policy(): Promise<PolicyReport>;
   /** Asks each container that gets traffic who it is. @throws when an instance does not run the version, or weights are split */
@@ -311,6 +313,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       },
       fault: async (...args) => void (await run(0, inDir('fault', ...args))),
       clearFaults: async () => void (await run(0, inDir('fault', '--clear'))),
+      env: () => env,
       policy: async () => (await get('policy')) as PolicyReport,
       calls: async () => ((await get('calls')) as { counts: Record<string, number> }).counts,
       serves: async (versions) => {
