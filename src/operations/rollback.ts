@@ -14,7 +14,7 @@ import { drive, interruptedError, summaryOf } from './drive.js';
 import { forecast } from './forecast.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import { preflight, refuseOn } from './preflight.js';
-import { idleRelease, stamp } from './present.js';
+import { idleRelease, membersOf, stamp } from './present.js';
 import { rollbackUnfinished } from './resume.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService } from './topology.js';
@@ -131,17 +131,17 @@ function quickestWay(box: Toolbox, ground: Ground, to: Release): How {
   if (flips.length === changed.length) return blueGreen;
   const onlyInPlace = changed.some((service) => {
     const live = ground.live.get(service.settings.name) ?? 'blue';
-    return keptIn(ground, service, live, to) && !keptIn(ground, service, otherColor(live), to);
+    return keptIn(box, ground, service, live, to) && !keptIn(box, ground, service, otherColor(live), to);
   });
   return onlyInPlace || box.settings.strategy === 'rolling' ? rolling : blueGreen;
 }
 
 /** Whether any instance keeps, or runs, the wanted release of a service in a color. What deployctl did not start is known by its image and port. */
-function keptIn(ground: Ground, service: PlacedService, color: Color, to: Release): boolean {
+function keptIn(box: Toolbox, ground: Ground, service: PlacedService, color: Color, to: Release): boolean {
   const want = to.services[service.settings.name]?.release;
   const port = service.colors[color]?.port;
-  return [...ground.seen.containers.values()].some((containers) =>
-    containers.some((container) => {
+  return membersOf(box, ground.seen.fleet, color).some(({ id }) =>
+    (ground.seen.containers.get(id) ?? []).some((container) => {
       if (releaseOf(container) !== want) return false;
       if (container.ours === undefined) return port !== undefined && container.ports.includes(port);
       return container.ours.service === service.settings.name && container.ours.color === color;
