@@ -136,22 +136,10 @@ export const mutants: readonly Mutant[] = [
     'return { live: 0, idle: 0 };',
   ),
   mutant(
-    'strategies/amounts.ts',
-    'a way back shifts forward',
-    'return { live: total, idle: 0 };',
-    'return { live: 0, idle: total };',
-  ),
-  mutant(
     'strategies/blue-green.ts',
     'the way back leaves the weights',
     'const moved = pairs.filter((pair) => pair.idle > 0 && canReturn(pair.service));',
     'const moved = pairs.filter((pair) => pair.idle > 999 && canReturn(pair.service));',
-  ),
-  mutant(
-    'strategies/blue-green.ts',
-    'routes that lag behind are left behind',
-    'const moving = lagging.length > 0 ? lagging : pairs;',
-    'const moving = (lagging.length > 0 ? lagging : pairs).slice(0, 1);',
   ),
   mutant(
     'strategies/standing.ts',
@@ -179,106 +167,15 @@ export const mutants: readonly Mutant[] = [
     'return service.to;',
   ),
   // Unknown is not absent
-  mutant(
-    'engine/observer.ts',
-    'a failed read of targets is an empty group',
-    "      this.#targets.set(group, { is: 'unknown', why: read.why, since: unknownSince(before, now) });\n      return;",
-    "      this.#targets.set(group, { is: 'known', value: new Map(), at: now });\n      return;",
-  ),
-  mutant(
-    'engine/book.ts',
-    'a lost command is one that has ended',
-    "entry.op = { is: 'lost', phase: request.phase, why, since };\n    entry.containers = { is: 'unknown', why, since };",
-    "entry.op = { is: 'idle' };\n    entry.containers = { is: 'known', value: [], at: now };",
-  ),
   // Fences, lease, record
   mutant('operations/drive.ts', 'all commands have one fence', 'this.#send++]', 'this.#send]'),
   mutant('operations/drive.ts', 'the fence has no generation', '[this.#generation, this.#epoch', '[1, this.#epoch'),
-  mutant(
-    'engine/loop.ts',
-    'changes are made without a look at the lease',
-    'if (!lease.isValid(this.#deps.changeLimit)) {',
-    'if (this.#plan.deadline < 0) {',
-  ),
-  mutant('state/lease.ts', 'a lease never runs out', 'return callTimeout < this.#left();', 'return callTimeout >= 0;'),
   mutant(
     'state/lease.ts',
     'a holder does not look for a higher generation',
     'if (higher !== undefined && higher.generation > this.generation) this.#loseTo(higher);',
     '',
   ),
-  mutant(
-    'state/lease-view.ts',
-    'a holder that is seen once is taken for dead',
-    'seen.until - seen.since >= (lease?.ttl ?? this.#ttl)',
-    'seen.until - seen.since >= 0',
-  ),
-  mutant(
-    'state/acquire.ts',
-    'the generation does not go up',
-    'Math.max(highest, known) + 1 :',
-    'Math.max(highest, known) :',
-  ),
-  mutant(
-    'operations/rollout.ts',
-    'a rollout begins over an unfinished one',
-    '  if (record === undefined) return;\n',
-    '  if (record === undefined || record.generation > 0) return;\n',
-  ),
-  mutant(
-    'operations/plan.ts',
-    'a resume forgets that it was on the way back',
-    'aim: record.aim,',
-    "aim: { to: 'new', epoch: 0 },",
-  ),
-  mutant(
-    'state/store.ts',
-    'a lost answer to a creation is a conflict',
-    "return isSame(stored) ? { is: 'stored' } : { is: 'taken', stored };",
-    "return { is: 'taken', stored };",
-  ),
   // The truth
-  mutant(
-    'operations/drive.ts',
-    'no outcome is stored',
-    '    await box.state.writeOutcome(outcomeRecord(plan, result, outcome, serving, now), lease);\n',
-    '',
-  ),
-  mutant(
-    'operations/drive.ts',
-    'the record says the new release serves after a way back',
-    "    case 'rolled-back':\n      return plan.from.id;",
-    "    case 'rolled-back':\n      return plan.to.id;",
-  ),
-  mutant(
-    'operations/drive.ts',
-    'a way back is called a success',
-    "    case 'rolled-back':\n      return EXIT.rolledBack;",
-    "    case 'rolled-back':\n      return EXIT.done;",
-  ),
-  mutant(
-    'strategies/index.ts',
-    'a way back that ran out of time is called done',
-    "    const reason = 'the rollout did not end before its deadline';",
-    "    const reason = 'the rollout did not end before its deadline';\n    if (now > 0) return { is: 'done', outcome: 'succeeded', reason };",
-  ),
-  mutant(
-    'operations/rollout.ts',
-    'nothing to do is done again',
-    'if (nothingToDo(prepared)) return nothing(plan, warnings);',
-    '',
-  ),
-  mutant(
-    'strategies/rolling.ts',
-    'the rollout ends when the first service has',
-    "    if (decision !== undefined && !(work.bad.length > 0 && decision.is === 'wait' && onlyTurns(work.waits)))\n      return decision;",
-    "    if (decision !== undefined && !(work.bad.length > 0 && decision.is === 'wait' && onlyTurns(work.waits)))\n      return decision;\n    if (!back) break;",
-  ),
   // Time
-  mutant(
-    'engine/clock.ts',
-    'a loop measures by the wall clock',
-    'now: () => wall + (clock.monotonic() - begun),',
-    'now: () => (begun < 0 ? wall : clock.now()),',
-  ),
 ];
