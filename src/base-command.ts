@@ -3,7 +3,7 @@ import { Command, Flags } from '@oclif/core';
 import type { ExitCode } from './domain/errors.js';
 import { DeployctlError, EXIT, messageOf, PortError } from './domain/errors.js';
 import type { EnvironmentSettings } from './domain/settings.js';
-import type { Toolbox } from './operations/toolbox.js';
+import type { RunnerBox } from './operations/containers.js';
 
 /** What `--json` prints for a failure. */
 interface ErrorDocument {
@@ -93,7 +93,7 @@ export abstract class BaseCommand extends ReportingCommand {
       readonly env?: string | undefined;
       readonly events?: string | undefined;
     },
-    work: (box: Toolbox) => Promise<T>,
+    work: (box: RunnerBox) => Promise<T>,
     prepare?: (settings: EnvironmentSettings) => void,
   ): Promise<T> {
     const { loadSettings, selectEnvironment } = await import('./config/load.js');

@@ -4,7 +4,7 @@ import type { EnvironmentSettings } from '../domain/settings.js';
 import { systemClock, systemRandom } from '../engine/clock.js';
 import type { Reporter } from '../engine/ports.js';
 import { createHttp } from '../health/http.js';
-import type { Toolbox } from '../operations/toolbox.js';
+import type { RunnerBox } from '../operations/containers.js';
 import { createMultiplex } from '../reporters/multiplex.js';
 import { createProgress } from '../reporters/progress.js';
 import { createState } from '../state/index.js';
@@ -16,7 +16,7 @@ import { createHostPort } from './host-port.js';
 import { isLocal } from './local.js';
 
 export interface Composed {
-  readonly box: Toolbox;
+  readonly box: RunnerBox;
   /** Flushes reporters and closes connections. */
   close(): Promise<void>;
 }
@@ -54,7 +54,8 @@ export async function compose(options: {
   const actor = thisActor(env);
   const http = createHttp();
   const { app, environment, region } = settings;
-  const box: Toolbox = {
+  const box: RunnerBox = {
+    runner: aws.runner,
     settings,
     fleet: aws.fleet,
     traffic: aws.traffic,

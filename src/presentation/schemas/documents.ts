@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ExecResult, LogsResult } from '../../operations/containers.js';
 import type { OperationResult } from '../../operations/drive.js';
 import type { HistoryShowResult } from '../../operations/history.js';
 import type { PlanResult } from '../../operations/rollout.js';
@@ -231,6 +232,39 @@ const validate: z.ZodType<ValidateResult> = z.strictObject({
   next: texts,
 });
 
+const logs: z.ZodType<LogsResult> = z.strictObject({
+  ...version,
+  ...where,
+  service: z.string(),
+  logs: z.array(
+    z.strictObject({
+      instance: z.string(),
+      name: z.string(),
+      color,
+      container: z.string(),
+      truncated: z.boolean(),
+      lines: z.array(z.strictObject({ time: z.string().exactOptional(), text: z.string() })),
+    }),
+  ),
+});
+
+const exec: z.ZodType<ExecResult> = z.strictObject({
+  ...version,
+  ...where,
+  ok: z.boolean(),
+  service: z.string(),
+  results: z.array(
+    z.strictObject({
+      instance: z.string(),
+      name: z.string(),
+      exitCode: z.number(),
+      stdout: z.string(),
+      stderr: z.string(),
+      truncated: z.boolean(),
+    }),
+  ),
+});
+
 const error = z.strictObject({
   ...version,
   ok: z.literal(false),
@@ -246,6 +280,8 @@ export const documentSchemas = {
   historyShow,
   steer,
   validate,
+  logs,
+  exec,
   lease,
   error,
 } as const;
