@@ -48,7 +48,11 @@ export function policyFor(settings: EnvironmentSettings, account: string): Polic
   const listeners = routes.filter((route) => route.includes(':listener/'));
   const rules = routes.filter((route) => route.includes(':listener-rule/'));
   const repositories = services.flatMap(({ repository }) => ecrArn(settings, repository));
-  const secret = settings.discord?.webhook;
+  const secrets = [
+    settings.discord?.webhook,
+    settings.slack?.webhook,
+    ...(settings.webhooks ?? []).flatMap(({ url, secret }) => [url, secret]),
+  ];
   const state = namesOf(settings.app, settings.environment).base;
   return {
     Version: '2012-10-17',
@@ -76,7 +80,9 @@ export function policyFor(settings: EnvironmentSettings, account: string): Polic
       ...allow(
         'Webhook',
         'ssm:GetParameter',
-        secret?.is === 'parameter' ? [arn('ssm', `parameter/${secret.name.replace(/^\//, '')}`)] : [],
+        secrets.flatMap((secret) =>
+          secret?.is === 'parameter' ? [arn('ssm', `parameter/${secret.name.replace(/^\//, '')}`)] : [],
+        ),
       ),
     ],
   };
