@@ -1,9 +1,10 @@
-// Writes what is derived from the schemas of configuration, events and output; needs a build. `--check` writes nothing and fails when a file is stale.
+// Writes what is derived from the schemas of configuration, events and output, and from the command line itself; needs a build. `--check` writes nothing and fails when a file is stale.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { configReference, configSchemaText } from '../dist/config/reference.js';
 import { eventsSchemaText, outputSchemaText } from '../dist/presentation/schemas/json-schema.js';
+import { commandsPage } from './commands-page.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const files = {
@@ -11,6 +12,7 @@ const files = {
   'schema/events.schema.json': eventsSchemaText(),
   'schema/output.schema.json': outputSchemaText(),
   'docs/configuration.md': configReference(),
+  'docs/commands.md': commandsPage(),
 };
 
 const check = process.argv.includes('--check');
