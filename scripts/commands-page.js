@@ -23,7 +23,9 @@ export function commandsPage() {
 
 function sectionOf({ id, summary, description, args, flags, examples }) {
   const name = id.replaceAll(':', ' ');
-  const given = Object.values(args).map((arg) => (arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`));
+  const given = Object.values(args).map((arg) =>
+    arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`,
+  );
   const shown = Object.values(flags).filter((flag) => flag.hidden !== true && flag.name !== 'json');
   const text = [summary, description].filter((part) => part !== undefined && part !== '');
   return [
@@ -42,14 +44,26 @@ function table(flags) {
   const rows = flags
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((flag) => {
-      const value = flag.type === 'option' ? ` ${flag.helpValue ?? (flag.options ?? []).join('\\|') || 'VALUE'}` : '';
+      const values = (flag.options ?? []).join('\\|');
+      const wanted = flag.helpValue ?? (values === '' ? 'VALUE' : values);
+      const value = flag.type === 'option' ? ` ${String(wanted).replaceAll(/(?<!\\)\|/g, '\\|')}` : '';
       const short = flag.char === undefined ? '' : `\`-${flag.char}\`, `;
-      const preset = flag.default === undefined || String(flag.default) === '' || flag.default === false ? '' : `; default \`${String(flag.default)}\``;
+      const preset =
+        flag.default === undefined || String(flag.default) === '' || flag.default === false
+          ? ''
+          : `; default \`${String(flag.default)}\``;
       return [`${short}\`--${flag.name}${value}\``, `${cell(flag.summary ?? flag.description ?? '')}${preset}`];
     });
-  const widths = ['flag', 'what it does'].map((head, column) => Math.max(head.length, ...rows.map((row) => row[column].length)));
+  const widths = ['flag', 'what it does'].map((head, column) =>
+    Math.max(head.length, ...rows.map((row) => row[column].length)),
+  );
   const line = (cells) => `| ${cells.map((text, column) => text.padEnd(widths[column])).join(' | ')} |`;
-  return [line(['flag', 'what it does']), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...rows.map(line), ''];
+  return [
+    line(['flag', 'what it does']),
+    `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`,
+    ...rows.map(line),
+    '',
+  ];
 }
 
 const cell = (text) => text.replaceAll('\n', ' ').replaceAll('|', '\\|');

@@ -33,7 +33,7 @@ describe('the first hour', () => {
     await shop.run(0, ['rollout', ...file, '--backend', '1.1.0', '--bake', '1s', '--yes']);
     await shop.serves({ backend: '1.1.0', frontend: '1.0.0' });
     const status = await shop.run(0, ['status', ...file]);
-    expect(status.stdout).toMatch(/backend 1\.1\.0, live on green/);
+    expect(status.stdout).toMatch(/^backend 1\.1\.0 .*green █+ 100%/m);
     await shop.run(0, ['rollback', ...file, '--yes']);
     await shop.serves({ backend: '1.0.0', frontend: '1.0.0' });
   });
