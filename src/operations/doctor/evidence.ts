@@ -145,7 +145,7 @@ async function surveyOf(
     );
     if (views !== undefined) targets.set(arn, views);
   }
-  const looked = await reads.try('ssm:SendCommand, ListCommandInvocations, GetCommandInvocation', trouble.fleet, () =>
+  const looked = await reads.try('ssm:SendCommand, GetCommandInvocation', trouble.fleet, () =>
     look(box, topology, fleet, undefined),
   );
   const unknown = { containers: new Map(), facts: new Map(), silent: new Map() };
