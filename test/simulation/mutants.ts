@@ -73,12 +73,6 @@ export const mutants: readonly Mutant[] = [
     'if (plan.deadline < 0) {',
   ),
   mutant(
-    'strategies/standing.ts',
-    'does not see that a container is gone',
-    "if (verified?.release === want.release && plan.aim.to === 'new') {",
-    'if (plan.deadline < 0) {',
-  ),
-  mutant(
     'strategies/prepare-idle.ts',
     'registers the idle color before anything runs there',
     "    case 'unverified':\n      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;",
