@@ -29,8 +29,11 @@ interface Entry {
   facts?: HostFacts;
 }
 
-/** Failures that say nothing of the release: the command is looked into and sent again. */
-const inconclusive = new Set(['lock-timeout', 'broken-output', 'task-unknown']);
+/**
+ * Failures that say nothing of the release: the command is looked into and sent again. `no-docker` is one of them because engines are restarted, by
+ * upgrades and by service managers; one that stays away is a host that cannot be looked at, and `timing.host-command` judges.
+ */
+const inconclusive = new Set(['lock-timeout', 'broken-output', 'no-docker', 'task-unknown']);
 
 /** So often may the same step on an instance be lost before that counts as its failure. */
 const mostLosses = 3;
@@ -166,7 +169,9 @@ export class HostBook {
     if (!reply.ok && reply.code === 'fenced') {
       this.fencedOut ??= `${this.#deps.nameOf(instance)} (${instance}) follows a newer rollout: ${reply.message}`;
     }
-    if (!reply.ok && inconclusive.has(reply.code)) {
+    // A task that docker did not answer for has not run: that one is known.
+    const unrun = request.phase === 'task' && !reply.ok && reply.code === 'no-docker';
+    if (!reply.ok && inconclusive.has(reply.code) && !unrun) {
       this.#lose(entry, request, reply.message);
       return;
     }

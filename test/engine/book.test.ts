@@ -1,0 +1,88 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { HostRequest, Slot } from '../../src/domain/host.js';
+import type { ObservedHost } from '../../src/domain/observation.js';
+import { HostBook } from '../../src/engine/book.js';
+import type { HostReply } from '../../src/engine/host-port.js';
+import { ManualClock } from '../_helpers/manual-clock.js';
+import { serviceRelease } from '../_helpers/plan.js';
+
+const instance = 'i-00000001';
+const slot: Slot = { service: 'backend', containerName: 'backend', color: 'blue', port: 8080 };
+const { release, spec } = serviceRelease('backend', 'new');
+const start: HostRequest = { phase: 'start', slot, release, spec, keep: 1 };
+const inspect: HostRequest = { phase: 'inspect', slots: [slot] };
+const noDocker: HostReply = { ok: false, code: 'no-docker', message: 'docker does not answer on the instance' };
+const looked: HostReply = { ok: true, replayed: false, containers: [] };
+
+let clock: ManualClock;
+let reply: HostReply;
+let book: HostBook;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  const notUsed = (): Promise<never> => Promise.reject(new Error('not part of this test'));
+  let sent = 0;
+  book = new HostBook({
+    hosts: {
+      send: () => Promise.resolve(`command-${String((sent += 1))}`),
+      poll: (open) => Promise.resolve(new Map(open.map(({ id }) => [id, { is: 'replied', reply }]))),
+      sendResolve: notUsed,
+      sendAsk: notUsed,
+      sendList: notUsed,
+    },
+    clock,
+    emit: () => undefined,
+    nameOf: (id) => id,
+    nextFence: () => [1, 0, sent],
+  });
+});
+
+/** Sends, takes the answer in, and gives what is known then. */
+async function ask(request: HostRequest, answer: HostReply): Promise<ObservedHost> {
+  reply = answer;
+  await book.send(instance, request, 10_000);
+  await book.poll();
+  const host = book.view([instance]).get(instance);
+  if (host === undefined) throw new Error('the book does not know the instance');
+  return host;
+}
+
+describe('docker that does not answer', () => {
+  it('says nothing of the release: the instance is looked at, and is free again once docker answers', async () => {
+    const lost = await ask(start, noDocker);
+    expect(lost.op).toMatchObject({ is: 'lost', phase: 'start', why: noDocker.message });
+    expect(lost.containers).toMatchObject({ is: 'unknown', why: noDocker.message });
+    expect(lost.failures.size).toBe(0);
+    const found = await ask(inspect, looked);
+    expect(found.op).toEqual({ is: 'idle' });
+    expect(found.containers).toMatchObject({ is: 'known', value: [] });
+    expect(found.failures.size).toBe(0);
+  });
+
+  it('has not answered since the first time, however often it is asked', async () => {
+    const since = clock.now();
+    await ask(start, noDocker);
+    await clock.advance(5000);
+    const still = await ask(inspect, noDocker);
+    expect(still.op).toMatchObject({ is: 'lost', since });
+    expect(still.containers).toMatchObject({ is: 'unknown', since });
+  });
+
+  it('three times for the same step is a failure of that step', async () => {
+    for (const times of [1, 2, 3]) {
+      const { failures } = await ask(start, noDocker);
+      expect(failures.size).toBe(times === 3 ? 1 : 0);
+      if (times === 3)
+        expect(failures.get('backend/blue')).toMatchObject({
+          code: 'lost',
+          message: `start was lost 3 times: ${noDocker.message}`,
+        });
+      await ask(inspect, looked);
+    }
+  });
+
+  it('has not run a task', async () => {
+    await ask({ phase: 'task', service: 'backend', containerName: 'backend', release, spec }, noDocker);
+    expect(book.tasks.get('backend')).toEqual({ is: 'failed', why: noDocker.message });
+  });
+});
