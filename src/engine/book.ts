@@ -234,7 +234,11 @@ export class HostBook {
   #failed(instance: InstanceId, entry: Entry, request: HostRequest, reply: Extract<HostReply, { ok: false }>): void {
     const now = this.#deps.clock.now();
     const failure = failureOf(request, reply, now);
-    if (reply.containers === undefined) entry.containers = { is: 'unknown', why: reply.message, since: now };
+    if (reply.containers === undefined) {
+      // Unknown since the first time: a host that answers each look with the same refusal is given up after its time.
+      const since = entry.containers.is === 'unknown' ? entry.containers.since : now;
+      entry.containers = { is: 'unknown', why: reply.message, since };
+    }
     switch (request.phase) {
       case 'inspect':
         break;

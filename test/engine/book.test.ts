@@ -86,3 +86,15 @@ describe('docker that does not answer', () => {
     expect(book.tasks.get('backend')).toEqual({ is: 'failed', why: noDocker.message });
   });
 });
+
+describe('an instance that refuses to be looked at', () => {
+  it('is unknown since the first time, however often it is asked', async () => {
+    const fullDisk: HostReply = { ok: false, code: 'no-state', message: 'cannot write the fence (disk full?)' };
+    await ask(inspect, looked);
+    await clock.advance(5000);
+    const since = clock.now();
+    expect((await ask(inspect, fullDisk)).containers).toMatchObject({ is: 'unknown', why: fullDisk.message, since });
+    await clock.advance(5000);
+    expect((await ask(inspect, fullDisk)).containers).toMatchObject({ is: 'unknown', since });
+  });
+});
