@@ -5,8 +5,9 @@ import type { How, Plan, ServicePlan } from '../domain/plan.js';
 import { floorOf } from './amounts.js';
 import { bake } from './baking.js';
 import { moveInPlace } from './in-place.js';
-import { preload } from './preload.js';
+import { isChanged, preload } from './preload.js';
 import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
+import type { Standing } from './standing.js';
 import { colorOf, healthyIn, membersOf } from './standing.js';
 import { decide, describeBad, fleetOf, standingsOf } from './work.js';
 
@@ -41,8 +42,9 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   const because = plan.aim.to === 'old' ? `${plan.aim.because}; ` : '';
   if (stuck.length > 0)
     return { is: 'done', outcome: 'failed', reason: `${because}cannot be brought back: ${stuck.join('; ')}` };
-  if (back) return { is: 'done', outcome: 'rolled-back', reason: plan.aim.to === 'old' ? plan.aim.because : '' };
   const standings = plan.services.flatMap((service) => standingsOf(plan, seen, now, fleet, service, service.live));
+  if (plan.aim.to === 'old')
+    return { is: 'done', outcome: 'rolled-back', reason: `${plan.aim.because}${leftOut(standings)}` };
   return (
     bake(plan, seen, now, 'rolling/final', standings) ?? {
       is: 'done',
@@ -50,6 +52,12 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
       reason: 'every instance serves the release and passed its bake',
     }
   );
+}
+
+/** The end of the reason of a way back that went on without some instances: `; left out: backend on shop-3 (i-…): its SSM agent is offline`. */
+function leftOut(standings: readonly Standing[]): string {
+  const out = standings.filter(({ place, service }) => place === 'excluded' && isChanged(service));
+  return out.length === 0 ? '' : `; left out: ${out.map(describeBad).join('; ')}`;
 }
 
 /** Nobody is on the way and nobody may go: the fleet has shrunk to its floor. More instances, or a person, can help; changing anything cannot. */

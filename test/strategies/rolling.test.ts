@@ -242,7 +242,11 @@ describe('the way back', () => {
     s.agent(s.id(3), 'offline').blind(s.id(3), 5);
     expect(said(next(s, back(s)))).toBe('deregister 3');
     s.target(s.id(3), s.service(), 'blue', 'absent', 5, 5);
-    expect(next(s, back(s))).toMatchObject({ is: 'done', outcome: 'rolled-back' });
+    expect(next(s, back(s)), 'and names it').toEqual({
+      is: 'done',
+      outcome: 'rolled-back',
+      reason: 'the release is bad; left out: backend on web-3 (i-00000003): its SSM agent is offline',
+    });
   });
 
   it('a restore that fails ends as failed once all that can be helped is, and names the instance', () => {
