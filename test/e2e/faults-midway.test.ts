@@ -34,7 +34,7 @@ describe('faults below AWS in the midst of a rollout', () => {
     shop = await openShop({ instances: 3 });
     [first = '', , last = ''] = shop.status.instances.map(({ id }) => id);
     await shop.config((file) => {
-      // An instance that is out for good costs one target; the way back needs another one.
+      // An instance that is out for good costs one target, and the way back needs another one: with the default floor of two it would hold.
       at(file, 'environments', 'production')['floor'] = 1;
       const timing = at(file, 'environments', 'production', 'timing');
       // What cannot be looked at for longer than this is given up.
@@ -157,10 +157,10 @@ describe('faults below AWS in the midst of a rollout', () => {
       });
     });
 
-    it.each(strategies)('the old container, before its turn, %s: Docker starts it again, exit 0', async (strategy) => {
+    it('the old container, before its turn: Docker starts it again, exit 0', async () => {
       const { live } = await ports();
       await play({
-        strategy,
+        strategy: 'rolling',
         when: /start backend \S+ \S+ on shop-1/,
         strike: async () => shop.fault('oom-kill', '--instance', last, '--container', await containerOn(last, live)),
         code: 0,

@@ -103,7 +103,9 @@ describe('the first hour', () => {
 
   it('names what it cannot find out, and the flag that says it', async () => {
     const { stderr } = await shop.run(64, ['init', '--config', 'none.yml', '--load-balancer', 'shpo']);
-    expect(stderr).toMatch(/there is no load balancer shpo; there is shop\n\nNext:\n {2}--load-balancer shop/);
+    expect(stderr).toMatch(
+      /there is no load balancer shpo; there is shop\n\nNext:\n {2}deployctl init --config none\.yml --load-balancer shop/,
+    );
     const region = await shop.run(64, ['init', '--config', 'none.yml'], {
       env: { AWS_REGION: '', AWS_DEFAULT_REGION: '' },
     });

@@ -28,6 +28,8 @@ probe() {
     no_proxy='*' curl -sS --max-time "$probe_limit" -o "$work/body" -w '%{http_code}' "$@" "http://$address$probe_path" 2>"$work/curl" 3>&- 9>&-
   ) || status=000
   if [ "$status" = 000 ]; then
+    # Without room for an answer there is none, whatever the container says.
+    echo room 2>/dev/null >"$work/room" || fail no-state "cannot write $work (disk full or read-only?)"
     asked="$probe_method $probe_path: $(head -n 1 "$work/curl")"
   else
     asked="$probe_method $probe_path: $status $(head -c 200 "$work/body")"
