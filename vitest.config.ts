@@ -6,7 +6,7 @@ const wide = [
   'e2e/action',
   'e2e/awkward-apps',
   'e2e/doctor',
-  'e2e/faults-midway',
+  'e2e/faults',
   'e2e/foreign-parts',
   'e2e/hooks-and-events',
   'e2e/host-faults',

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { CliResult, Running, Shop } from './kit.js';
-import { at, failed, openShop, rolloutTo, RUNTIME } from './kit.js';
+import type { CliResult, Running, Shop } from '../kit.js';
+import { at, failed, openShop, rolloutTo, RUNTIME } from '../kit.js';
 
 type Strategy = 'rolling' | 'blue-green';
 const strategies = ['rolling', 'blue-green'] as const;
