@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWorld, until, type World } from './hosts-world.js';
 
@@ -43,8 +43,9 @@ describe('commands as the SSM agent runs them', () => {
 
   test('a cancel does the same', async () => {
     const controller = new AbortController();
-    const result = run('sleep 60', { signal: controller.signal });
-    setTimeout(() => controller.abort(), 100);
+    const result = run(': >"$DEPLOYCTL_ROOT/sleeps"; sleep 60', { signal: controller.signal });
+    await until('the command sleeps', () => existsSync(`${world.stateDir}/instances/i-1/sleeps`));
+    controller.abort();
     expect(await result).toMatchObject({ timedOut: false, cancelled: true, exitCode: 137 });
   });
 
