@@ -246,10 +246,17 @@ export class Loop {
     this.#heldSince ??= now;
     const until = Math.min(latest, this.#heldSince + this.#plan.timing.hold);
     if (this.#heldSince === now) this.#deps.emit({ type: 'hold.started', reason, until });
-    if (now >= until) return this.#result('held', reason);
+    if (now >= until) return this.#heldLongEnough(reason);
     await this.#phaseIs(`hold: ${reason}`, [{ what: reason, until }], now);
     await this.#deps.clock.sleep(this.#plan.timing.poll, stop);
     return undefined;
+  }
+
+  /** A rollout may be gone on with; a way back that the world keeps from its end for so long has failed, and somebody must know. */
+  #heldLongEnough(reason: string): LoopResult {
+    const { aim, kind } = this.#plan;
+    if (aim.to === 'old') return this.#result('failed', `${aim.because}; cannot go back: ${reason}`);
+    return this.#result(kind === 'rollback' ? 'failed' : 'held', reason);
   }
 
   /** Requests from other terminals. `abort` steers back; what the others do is for the decisions to say. */

@@ -320,7 +320,11 @@ function nextSteps(plan: Plan, outcome: LoopResult['outcome']): readonly string[
     case 'rolled-back':
       return [`deployctl history ${env}`, `deployctl status ${env}`];
     case 'failed':
-      return [`deployctl status ${env}`, `deployctl rollback ${env} --to RELEASE   # see: deployctl history ${env}`];
+      return [
+        `deployctl status ${env}`,
+        `deployctl rollback ${env}   # tries the way back once more`,
+        `deployctl rollback ${env} --to RELEASE   # another one; see: deployctl history ${env}`,
+      ];
     case 'held':
     case 'interrupted':
       return [`deployctl resume ${env}     # goes on from what is observed`, `deployctl rollback ${env}   # goes back`];

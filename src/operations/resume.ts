@@ -46,8 +46,11 @@ async function forgetPauses(box: Toolbox, record: RolloutRecord): Promise<void> 
   });
 }
 
-/** Undoes a rollout that did not end: its record aimed back, driven by the same loop. What was asked for was the way back, so reaching it is success. */
-export async function rollbackUnfinished(
+/**
+ * Undoes a rollout that did not end, or whose way back failed: its record aimed back, driven by the same loop. What was asked for was the way back, so
+ * reaching it is success.
+ */
+export async function wayBackOf(
   box: Toolbox,
   lease: Lease,
   fences: Fences,
@@ -55,7 +58,8 @@ export async function rollbackUnfinished(
 ): Promise<OperationResult> {
   const { plan: before, seen } = await continued(box, lease, fences, record);
   const plan = before.aim.to === 'old' ? before : redirect(before, `${box.actor.name} asked for a rollback`);
-  const next = { ...record, generation: lease.generation, aim: plan.aim };
+  const { endedAt: _endedAt, outcome: _outcome, ...open } = record;
+  const next = { ...open, generation: lease.generation, aim: plan.aim };
   await beforeChange(() => box.state.writeRecord(next, lease, box.signal));
   const result = await drive(box, lease, fences, plan, next, seen, { resumed: true, warnings: [] });
   return result.outcome === 'rolled-back' ? { ...result, ok: true, exitCode: EXIT.done } : result;

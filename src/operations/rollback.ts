@@ -2,6 +2,7 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Color } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { How, Plan } from '../domain/plan.js';
+import type { RolloutRecord } from '../domain/record.js';
 import { NO_RELEASE } from '../domain/release.js';
 import type { Release } from '../domain/release.js';
 import type { RolloutSummary } from '../domain/event.js';
@@ -15,7 +16,7 @@ import { forecast } from './forecast.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import { preflight, refuseOn } from './preflight.js';
 import { idleRelease, membersOf, stamp } from './present.js';
-import { rollbackUnfinished } from './resume.js';
+import { wayBackOf } from './resume.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService } from './topology.js';
 import { beforeChange, resolveTopology } from './topology.js';
@@ -33,8 +34,9 @@ export interface RollbackRequest {
 export async function rollback(box: Toolbox, request: RollbackRequest): Promise<OperationResult> {
   return withLease(box, { command: 'rollback', ...lockWaitOf(request) }, async (lease, fences) => {
     const unfinished = await beforeChange(() => box.state.unfinishedRollout(box.signal));
-    if (unfinished !== undefined && request.to === undefined && unfinished.kind === 'rollout') {
-      return rollbackUnfinished(box, lease, fences, unfinished);
+    if (request.to === undefined) {
+      const undone = unfinished ?? (await failedWayBack(box));
+      if (undone?.kind === 'rollout') return wayBackOf(box, lease, fences, undone);
     }
     const topology = await resolveTopology(box);
     const ground = await groundOf(box, topology, fences);
@@ -74,6 +76,13 @@ export async function rollback(box: Toolbox, request: RollbackRequest): Promise<
       ? result
       : { ...result, reason: `${result.reason}; left out, because they cannot be reached: ${excluded.join(', ')}` };
   });
+}
+
+/** The newest rollout, where its way back was given up: the fleet may run two releases, and its record knows which and where. */
+async function failedWayBack(box: Toolbox): Promise<RolloutRecord | undefined> {
+  const [newest] = await beforeChange(() => box.state.listOutcomes(1, box.signal));
+  if (newest?.kind !== 'rollout' || newest.outcome !== 'failed') return undefined;
+  return beforeChange(() => box.state.readRecord(newest.rollout, box.signal));
 }
 
 async function targetOf(box: Toolbox, ground: Ground, named: string | undefined): Promise<Release> {

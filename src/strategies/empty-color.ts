@@ -78,5 +78,11 @@ export function emptyColor(
     if (now < settled) wait('the load balancer may still send it requests', settled);
     else actions.push({ is: 'stop', instance: instance.id, service: service.service, color: colorName });
   }
-  return { actions: mergeTargets(actions), waits, bad: [], complete: actions.length === 0 && waits.length === 0 };
+  return {
+    actions: mergeTargets(actions),
+    waits,
+    turns: [],
+    bad: [],
+    complete: actions.length === 0 && waits.length === 0,
+  };
 }

@@ -66,15 +66,15 @@ export function moveInPlace(
   const taken = new Set(
     actions.flatMap((a) => ('targets' in a ? a.targets.map((t) => t.instance) : 'instance' in a ? [a.instance] : [])),
   );
-  for (const standing of left) {
-    if (!taken.has(standing.instance.id))
-      waits.push({ ...waitOf(standing, now, plan), what: 'waits for its turn', until: plan.deadline });
-  }
+  const turns = left
+    .filter((standing) => !taken.has(standing.instance.id))
+    .map((standing) => ({ ...waitOf(standing, now, plan), what: 'waits for its turn', until: plan.deadline }));
   // One that cannot be reached, and is still to leave, waits for them as well.
   if (left.length > 0 || standings.some(mustLeave)) waits.push(...fresh);
   return {
     actions: mergeTargets(actions),
     waits,
+    turns,
     bad,
     complete: standings.every((standing) => standing.place === 'serving' || standing.place === 'excluded'),
   };

@@ -74,7 +74,7 @@ function pulls(plan: Plan, seen: Observation, now: Instant, fleet: readonly Flee
     const until = op?.is === 'running' ? op.until : now + plan.timing.pullTimeout;
     return { what: 'the image is pulled while the old version serves', instance: instance.id, until };
   });
-  return decide({ actions, waits, bad: [], complete: false }, 'pull the images', now, plan);
+  return decide({ actions, waits, turns: [], bad: [], complete: false }, 'pull the images', now, plan);
 }
 
 /** One run per release, on one instance, before any change of traffic. An unknown result is for a person to judge. */
@@ -99,6 +99,7 @@ function tasks(plan: Plan, seen: Observation, now: Instant, fleet: readonly Flee
           {
             actions: [],
             waits: [{ what: `${what} runs`, service: service.service, until: now + service.to.spec.task.timeout }],
+            turns: [],
             bad: [],
             complete: false,
           },
@@ -111,7 +112,12 @@ function tasks(plan: Plan, seen: Observation, now: Instant, fleet: readonly Flee
         const on = members.find((i) => !isExcluded(plan, i) && seen.hosts.get(i.id)?.op.is === 'idle');
         const actions: Action[] = on === undefined ? [] : [{ is: 'task', instance: on.id, service: service.service }];
         const waits: Wait[] = [{ what, service: service.service, until: now + service.to.spec.task.timeout }];
-        return decide({ actions: oneCommandPerHost(actions), waits, bad: [], complete: false }, what, now, plan);
+        return decide(
+          { actions: oneCommandPerHost(actions), waits, turns: [], bad: [], complete: false },
+          what,
+          now,
+          plan,
+        );
       }
     }
   }

@@ -22,7 +22,7 @@ export function prepareIdle(
 ): Work {
   const pairs = pairsOf(seen, [service]) ?? [];
   const missing = pairs.filter((pair) => !pair.attached).map(attach);
-  if (missing.length > 0) return { actions: missing, waits: [], bad: [], complete: false };
+  if (missing.length > 0) return { actions: missing, waits: [], turns: [], bad: [], complete: false };
 
   const carriesTraffic = pairs.some((pair) => pair.idle > 0);
   const standings = standingsOf(plan, seen, now, fleet, service, otherColor(service.live)).map((standing) =>
@@ -47,6 +47,7 @@ export function prepareIdle(
   return {
     actions: mergeTargets(actions),
     waits,
+    turns: [],
     bad: standings.filter((standing) => standing.place === 'bad'),
     complete,
   };

@@ -33,10 +33,10 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
     stuck.push(...work.bad.map(describeBad));
     const reason = `${service.service}: ${back ? 'back to the previous release' : 'rolling'}, instance by instance`;
     const decision = decide(work, reason, now, plan);
-    const floored = work.bad.length === 0 && decision?.is === 'wait' && onlyTurns(work.waits) && isQuiet(seen);
-    if (floored) return noneToSpare(plan, how, seen, now, fleet, service);
-    if (decision !== undefined && !(work.bad.length > 0 && decision.is === 'wait' && onlyTurns(work.waits)))
-      return decision;
+    // Nothing moves any more: what is left waits for a turn that an instance that cannot be helped keeps from coming.
+    const still = decision?.is === 'wait' && work.waits.length === 0;
+    if (still && work.bad.length === 0 && isQuiet(seen)) return noneToSpare(plan, how, seen, now, fleet, service);
+    if (decision !== undefined && !(still && work.bad.length > 0)) return decision;
   }
 
   const because = plan.aim.to === 'old' ? `${plan.aim.because}; ` : '';
@@ -79,9 +79,4 @@ function noneToSpare(
 /** No command runs on any instance. */
 function isQuiet(seen: Observation): boolean {
   return [...seen.hosts.values()].every((host) => host.op.is !== 'running');
-}
-
-/** Nothing moves any more: what is left only waits for a turn that an instance that cannot be helped keeps from coming. */
-function onlyTurns(waits: readonly { readonly what: string }[]): boolean {
-  return waits.every((wait) => wait.what === 'waits for its turn');
 }

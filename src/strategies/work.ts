@@ -10,6 +10,8 @@ import { membersOf, standingOf, valueOf } from './standing.js';
 export interface Work {
   readonly actions: readonly Action[];
   readonly waits: readonly Wait[];
+  /** Instances that nothing keeps but the others: they go when those have come back. */
+  readonly turns: readonly Wait[];
   /** Standings that make the release bad (or, on the way back, that cannot be helped). */
   readonly bad: readonly Standing[];
   /** Nothing is left to do and nothing is waited for. */
@@ -20,6 +22,7 @@ export function merge(works: readonly Work[]): Work {
   return {
     actions: mergeTargets(works.flatMap((work) => work.actions)),
     waits: works.flatMap((work) => work.waits),
+    turns: works.flatMap((work) => work.turns),
     bad: works.flatMap((work) => work.bad),
     complete: works.every((work) => work.complete),
   };
@@ -109,10 +112,11 @@ export function describeBad(standing: Standing): string {
 export function decide(work: Work, reason: string, now: Instant, plan: Plan, bake?: string): Decision | undefined {
   const actions = oneCommandPerHost(work.actions);
   const [first, ...rest] = actions;
+  const all = [...work.waits, ...work.turns];
   const baking = bake === undefined ? {} : { bake };
-  if (first !== undefined) return { is: 'act', actions: [first, ...rest], waits: work.waits, reason, ...baking };
-  const [wait, ...waits] = work.waits;
+  if (first !== undefined) return { is: 'act', actions: [first, ...rest], waits: all, reason, ...baking };
+  const [wait, ...waits] = all;
   if (wait === undefined) return undefined;
-  const recheckAt = Math.min(...work.waits.map((w) => Math.max(w.until, now)), now + plan.timing.poll);
+  const recheckAt = Math.min(...all.map((w) => Math.max(w.until, now)), now + plan.timing.poll);
   return { is: 'wait', waits: [wait, ...waits], recheckAt, reason, ...baking };
 }

@@ -22,6 +22,8 @@ interface Run {
 
 interface Options {
   readonly plan: Plan;
+  /** By which the world is laid out; absent: the plan. */
+  readonly laidOut?: Plan;
   readonly fate?: Fate;
   readonly size?: number;
   readonly steer?: (world: World) => readonly Steer[];
@@ -32,6 +34,7 @@ interface Options {
 
 async function run({
   plan,
+  laidOut = plan,
   fate = 'good',
   size = 3,
   steer,
@@ -40,7 +43,7 @@ async function run({
   preTraffic,
 }: Options): Promise<Run> {
   const fleet = Array.from({ length: size }, (_, index) => instanceOf(index + 1));
-  const world = new World({ seed: 1, plan, fleet, fate, adopted: false, loss: 0, flaky: 0 });
+  const world = new World({ seed: 1, plan: laidOut, fleet, fate, adopted: false, loss: 0, flaky: 0 });
   const { clock, traffic } = world;
   const [stop, lost] = [new AbortController(), new AbortController()];
   arrange?.(world, stop, lost);
@@ -240,5 +243,21 @@ describe('a hold', () => {
       reason: expect.stringContaining('no instance can be spared') as string,
     });
     expect(world.now - START).toBeLessThan(timing.hold + 120_000);
+  });
+
+  it('of a way back ends as failed, with what it was to undo and what keeps it', async () => {
+    const how = { ...rollingHow, floor: { is: 'count', value: 3 } } as const;
+    const rollback = await run({ plan: planOf(how, { kind: 'rollback' }) });
+    expect(rollback.result).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringContaining('no instance can be spared') as string,
+    });
+
+    const base = servicePlan('backend');
+    const rolledOut = planOf(how, { services: [{ ...base, from: base.to, to: base.from }] });
+    const plan = planOf(how, { aim: { to: 'old', epoch: 1, because: 'web-1 answers 500' } });
+    const back = await run({ plan, laidOut: rolledOut });
+    expect(back.result.outcome).toBe('failed');
+    expect(back.result.reason).toMatch(/^web-1 answers 500; cannot go back: .*no instance can be spared/);
   });
 });

@@ -58,13 +58,19 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   if (ended.is === 'refused' && other?.is === 'result') ended = other;
   if (!isOver(ended)) auditor.violated('L1', `after twelve turns: ${JSON.stringify(ended)}`);
   await play.rest(Math.max(0, storm.end + 60_000 - world.timeline.now));
-  play.truth(ended);
+  // A way back that the world has kept from its end is a person's to end, once the world is well again.
+  const repaired = ended.exit === 11 ? await play.run(play.process(), 'rollback') : undefined;
+  play.truth(repaired ?? ended);
   const good = scenario.fate === 'good';
   if (!good && ended.exit === 0) auditor.violated('I11', `a release that is ${scenario.fate} has succeeded`);
   world.counted(`exit ${String(ended.exit)}`);
-  // Two ways back need a human: a joiner cannot get what somebody started by hand elsewhere, and the old release may fall ill as it comes back.
-  const excused = storm.enabled.has('F16') || (scenario.before === 'adopted' && storm.enabled.has('F23'));
-  if (ended.exit === 11 && !excused) auditor.violated('L1', `a human is needed: ${JSON.stringify(ended)}`);
+  // A joiner cannot get what somebody started by hand elsewhere.
+  const excused = scenario.before === 'adopted' && storm.enabled.has('F23');
+  if (repaired !== undefined && repaired.exit !== 0 && !excused)
+    auditor.violated(
+      'L1',
+      `exit 11, and then a rollback gave ${JSON.stringify(repaired)}, after ${JSON.stringify(ended)}`,
+    );
   return play;
 }
 
