@@ -46,6 +46,7 @@ function toEnvironment(config: Config, name: string, from: Environment): Environ
     pullParallel: from.pull['max-parallel'],
     steps: from.steps,
     ...(from.sticky === undefined ? {} : { stickySeconds: from.sticky / 1000 }),
+    drain: from.drain,
     keep: from.keep,
     unreachable: from.unreachable,
     timing: {
@@ -55,6 +56,7 @@ function toEnvironment(config: Config, name: string, from: Environment): Environ
       healthTimeout: timing['health-timeout'],
       hostCommand: timing['host-command'],
       pullTimeout: timing['pull-timeout'],
+      quiet: timing.quiet,
       drainCap: timing['drain-cap'],
       rolloutDeadline: timing.deadline,
       hold: timing.hold,

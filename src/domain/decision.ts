@@ -4,6 +4,14 @@ import type { GroupWeight } from './observation.js';
 /** A change to the world, as data. Every action is a short call; long work is seen later, never awaited. */
 export type Action =
   | { readonly is: 'inspect'; readonly instance: InstanceId }
+  /** Watch for a while whether anybody is still connected to the container. */
+  | {
+      readonly is: 'quiet';
+      readonly instance: InstanceId;
+      readonly service: ServiceName;
+      readonly color: Color;
+      readonly container: string;
+    }
   | { readonly is: 'pull'; readonly instance: InstanceId }
   | { readonly is: 'task'; readonly instance: InstanceId; readonly service: ServiceName }
   | {
@@ -29,6 +37,11 @@ export type Action =
       readonly set: readonly GroupWeight[];
       readonly stickiness?: { readonly enabled: boolean; readonly seconds?: number };
     };
+
+/** A look changes nothing: it is no step for people. */
+export function isLook(action: Action): boolean {
+  return action.is === 'inspect' || action.is === 'quiet';
+}
 
 /** Something that is being waited for, in words, with the time at which waiting stops making sense. */
 export interface Wait {

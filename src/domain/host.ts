@@ -7,7 +7,7 @@ import type { RunSpec } from './release.js';
  */
 export type Fence = readonly [generation: number, epoch: number, send: number];
 
-export type HostPhase = 'inspect' | 'pull' | 'task' | 'start' | 'stop' | 'restore';
+export type HostPhase = 'inspect' | 'quiet' | 'pull' | 'task' | 'start' | 'stop' | 'restore';
 
 /** Which container: names and labels on the instance come from these. */
 export interface Slot {
@@ -21,6 +21,8 @@ export interface Slot {
 export type HostRequest =
   /** Look at the containers of these slots. With a fence it waits for a running command and shuts out older ones. */
   | { readonly phase: 'inspect'; readonly slots: readonly Slot[] }
+  /** Watch the connections of what runs in the slot for `window`. Changes nothing. */
+  | { readonly phase: 'quiet'; readonly slot: Slot; readonly container: string; readonly window: Ms }
   /** Get the images while the old version serves. Tags them so that a prune keeps them. */
   | {
       readonly phase: 'pull';

@@ -101,6 +101,15 @@ export interface Verified {
   readonly at: Instant;
 }
 
+/** What a watch of a container's connections saw. Absent number: they could not be read, which is not quiet. */
+export interface Connections {
+  readonly containerId: string;
+  /** 0: none was open for the whole window. */
+  readonly open?: number;
+  /** When the watch was sent; it lasted for `timing.quiet` from then on, or longer. */
+  readonly at: Instant;
+}
+
 /** Why a host command failed, in words and with its evidence. */
 export interface HostFailure {
   readonly phase: HostPhase;
@@ -135,6 +144,8 @@ export interface ObservedHost {
   readonly containers: Seen<readonly Container[]>;
   readonly op: HostOp;
   readonly verified: ReadonlyMap<SlotKey, Verified>;
+  /** The last watch per slot. */
+  readonly connections: ReadonlyMap<SlotKey, Connections>;
   /** The last failure per slot in the present aim; a success of the slot clears it. */
   readonly failures: ReadonlyMap<SlotKey, HostFailure>;
   /** Releases whose image is on the instance, by service, as a pull of this process confirmed. */

@@ -1,7 +1,7 @@
 import type { Color, InstanceId, Instant, Ms, RolloutId, RouteArn, ServiceName, TargetGroupArn } from './ids.js';
 import type { GroupWeight } from './observation.js';
 import type { Release, ServiceRelease } from './release.js';
-import type { Amount, FleetSelector, GateSettings, Layout, Timing, Warm } from './settings.js';
+import type { Amount, Drain, FleetSelector, GateSettings, Layout, Timing, Warm } from './settings.js';
 
 export interface ColorPlan {
   readonly color: Color;
@@ -56,6 +56,7 @@ export interface Plan {
   readonly layout: Layout;
   readonly how: How;
   readonly pullParallel: Amount;
+  readonly drain: Drain;
   readonly keep: number;
   readonly timing: Timing;
   readonly gates: GateSettings;

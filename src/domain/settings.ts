@@ -112,6 +112,12 @@ export interface WebhookSettings {
   readonly secret: SecretSource;
 }
 
+/**
+ * When a drain is over: `full`: when the load balancer has let the group's whole deregistration delay pass; `quiet`: already when nobody is connected to
+ * the container any more.
+ */
+export type Drain = 'full' | 'quiet';
+
 export interface Timing {
   /** Nothing that had traffic is stopped or deregistered sooner than this after its traffic was taken away. */
   readonly settle: Ms;
@@ -124,6 +130,8 @@ export interface Timing {
   /** Longest run of one host command (pull has its own). */
   readonly hostCommand: Ms;
   readonly pullTimeout: Ms;
+  /** With `drain: quiet`: so long must nobody be connected. */
+  readonly quiet: Ms;
   /** A drain that lasts longer than this is a failure of the world: the rollout is aborted. */
   readonly drainCap: Ms;
   /** From the start of the rollout to its abort. */
@@ -155,6 +163,7 @@ export interface EnvironmentSettings {
   readonly steps: readonly number[];
   /** Seconds of group stickiness during the shift; absent: stickiness is left alone. */
   readonly stickySeconds?: number;
+  readonly drain: Drain;
   /** Stopped previous containers kept per service and color. */
   readonly keep: number;
   readonly unreachable: 'refuse' | 'exclude';

@@ -37,6 +37,7 @@ export async function act(deps: ActDeps, plan: Plan, action: Action, signal?: Ab
       return;
     }
     case 'inspect':
+    case 'quiet':
     case 'pull':
     case 'task':
     case 'start':
@@ -52,6 +53,11 @@ function requestOf(deps: ActDeps, plan: Plan, action: HostAction): HostRequest {
   switch (action.is) {
     case 'inspect':
       return { phase: 'inspect', slots: slotsOf(plan) };
+    case 'quiet': {
+      const { container } = action;
+      const own = slot(serviceOf(plan, action.service), action.color);
+      return { phase: 'quiet', slot: own, container, window: plan.timing.quiet };
+    }
     case 'pull': {
       const seen = deps.observer.snapshot();
       const instance =

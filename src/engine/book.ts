@@ -1,6 +1,7 @@
 import type { Fence, HostFacts, HostRequest } from '../domain/host.js';
 import type { InstanceId, Instant, Ms } from '../domain/ids.js';
 import type {
+  Connections,
   Container,
   HostFailure,
   HostOp,
@@ -21,6 +22,7 @@ interface Entry {
   op: HostOp;
   command?: { readonly id: string; readonly request: HostRequest; readonly sentAt: Instant };
   readonly verified: Map<SlotKey, Verified>;
+  readonly connections: Map<SlotKey, Connections>;
   readonly failures: Map<SlotKey, HostFailure>;
   readonly pulled: Set<string>;
   /** How often in a row a step of the slot was lost. */
@@ -195,6 +197,13 @@ export class HostBook {
       case 'inspect':
         confirm(entry, sentAt);
         return;
+      case 'quiet':
+        entry.connections.set(slotKey(request.slot.service, request.slot.color), {
+          containerId: request.container,
+          at: sentAt,
+          ...(reply.connections === undefined ? {} : { open: reply.connections }),
+        });
+        return;
       case 'pull':
         for (const image of request.images) entry.pulled.add(`${image.service}@${image.release}`);
         delete entry.pullFailure;
@@ -241,6 +250,7 @@ export class HostBook {
     }
     switch (request.phase) {
       case 'inspect':
+      case 'quiet':
         break;
       case 'pull':
         entry.pullFailure = failure;
@@ -265,7 +275,8 @@ export class HostBook {
     entry.containers = { is: 'unknown', why, since };
     delete entry.command;
     if (request.phase === 'task') this.tasks.set(request.service, { is: 'unknown', why });
-    if (!('slot' in request)) return;
+    // A look is no step: what becomes of the slot does not depend on it.
+    if (!('slot' in request) || request.phase === 'quiet') return;
     const slot = slotKey(request.slot.service, request.slot.color);
     const losses = (entry.losses.get(slot) ?? 0) + 1;
     entry.losses.set(slot, losses);
@@ -279,7 +290,7 @@ export class HostBook {
     entry.op = { is: 'idle' };
     if (request.phase === 'task') this.tasks.set(request.service, { is: 'none' });
     if (error.kind === 'throttled' || error.kind === 'conflict') return;
-    if (request.phase === 'inspect' || error.kind === 'invalid') {
+    if (request.phase === 'inspect' || request.phase === 'quiet' || error.kind === 'invalid') {
       // SSM does not take commands for the instance (any more): that is a fact about the instance, not about the release.
       this.#lose(entry, request, error.message);
       return;
@@ -295,6 +306,7 @@ export class HostBook {
       containers: { is: 'unknown', why: 'its containers were not read yet', since },
       op: { is: 'idle' },
       verified: new Map(),
+      connections: new Map(),
       failures: new Map(),
       pulled: new Set(),
       losses: new Map(),
@@ -318,6 +330,7 @@ function confirm(entry: Entry, lookedAt: Instant): void {
 function serviceOf(request: HostRequest): string | undefined {
   switch (request.phase) {
     case 'inspect':
+    case 'quiet':
     case 'pull':
       return undefined;
     case 'task':

@@ -14,6 +14,8 @@ export type HostReply =
       readonly digests?: Readonly<Record<ServiceName, Digest>>;
       /** Answer to sendResolve. */
       readonly digest?: Digest;
+      /** Of a watch: open connections, 0 when there was none for the whole window; absent when they could not be read. */
+      readonly connections?: number;
       /** Answer to sendAsk: `close`, and what the Keep-Alive header promises. */
       readonly connection?: { readonly closes: boolean; readonly keepAlive?: Ms };
       /** Answer to sendList. */

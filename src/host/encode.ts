@@ -22,6 +22,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._/:-]*$/;
 const PARAMETER = /^[A-Za-z0-9_./-]+$/;
+const CONTAINER = /^[0-9a-f]{12,64}$/;
 const METHOD = /^[A-Z]{1,20}$/;
 
 /** Names that would change the shell, its tools or docker itself if they were exported around `docker create`. */
@@ -179,6 +180,12 @@ function phaseLines(request: HostRequest): string[] {
   switch (request.phase) {
     case 'inspect':
       return request.slots.map((slot) => `slot ${slotWords(slot)}`);
+    case 'quiet':
+      return [
+        ...slotLines(request.slot),
+        `container ${matching('container', request.container, CONTAINER, 'the id of a container')}`,
+        `window ${seconds(request.window)}`,
+      ];
     case 'pull':
       return request.images.map(
         ({ service, release, spec }) =>
@@ -282,7 +289,7 @@ export function encodeAsk(input: {
 }): string {
   return render('ask', [
     ...commonLines({ ...input, timeout: input.timeout + 10_000 }),
-    `container ${matching('container', input.container, /^[0-9a-f]{12,64}$/, 'the id of a container')}`,
+    `container ${matching('container', input.container, CONTAINER, 'the id of a container')}`,
     `port ${integer('port', input.port, 1, 65535)}`,
     `container-port ${integer('container port', input.containerPort, 1, 65535)}`,
     `health-path ${urlPath('health path', input.path)}`,

@@ -67,6 +67,8 @@ export interface HostSuccess {
   readonly digest?: Digest;
   /** Answer to encodeAsk; no `keepAlive`: the application does not say. ms. */
   readonly connection?: { readonly closes: boolean; readonly keepAlive?: number };
+  /** Of a watch: open connections, 0 when there was none for the whole window; absent when they could not be read. */
+  readonly connections?: number;
   /** Answer to encodeList. */
   readonly running?: readonly { readonly name: string; readonly image: string; readonly ports: readonly Published[] }[];
   /** Of an inspect; absent when one of them could not be read. */
@@ -140,6 +142,7 @@ const wireSuccess = z.object({
   repository: z.string().optional(),
   repoDigests: z.array(z.string()).optional(),
   running: z.array(z.object({ name: z.string(), image: z.string(), ports: z.string() })).optional(),
+  connections: z.number().optional(),
   connection: z.string().optional(),
   keepAlive: z.string().optional(),
   facts: z
@@ -288,6 +291,7 @@ function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
     ...common(wired),
     ...(wired.digests === undefined ? {} : { digests: toDigests(wired.digests) }),
     ...(digest === undefined ? {} : { digest }),
+    ...(wired.connections === undefined ? {} : { connections: wired.connections }),
     ...(wired.running === undefined ? {} : { running: wired.running.map(toRunning) }),
     ...(wired.connection === undefined ? {} : { connection: toConnection(wired.connection, wired.keepAlive ?? '') }),
     ...(facts === undefined ? {} : { facts }),

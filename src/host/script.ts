@@ -15,6 +15,7 @@ const PARTS = [
   '10-pull',
   '11-start',
   '12-ask',
+  '12-quiet',
   '12-task',
   '13-run',
 ] as const;
@@ -35,6 +36,7 @@ const NEEDS: Readonly<Record<ScriptPhase, readonly Part[]>> = {
   resolve: ['06-images', '10-pull'],
   list: ['12-ask'],
   ask: ['08-witness', '12-ask'],
+  quiet: ['04-describe', '12-quiet'],
   task: ['04-describe', '06-images', '07-create', '12-task'],
   start: STARTING,
   restore: STARTING,

@@ -44,6 +44,7 @@ export function observationOf(plan: Plan, seen: Survey, now: Instant): Observati
               : known(containers),
           op: { is: 'idle' },
           verified: new Map(),
+          connections: new Map(),
           failures: new Map(),
           pulled: new Set(),
         },

@@ -76,6 +76,7 @@ export function planOf(
     layout: settings.layout,
     how: record.how,
     pullParallel: settings.pullParallel,
+    drain: settings.drain,
     keep: settings.keep,
     timing: { ...settings.timing, bake },
     gates: fast ? { probes: [], commands: [], inconclusive: 'pass' } : settings.gates,

@@ -1,3 +1,4 @@
+import { isLook } from '../domain/decision.js';
 import { messageOf } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
 import type { Instant, Ms, RolloutId } from '../domain/ids.js';
@@ -68,7 +69,7 @@ function entryOf(event: EventBody): Pick<TimelineEntry, 'is' | 'text'> | undefin
     case 'phase.changed':
       return { is: 'phase', text: event.phase };
     case 'action.sent':
-      return event.action.is === 'inspect' ? undefined : { is: 'step', text: event.text };
+      return isLook(event.action) ? undefined : { is: 'step', text: event.text };
     case 'action.failed':
       return { is: 'failure', text: `${event.text} failed: ${event.why}` };
     case 'host.failed':

@@ -1,3 +1,4 @@
+import { isLook } from '../domain/decision.js';
 import type { DeployctlEvent, InstanceLine, Place, RolloutSummary, View } from '../domain/event.js';
 import type { Wait } from '../domain/decision.js';
 import type { InstanceId, Instant } from '../domain/ids.js';
@@ -34,7 +35,7 @@ export function describe(event: DeployctlEvent, timeZone?: string): Sentence | u
       return say('strong', withReason(event.phase, event.reason));
     case 'action.sent':
       // A look changes nothing.
-      if (event.action.is === 'inspect') return undefined;
+      if (isLook(event.action)) return undefined;
       return say('plain', oneLine(event.text));
     case 'action.failed':
       return say('warning', `${oneLine(event.text)} failed: ${oneLine(event.why)}`);

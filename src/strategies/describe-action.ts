@@ -18,6 +18,8 @@ export function describeAction(plan: Plan, seen: Observation, action: Action): s
   switch (action.is) {
     case 'inspect':
       return `look at the containers of ${nameOf(action.instance)}`;
+    case 'quiet':
+      return `watch the connections of ${action.service} on ${nameOf(action.instance)}`;
     case 'pull':
       return `pull the images on ${nameOf(action.instance)}`;
     case 'task':

@@ -3,19 +3,10 @@ import type { Action, Wait } from '../domain/decision.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { slotKey } from '../domain/observation.js';
-import {
-  drainEnd,
-  colorOf,
-  holderOf,
-  isExcluded,
-  isRegistered,
-  membersOf,
-  releaseOf,
-  targetOf,
-  valueOf,
-} from './standing.js';
+import { colorOf, holderOf, isExcluded, isRegistered, membersOf, releaseOf, targetOf, valueOf } from './standing.js';
+import { drained } from './drain.js';
 import type { Work } from './work.js';
-import { mergeTargets } from './work.js';
+import { mergeTargets, watchOf } from './work.js';
 
 /**
  * Takes a color that gets no traffic out of service: deregister once the weights have been 0 for the settle time, let it drain, stop its containers
@@ -69,8 +60,13 @@ export function emptyColor(
       continue;
     }
     if (target.state === 'draining') {
-      wait('requests in flight finish', drainEnd(plan, color, target, now));
-      continue;
+      const there = excluded || containers === undefined ? 'unknown' : (occupant ?? 'nothing');
+      const drain = drained(plan, now, service, color, target, host, there);
+      if (drain.is === 'on') {
+        if (drain.watch && occupant !== undefined) actions.push(watchOf(instance.id, service, colorName, occupant));
+        wait('requests in flight finish', drain.until);
+        continue;
+      }
     }
     if (excluded || occupant === undefined || host === undefined) continue;
     if (host.failures.get(slotKey(service.service, colorName))?.phase === 'stop') continue;

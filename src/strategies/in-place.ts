@@ -7,7 +7,7 @@ import { alternateZones, atMost, floorOf } from './amounts.js';
 import type { Standing } from './standing.js';
 import { healthyIn, isRegistered, membersOf, runsRelease } from './standing.js';
 import type { Work } from './work.js';
-import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf } from './work.js';
+import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf, watched } from './work.js';
 
 export interface Window {
   readonly maxParallel: Amount;
@@ -93,6 +93,7 @@ function stepOf(plan: Plan, now: Instant, standing: Standing): { actions: readon
     case 'unknown':
       return standing.look ? { actions: [{ is: 'inspect', instance: standing.instance.id }], waits: wait.waits } : wait;
     case 'draining':
+      return { actions: watched(standing), waits: wait.waits };
     case 'swapping':
     case 'warming':
       return wait;

@@ -1,7 +1,9 @@
+import { isLook } from '../domain/decision.js';
 import type { Action, Decision } from '../domain/decision.js';
 import type { InstanceId, Instant, Ms, TargetGroupArn } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import type {
+  Connections,
   Container,
   HostOp,
   ObservedHost,
@@ -59,7 +61,7 @@ export function predict(plan: Plan, seen: Observation, now: Instant, durations: 
         model.setBake(decision.bake);
         for (const action of decision.actions) {
           model.apply(action);
-          if (action.is === 'inspect') continue;
+          if (isLook(action)) continue;
           const text = describeAction(plan, seen, action);
           steps.push({ after: model.now - now, text, reason: decision.reason, capacity: model.capacity() });
         }
@@ -95,6 +97,7 @@ class Model {
       containers: Container[];
       op: HostOp;
       verified: Map<`${string}/${'blue' | 'green'}`, Verified>;
+      connections: Map<`${string}/${'blue' | 'green'}`, Connections>;
       pulled: Set<string>;
     }
   >();
@@ -122,6 +125,7 @@ class Model {
         containers,
         op: { is: 'idle' },
         verified: new Map(host.verified),
+        connections: new Map(),
         pulled: new Set(host.pulled),
       });
     }
@@ -137,12 +141,13 @@ class Model {
     this.#route();
     const known = <T>(value: T): Seen<T> => ({ is: 'known', value, at: this.now });
     const hosts = new Map<InstanceId, ObservedHost>();
-    for (const [id, { containers, op, verified, pulled }] of this.#hosts) {
+    for (const [id, { containers, op, verified, connections, pulled }] of this.#hosts) {
       const silent = this.#seen.hosts.get(id)?.containers.is === 'unknown';
       hosts.set(id, {
         containers: silent ? { is: 'unknown', why: 'cannot be reached', since: this.now } : known(containers),
         op,
         verified,
+        connections,
         failures: new Map(),
         pulled,
       });
@@ -183,6 +188,7 @@ class Model {
         return;
       }
       case 'inspect':
+      case 'quiet':
       case 'pull':
       case 'task':
       case 'start':
@@ -234,7 +240,10 @@ class Model {
     const host = this.#hosts.get(action.instance);
     if (host === undefined) return;
     const { hostCommand, pull, start } = this.#durations;
-    const takes = { inspect: hostCommand, pull, task: start, start, restore: start, stop: hostCommand }[action.is];
+    const quiet = hostCommand + this.plan.timing.quiet;
+    const takes = { inspect: hostCommand, quiet, pull, task: start, start, restore: start, stop: hostCommand }[
+      action.is
+    ];
     const at = this.now + takes;
     const service = 'service' in action ? { service: action.service } : {};
     host.op = { is: 'running', phase: action.is, since: this.now, until: at, ...service };
@@ -248,6 +257,7 @@ class Model {
       containers: Container[];
       op: HostOp;
       verified: Map<`${string}/${'blue' | 'green'}`, Verified>;
+      connections: Map<`${string}/${'blue' | 'green'}`, Connections>;
       pulled: Set<string>;
     },
     at: Instant,
@@ -257,6 +267,12 @@ class Model {
       case 'inspect':
         for (const [slot, verified] of host.verified) host.verified.set(slot, { ...verified, at });
         return;
+      case 'quiet': {
+        const { service, color, container } = action;
+        const sent = at - this.#durations.hostCommand - this.plan.timing.quiet;
+        host.connections.set(slotKey(service, color), { containerId: container, open: 0, at: sent });
+        return;
+      }
       case 'pull': {
         const seen = this.observe();
         const instance =

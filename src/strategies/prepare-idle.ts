@@ -7,7 +7,7 @@ import { leaveOut } from './in-place.js';
 import { attach, pairsOf } from './shift.js';
 import type { Standing } from './standing.js';
 import type { Work } from './work.js';
-import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf } from './work.js';
+import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf, watched } from './work.js';
 
 /**
  * Brings the wanted release up on the idle color, all instances at once, since none of them has traffic: into the routes at weight 0 → old targets out,
@@ -89,6 +89,7 @@ function stepOf(
       };
     }
     case 'draining':
+      return { actions: watched(standing), waits: wait.waits };
     case 'swapping':
     case 'warming':
       return wait;

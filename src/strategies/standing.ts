@@ -14,6 +14,7 @@ import type { ColorPlan, Plan, ServicePlan } from '../domain/plan.js';
 import type { ServiceRelease } from '../domain/release.js';
 import { adoptedRelease } from '../domain/release.js';
 import type { Place } from '../domain/event.js';
+import { drained } from './drain.js';
 
 /** Where one instance stands with one service in one color: the shared derivation that every strategy orders. */
 export interface Standing {
@@ -28,6 +29,8 @@ export interface Standing {
   readonly free: boolean;
   /** The containers must be looked at before the next judgement. */
   readonly look: boolean;
+  /** It drains, and its connections must be looked at to tell whether that is over. */
+  readonly watch?: boolean;
   /** Why it is `bad` or `unknown`, or what it waits for. */
   readonly why?: string;
   readonly failure?: HostFailure;
@@ -250,14 +253,12 @@ function withoutWanted(plan: Plan, now: Instant, base: Base, host: ObservedHost)
   }
   if (isRegistered(target)) return { ...base, place: 'old' };
   if (target.state === 'draining') {
-    return now >= target.since + plan.timing.drainCap
-      ? { ...base, place: 'bad', why: 'it did not finish draining in time' }
-      : {
-          ...base,
-          place: 'draining',
-          until: drainEnd(plan, base.color, target, now),
-          why: 'requests in flight finish',
-        };
+    const drain = drained(plan, now, base.service, base.color, target, host, occupant ?? 'nothing');
+    if (drain.is === 'over') return { ...base, place: occupant === undefined ? 'empty' : 'quiet' };
+    if (now >= target.since + plan.timing.drainCap)
+      return { ...base, place: 'bad', why: 'it did not finish draining in time' };
+    const { until, watch } = drain;
+    return { ...base, place: 'draining', until, watch, why: inFlight(host, base.service, base.color) };
   }
   if (occupant === undefined) return { ...base, place: 'empty' };
   const settled = (target.unroutedSince ?? now) + plan.timing.settle;
@@ -266,9 +267,8 @@ function withoutWanted(plan: Plan, now: Instant, base: Base, host: ObservedHost)
     : { ...base, place: 'quiet' };
 }
 
-/** When the drain should be over: after the delay of its group, and where that has passed, at the cap at which it counts as a failure. */
-export function drainEnd(plan: Plan, color: ColorPlan, target: ObservedTarget, now: Instant): Instant {
-  const due = target.since + (color.drain ?? plan.timing.drainCap);
-  const cap = target.since + plan.timing.drainCap;
-  return now < due ? Math.min(due, cap) : cap;
+/** What a draining target waits for, with the number of connections where it was looked at. */
+function inFlight(host: ObservedHost, service: ServicePlan, color: ColorPlan): string {
+  const open = host.connections.get(slotKey(service.service, color.color))?.open ?? 0;
+  return open === 0 ? 'requests in flight finish' : `requests in flight finish; open connections: ${String(open)}`;
 }

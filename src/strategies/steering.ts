@@ -55,6 +55,7 @@ export function holdBack(plan: Plan, seen: Observation, now: Instant, decision: 
 function finishes(plan: Plan, seen: Observation, action: Action): boolean {
   switch (action.is) {
     case 'inspect':
+    case 'quiet':
     case 'register':
       return true;
     case 'start':

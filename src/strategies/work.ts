@@ -1,6 +1,6 @@
-import type { Color, Instant } from '../domain/ids.js';
+import type { Color, InstanceId, Instant } from '../domain/ids.js';
 import type { Action, Decision, Wait } from '../domain/decision.js';
-import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { Container, FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { wanted } from '../domain/plan.js';
 import type { Standing } from './standing.js';
@@ -90,6 +90,16 @@ export function registerOf(standing: Standing): Action {
 
 function targetRef(standing: Standing): { instance: Standing['instance']['id']; port: number } {
   return { instance: standing.instance.id, port: standing.color.port };
+}
+
+/** Looks at the connections of what drains. */
+export function watchOf(instance: InstanceId, service: ServicePlan, color: Color, occupant: Container): Action {
+  return { is: 'quiet', instance, service: service.service, color, container: occupant.id };
+}
+
+/** The look that a draining target needs now, if it needs one. */
+export function watched({ watch, instance, service, color, occupant }: Standing): readonly Action[] {
+  return watch === true && occupant !== undefined ? [watchOf(instance.id, service, color.color, occupant)] : [];
 }
 
 /** Brings the wanted release up in the slot: from the image on a rollout, from what is kept on the way back. */

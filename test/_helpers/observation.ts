@@ -1,6 +1,7 @@
 import type { Color, InstanceId, Instant } from '../../src/domain/ids.js';
 import { targetKey } from '../../src/domain/ids.js';
 import type {
+  Connections,
   Container,
   FleetInstance,
   HostFailure,
@@ -23,6 +24,7 @@ interface HostScene {
   unknownSince: Instant;
   op: HostOp;
   verified: Map<`${string}/${Color}`, Verified>;
+  connections: Map<`${string}/${Color}`, Connections>;
   failures: Map<`${string}/${Color}`, HostFailure>;
   pulled: Set<string>;
 }
@@ -78,6 +80,7 @@ export class Scene {
       unknownSince: this.now,
       op: { is: 'idle' as const },
       verified: new Map(),
+      connections: new Map(),
       failures: new Map(),
       pulled: new Set(this.plan.services.map(({ service, to }) => `${service}@${to.release}`)),
     };
@@ -183,6 +186,19 @@ export class Scene {
     const host = this.#host(id);
     host.containers = undefined;
     host.unknownSince = this.now - seconds * 1000;
+    return this;
+  }
+
+  /** A watch that was sent `seconds` ago saw so many connections to what runs in the slot; undefined: it could not read them. */
+  connected(id: InstanceId, service: ServicePlan, color: Color, open: number | undefined, seconds: number): this {
+    const host = this.#host(id);
+    const containerId = host.containers?.find(({ ours }) => ours?.color === color)?.id ?? 'none';
+    const at = this.now - seconds * 1000;
+    host.connections.set(slotKey(service.service, color), {
+      containerId,
+      at,
+      ...(open === undefined ? {} : { open }),
+    });
     return this;
   }
 

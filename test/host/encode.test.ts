@@ -13,6 +13,7 @@ const fence = [1, 0, 0] as const;
 
 const requests = (of: RunSpec): Record<HostPhase, HostRequest> => ({
   inspect: { phase: 'inspect', slots: [slot(), slot('green', 8082)] },
+  quiet: { phase: 'quiet', slot: slot(), container: 'a'.repeat(64), window: 5000 },
   pull: { phase: 'pull', images: [{ service: 'backend', release: 'r-1', spec: of }] },
   task: { phase: 'task', service: 'backend', containerName: 'backend', release: 'r-1', spec: of },
   start: { phase: 'start', slot: slot(), release: 'r-1', spec: of, keep: 1 },

@@ -67,6 +67,7 @@ export function settingsOf({ strategy, layout, fleet }: Scenario): EnvironmentSe
     allowDowntime: fleet === 1,
     pullParallel: { is: 'percent', value: 50 },
     steps: [10, 100],
+    drain: 'full',
     keep: 1,
     unreachable: 'refuse',
     timing: {
@@ -76,6 +77,7 @@ export function settingsOf({ strategy, layout, fleet }: Scenario): EnvironmentSe
       healthTimeout: 40_000,
       hostCommand: 40_000,
       pullTimeout: 60_000,
+      quiet: 5000,
       drainCap: 60_000,
       rolloutDeadline: 900_000,
       hold: 30_000,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/domain/plan.js';
-import type { Layout } from '../../src/domain/settings.js';
+import type { Drain, Layout } from '../../src/domain/settings.js';
 import {
   blueGreenHow,
   instanceOf,
@@ -37,6 +37,7 @@ interface Scenario {
   readonly loses: boolean;
   readonly loss: number;
   readonly flaky: number;
+  readonly drain: Drain;
   readonly deaths: readonly number[];
   readonly abortAfter: number | undefined;
 }
@@ -68,6 +69,7 @@ const scenarios = fc.record<Scenario>({
   loses: fc.oneof({ arbitrary: fc.constant(false), weight: 3 }, fc.constant(true)),
   loss: fc.constantFrom(0, 0, 0, 0.05, 0.2),
   flaky: fc.constantFrom(0, 0, 0.05),
+  drain: fc.constantFrom('full', 'quiet'),
   deaths: fc.oneof(fc.constant([]), fc.array(fc.nat(30), { minLength: 1, maxLength: 3 })),
   abortAfter: fc.oneof({ arbitrary: fc.constant(undefined), weight: 3 }, fc.integer({ min: 1, max: 600 })),
 });
@@ -95,7 +97,12 @@ function planFor(scenario: Scenario): Plan {
       : blueGreenHow;
   const services = scenario.services === 1 ? [backend] : [backend, second];
   const commands = [{ name: 'smoke', command: ['./smoke'], timeout: 1000 }];
-  return planOf(how, { services, layout, gates: { probes: [], commands, inconclusive: 'pass' } });
+  return planOf(how, {
+    services,
+    layout,
+    drain: scenario.drain,
+    gates: { probes: [], commands, inconclusive: 'pass' },
+  });
 }
 
 function worldFor(scenario: Scenario, plan: Plan): World {

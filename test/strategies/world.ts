@@ -63,7 +63,18 @@ interface Target {
   from: Instant;
   /** Since when the state that the checks would give differs from the one that is shown. */
   turning: Instant | undefined;
+  /** Draining: when the last request in flight ends. */
+  busyUntil?: Instant;
 }
+
+/** Deregistration delay of the groups: with `drain: quiet` longer than the settle time, so that there is something to gain. */
+const drainOf = ({ drain }: Plan): Ms => (drain === 'quiet' ? 150_000 : 30_000);
+
+/** How long a command takes, ms. */
+const lasts: Readonly<Partial<Record<HostRequest['phase'], readonly [number, number]>>> = {
+  inspect: [500, 2000],
+  quiet: [5000, 7000],
+};
 
 export interface WorldOptions {
   readonly seed: number;
@@ -214,7 +225,7 @@ export class World {
         const attached = this.#attachedAt.get(color.group);
         for (const [key, target] of this.#group(color.group)) {
           if (target.state === 'draining') {
-            if (this.now - target.from >= 30_000) this.#group(color.group).delete(key);
+            if (this.now - target.from >= drainOf(this.plan)) this.#group(color.group).delete(key);
             continue;
           }
           if (attached === undefined) continue;
@@ -363,6 +374,8 @@ export class World {
     const wasHealthy = target.state === 'healthy';
     target.state = 'draining';
     target.from = this.now;
+    if (wasHealthy && this.#weighted(service, group))
+      target.busyUntil = this.now + this.#dice.between(0, drainOf(this.plan));
     if (!this.#weighted(service, group)) return;
     const { how } = this.plan;
     const members = membersOf(this.plan, this.#fleetSeen, color);
@@ -427,7 +440,8 @@ export class World {
       return;
     }
     const begins = Math.max(this.now, host.busyUntil) + this.#dice.between(500, 4000);
-    const takes = request.phase === 'inspect' ? this.#dice.between(500, 2000) : this.#dice.between(3000, 20_000);
+    const [least, most] = lasts[request.phase] ?? [3000, 20_000];
+    const takes = this.#dice.between(least, most);
     const lost = this.#dice.next() < this.#options.loss;
     const kind = lost ? this.#dice.between(0, 2) : -1;
     const late = kind === 2 ? 20_000 : 0;
@@ -464,6 +478,19 @@ export class World {
     const containers = (): readonly Container[] => this.#containers(host);
     const { id } = host.instance;
     switch (request.phase) {
+      case 'quiet': {
+        const { service: name, color } = request.slot;
+        const group = this.#service(name).colors[color]?.group ?? 'arn:none';
+        const busyUntil = this.#group(group).get(targetKey(id, request.slot.port))?.busyUntil ?? 0;
+        const open = this.now < busyUntil ? 1 : 0;
+        const readable = this.#dice.next() > 0.1;
+        return () => ({
+          ok: true,
+          replayed: false,
+          containers: containers(),
+          ...(readable ? { connections: open } : {}),
+        });
+      }
       case 'inspect':
         return () => ({ ok: true, replayed: false, containers: containers() });
       case 'pull':
@@ -546,7 +573,8 @@ export class World {
     const key = targetKey(host.instance.id, place.port);
     const target = this.#group(place.group).get(key);
     const what = `${host.instance.id} ${name} ${color} is stopped`;
-    if (target !== undefined) this.#violation(`${what} while its target is ${target.state}`);
+    const quiet = this.plan.drain === 'quiet' && target?.state === 'draining' && this.now >= (target.busyUntil ?? 0);
+    if (target !== undefined && !quiet) this.#violation(`${what} while its target is ${target.state}`);
     const routed = this.#lastRouted.get(`${place.group} ${key}`);
     if (routed !== undefined && this.now - routed < this.plan.timing.settle)
       this.#violation(`${what} ${String(this.now - routed)} ms after it could get traffic`);

@@ -13,6 +13,7 @@ case $phase in
   resolve) phase_resolve ;;
   list) phase_list ;;
   ask) phase_ask ;;
+  quiet) phase_quiet ;;
   task) phase_task ;;
   start) phase_start ;;
   restore) phase_restore ;;

@@ -38,7 +38,7 @@ const line = z.strictObject({
 });
 
 const failure = z.strictObject({
-  phase: z.enum(['inspect', 'pull', 'task', 'start', 'stop', 'restore']),
+  phase: z.enum(['inspect', 'quiet', 'pull', 'task', 'start', 'stop', 'restore']),
   service: z.string().exactOptional(),
   release: z.string().exactOptional(),
   code: z.string(),
@@ -74,6 +74,7 @@ const targets = z.strictObject({
 });
 const action = z.discriminatedUnion('is', [
   z.strictObject({ is: z.literal('inspect'), instance }),
+  z.strictObject({ is: z.literal('quiet'), ...slot, container: z.string() }),
   z.strictObject({ is: z.literal('pull'), instance }),
   z.strictObject({ is: z.literal('task'), instance, service: z.string() }),
   z.strictObject({ is: z.enum(['start', 'restore']), ...slot, release: z.string() }),

@@ -177,6 +177,8 @@ export class Host {
         const facts = { dockerVersion: '28.0.0', curl: true, flock: true, aws: true, memory: {} };
         return { ok: true, replayed: false, containers: this.containers(), facts };
       }
+      case 'quiet':
+        throw new Error('drain: quiet is not modelled');
       case 'pull':
         for (const { spec } of request.images) yield* this.#pull(spec);
         return { ok: true, replayed: false };
