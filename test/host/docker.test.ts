@@ -141,6 +141,25 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
     expect((await states()).filter((state) => state.endsWith('running'))).toEqual(['blue r-1 running']);
   });
 
+  it('names a disk that fills while the container is watched, and takes it for no answer of the container', async () => {
+    const state = '"$DEPLOYCTL_ROOT"/var/lib/deployctl';
+    await engine.sh(`mkdir -p ${state} && mount -t tmpfs -o size=256k tmpfs ${state}`);
+    try {
+      const health = { ...spec(one.digest).health, passes: 200, startTimeout: 1000 };
+      const asked = engine.ask(start('r-1', one, { health }));
+      await engine.sh(
+        `until curl -sf http://127.0.0.1:8081/health; do sleep 0.05; done; ! dd if=/dev/zero of=${state}/balloon bs=4k 2>/dev/null`,
+      );
+      const failed = bad(await asked);
+      expect(failed.code).toBe('no-state');
+      expect(failed.message).toMatch(/cannot write .*\/work \(disk full or read-only\?\)/);
+      await engine.sh(`rm ${state}/balloon`);
+      good(await engine.ask(start('r-1', one)));
+    } finally {
+      await engine.sh(`umount ${state}`);
+    }
+  });
+
   it('gives the last probe and the end of the log of a container that is never well', async () => {
     const ill = await engine.image('ill:1', serve('x').replace('/www/health', '/www/other'));
     const health = { ...spec(one.digest).health, startTimeout: 1000 };
