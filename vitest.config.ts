@@ -13,6 +13,7 @@ const wide = [
   'e2e/iam-policy',
   'e2e/notifications',
   'e2e/quiet-drain',
+  'e2e/on-instances',
   'e2e/steering',
   'e2e/two-sets',
   'e2e/validate',
