@@ -42,7 +42,8 @@ export function needsPull(plan: Plan, seen: Observation, instance: FleetInstance
   if (host === undefined) return false;
   if (host.pulled.has(pulledKey(service.service, service.to.release))) return false;
   const containers = valueOf(host.containers);
-  if (containers === undefined) return false;
+  // The answer of a pull that failed does not list the containers: until they are read again it counts all the same.
+  if (containers === undefined) return host.pullFailure !== undefined;
   return !runsRelease(occupantOf(containers, service, colorOf(service, color)), service.to);
 }
 

@@ -27,6 +27,7 @@ interface HostScene {
   connections: Map<`${string}/${Color}`, Connections>;
   failures: Map<`${string}/${Color}`, HostFailure>;
   pulled: Set<string>;
+  pullFailure?: HostFailure;
 }
 
 /**
@@ -210,6 +211,13 @@ export class Scene {
 
   notPulled(id: InstanceId): this {
     this.#host(id).pulled.clear();
+    return this;
+  }
+
+  /** The registry refused; the answer does not tell the containers. */
+  pullFailed(id: InstanceId): this {
+    const host = this.notPulled(id).blind(id).#host(id);
+    host.pullFailure = { phase: 'pull', code: 'pull-failed', message: 'connection refused', at: this.now };
     return this;
   }
 

@@ -23,6 +23,13 @@ describe('one instance on its way', () => {
     expect(said(next(s))).toBe('pull 1, pull 2');
   });
 
+  it('changes nothing once a pull has failed, although its instance is not read again yet', () => {
+    expect(next(scene(3).pullFailed('i-00000002'))).toMatchObject({
+      is: 'abort',
+      reason: expect.stringMatching(/^the image cannot be pulled on .*i-00000002.*: connection refused$/) as string,
+    });
+  });
+
   it('waits for the drain, then for the settle time, then swaps', () => {
     const s = scene(3);
     expect(said(next(s.target(s.id(1), s.service(), 'blue', 'draining', 10, 10)))).toBe('wait');
