@@ -17,7 +17,7 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CreateTagsCommand, DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { GetCommandInvocationCommand, SendCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { GetCommandInvocationCommand, GetParameterCommand, SendCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { vi } from 'vitest';
 import type { SandboxStatus, Service } from './kit.js';
 
@@ -48,6 +48,8 @@ export interface Aws {
   tag(instance: string, key: string, value: string): Promise<void>;
   /** Runs a shell line on an instance, as `aws ssm send-command` would. @returns its standard output */
   shell(instance: string, line: string): Promise<string>;
+  /** Value of a parameter. */
+  parameter(name: string): Promise<string>;
   close(): void;
 }
 
@@ -165,6 +167,7 @@ export function openAws(endpoint: string): Aws {
         { timeout: 10_000, interval: 100 },
       );
     },
+    parameter: async (name) => (await ssm.send(new GetParameterCommand({ Name: name }))).Parameter?.Value ?? '',
     close: () => {
       elb.destroy();
       ssm.destroy();

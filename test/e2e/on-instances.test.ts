@@ -184,8 +184,8 @@ describe('the containers on the instances are those of the record', () => {
     await compare({ kept: kept(2, 2) });
   });
 
-  it('a rollback without a registry and after a prune starts the very containers that were kept', async () => {
-    const before = new Map<string, readonly Found[]>();
+  const before = new Map<string, readonly Found[]>();
+  it('what is kept outlives a prune of images', async () => {
     for (const instance of instances) {
       await shop.aws.shell(instance, 'docker image prune -f');
       before.set(instance, await look(instance));
@@ -193,6 +193,9 @@ describe('the containers on the instances are those of the record', () => {
       for (const { name, labels, tags } of before.get(instance) ?? [])
         expect(tags.join(' '), name).toContain(`:deployctl-${labels?.['deployctl.release'] ?? 'adopted'}`);
     }
+  });
+
+  it('a rollback without a registry starts the very containers that were kept', async () => {
     await shop.fault('registry-down');
     await goes(['rollback', '--yes']);
     await shop.clearFaults();
@@ -206,14 +209,14 @@ describe('the containers on the instances are those of the record', () => {
 
   it('after a reboot every service is back, what is kept stays down, and requests are answered there', async () => {
     const [struck = ''] = instances;
-    const before = failed(await shop.accessLog()).length;
+    const earlier = failed(await shop.accessLog()).length;
     const was = running(await look(struck));
     const load = shop.load();
     await shop.fault('instance-reboot', '--instance', struck);
     await vi.waitFor(() => shop.serves({ backend: '1.0.0', frontend: '1.0.0' }), { timeout: 40_000, interval: 500 });
     await load.stop();
     // Only what was sent to the instance while it had no power.
-    const lost = failed(await shop.accessLog()).slice(before);
+    const lost = failed(await shop.accessLog()).slice(earlier);
     expect(lost.filter(({ target }) => target?.startsWith(`${struck}:`) !== true)).toEqual([]);
     expect([...running(await look(struck))].sort()).toEqual([...was].sort());
     await compare({ kept: kept(2, 2) });

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import type { CliResult, Running, Shop } from '../kit.js';
 import { at, failed, openShop, rolloutTo, RUNTIME } from '../kit.js';
 
@@ -7,11 +8,15 @@ const strategies = ['rolling', 'blue-green'] as const;
 
 interface Case {
   readonly strategy: Strategy;
+  /** Of the backend; absent: the one of 1.1.0 and 2.0.0 that does not serve. Some cases want one that no instance has pulled yet. */
+  readonly version?: string;
   /** The line of progress after which the fault strikes. */
   readonly when: RegExp;
   readonly strike: () => Promise<unknown>;
-  /** Of the rollout: 0, 10 or 11, as the truth is. */
-  readonly code: number;
+  /** Of the rollout: 0, 10 or 11, as the truth is. After 11 a plain `rollback` ends what the way back could not. */
+  readonly code: 0 | 10 | 11;
+  /** Floor of the fleet of three; 2 when left out, as it is by default. */
+  readonly floor?: number;
   /** Words of its output that name the cause. */
   readonly why?: RegExp;
   /** The only instance whose requests may fail, because the fault ends what serves there. Absent: none may. */
@@ -31,19 +36,21 @@ describe('faults below AWS in the midst of a rollout', () => {
   /** What the backend serves between the cases; the frontend stays what it is. */
   let serving = '1.0.0';
   beforeAll(async () => {
-    shop = await openShop({ instances: 3 });
+    shop = await openShop({ instances: 3, longest: 400_000 });
     [first = '', , last = ''] = shop.status.instances.map(({ id }) => id);
-    await shop.config((file) => {
-      // An instance that is out for good costs one target, and the way back needs another one: with the default floor of two it would hold.
-      at(file, 'environments', 'production')['floor'] = 1;
-      const timing = at(file, 'environments', 'production', 'timing');
-      // What cannot be looked at for longer than this is given up.
-      timing['host-command'] = '10s';
-      timing['health-timeout'] = '10s';
-    });
   });
   afterEach(() => shop.clearFaults());
   afterAll(() => shop.dispose());
+
+  const configure = (floor: number | undefined): Promise<string> =>
+    shop.config((file) => {
+      const production = at(file, 'environments', 'production');
+      if (floor !== undefined) production['floor'] = floor;
+      // What cannot be looked at for longer than this is given up. A start with its checks fits into it on a busy machine too.
+      at(production, 'timing')['host-command'] = '20s';
+      at(production, 'timing')['health-timeout'] = '10s';
+      at(production, 'timing')['deadline'] = '3m';
+    });
 
   const other = (): string => (serving === '1.1.0' ? '2.0.0' : '1.1.0');
 
@@ -65,7 +72,8 @@ describe('faults below AWS in the midst of a rollout', () => {
    * every instance whole again.
    */
   const play = async (one: Case): Promise<CliResult> => {
-    const version = other();
+    const version = one.version ?? other();
+    await configure(one.floor);
     const before = failed(await shop.accessLog()).length;
     const load = shop.load({ rate: 100 });
     const running = shop.start([...rolloutTo({ backend: version }, one.strategy), ...(one.more ?? [])]);
@@ -77,11 +85,11 @@ describe('faults below AWS in the midst of a rollout', () => {
       if (ended.code === 0) serving = version;
       expect(ended.code, ended.transcript).toBe(one.code);
       if (one.why !== undefined) expect(ended.transcript).toMatch(one.why);
+      await withinDeadline(ended);
       await shop.clearFaults();
-      if (one.code !== 0) {
-        await one.heal?.();
-        await shop.run(0, ['rollout', '--yes']);
-      }
+      await one.heal?.();
+      if (one.code === 11) await shop.run(0, ['rollback', '--yes']);
+      if (one.code !== 0) await shop.run(0, ['rollout', '--yes']);
       await whole();
       return ended;
     } finally {
@@ -93,25 +101,42 @@ describe('faults below AWS in the midst of a rollout', () => {
       expect(summary.requests).toBeGreaterThan(100);
     }
   };
+  /** The record of a rollout has its end, before the deadline that it gave itself. */
+  const withinDeadline = async ({ transcript }: CliResult): Promise<void> => {
+    const id = /ro-\d{8}-\d{6}-[0-9a-f]{4}/.exec(transcript)?.[0] ?? '';
+    const record = JSON.parse(await shop.aws.parameter(`/deployctl/shop/production/rollouts/${id}`)) as object;
+    const { deadline, endedAt } = z.object({ deadline: z.number(), endedAt: z.number() }).parse(record);
+    expect(endedAt, transcript).toBeLessThan(deadline);
+  };
   /** One release everywhere, in the load balancer on every instance. */
   const whole = (): Promise<unknown> =>
     vi.waitFor(() => shop.serves({ backend: serving, frontend: '1.0.0' }), { timeout: 20_000, interval: 500 });
 
   describe('the registry', () => {
-    it('that is lost while images are pulled: back before any change, exit 10', async () => {
-      await shop.fault('registry-slow', '--ms', '1500');
-      await play({
-        strategy: 'rolling',
-        when: /pull the images on shop-1/,
-        strike: () => shop.fault('registry-down'),
-        code: 10,
-        why: /cannot be pulled on shop-\d[^]*(refused|registry)/,
-      });
-    });
+    it.each([
+      ['rolling', 'registry-down', 'errors', /cannot be pulled on shop-\d[^]*connection refused/],
+      ['blue-green', 'registry-down', 'slow-start', /cannot be pulled on shop-\d[^]*connection refused/],
+      ['rolling', 'registry-denied', 'slow-requests', /cannot be pulled on shop-\d[^]*token has expired/],
+      ['blue-green', 'registry-denied', 'ignores-sigterm', /cannot be pulled on shop-\d[^]*token has expired/],
+    ] as const)(
+      'that is lost while images are pulled, %s, %s: back before any change, exit 10',
+      async (strategy, fault, version, why) => {
+        await shop.fault('registry-slow', '--ms', '1500');
+        const { transcript } = await play({
+          strategy,
+          version,
+          when: /pull the images on shop-1/,
+          strike: () => shop.fault(fault),
+          code: 10,
+          why,
+        });
+        expect(transcript).not.toMatch(/start backend|deregister|of the traffic goes/);
+      },
+    );
 
-    it('that is slow makes a slow rollout', async () => {
+    it.each(strategies)('that is slow makes a slow rollout: %s', async (strategy) => {
       await play({
-        strategy: 'blue-green',
+        strategy,
         when: /pull the images on shop-1/,
         strike: () => shop.fault('registry-slow', '--ms', '300'),
         code: 0,
@@ -187,17 +212,26 @@ describe('faults below AWS in the midst of a rollout', () => {
     const offline = () => shop.fault('agent-offline', '--instance', last);
     const online = () => shop.fault('agent-online', '--instance', last);
 
-    it.each(strategies)('is silent for too long, %s: back, exit 10, and it is named', async (strategy) => {
-      const { stdout, stderr } = await play({
-        strategy,
-        when: strategy === 'rolling' ? /ready → warming/ : /bring up the idle color/,
-        strike: offline,
-        heal: online,
-        code: 10,
-        why: /shop-3/,
-      });
-      expect(stderr + stdout).toContain(last);
-    });
+    // Out of the load balancer, and with the floor of two nobody can be spared for the way back of the others.
+    it.each([
+      ['rolling', 2, 11],
+      ['rolling', 1, 10],
+      ['blue-green', 2, 10],
+    ] as const)(
+      'is silent for too long, %s with a floor of %i: exit %i, and it is named',
+      async (strategy, floor, code) => {
+        const { stdout, stderr } = await play({
+          strategy,
+          floor,
+          when: strategy === 'rolling' ? /ready → warming/ : /bring up the idle color/,
+          strike: offline,
+          heal: online,
+          code,
+          why: /shop-3[^]*(agent|SSM)/,
+        });
+        expect(stderr + stdout).toContain(last);
+      },
+    );
 
     it('is silent for a moment: exit 0', async () => {
       await play({
@@ -292,43 +326,55 @@ describe('faults below AWS in the midst of a rollout', () => {
       });
     });
 
-    it('a disk that fills before its turn, rolling: back, exit 10', async () => {
-      await play({
+    // It is out of the load balancer, and cannot take its old container back either.
+    it.each([
+      [2, 11, /cannot go back[^]*spared/],
+      [1, 10, /left out: backend on shop-3[^]*disk/],
+    ] as const)('a disk that fills before its turn, rolling with a floor of %i: exit %i', async (floor, code, why) => {
+      const { transcript } = await play({
         strategy: 'rolling',
+        floor,
         when: /start backend \S+ \S+ on shop-1/,
         strike: () => shop.fault('disk-full', '--instance', last),
-        code: 10,
-        why: /left out: backend on shop-3[^]*disk/,
+        code,
+        why,
       });
+      expect(transcript).toMatch(/backend on shop-3[^]*disk full/);
     });
 
     it('a disk that fills during the pull, blue-green: back, exit 10', async () => {
       await shop.fault('registry-slow', '--ms', '700');
       await play({
         strategy: 'blue-green',
+        version: 'crashes',
         when: /pull the images on shop-1/,
         strike: () => shop.fault('disk-full', '--instance', last),
         code: 10,
-        why: /shop-3[^]*(disk|space)/,
+        why: /shop-3[^]*(disk full|no space left)/,
       });
     });
 
-    it('a network that is cut in the bake, blue-green: back, exit 10', async () => {
+    it.each([
+      ['rolling', 2, 11],
+      ['rolling', 1, 10],
+      ['blue-green', 2, 10],
+    ] as const)('a network that is cut in the bake, %s with a floor of %i: exit %i', async (strategy, floor, code) => {
       await play({
         ...inTheBake,
-        strategy: 'blue-green',
+        strategy,
+        floor,
         strike: () => shop.fault('network-cut', '--instance', last),
-        code: 10,
+        code,
         why: /backend on shop-3/,
         struck: last,
       });
     });
   });
 
-  it('an image that is gone from the registry after the pull: exit 0', async () => {
+  it.each(strategies)('an image that is gone from the registry after the pull, %s: exit 0', async (strategy) => {
     const image = `shop/backend:${other()}`;
     await play({
-      strategy: 'rolling',
+      strategy,
       when: /start backend \S+ \S+ on shop-1/,
       strike: () => shop.fault('image-gone', '--image', image),
       code: 0,
