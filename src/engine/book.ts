@@ -16,6 +16,7 @@ import { messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
 import type { HostCommandState, HostPort, HostReply } from './host-port.js';
 import type { Clock } from './ports.js';
+import { Troubles } from './troubles.js';
 
 interface Entry {
   containers: Seen<readonly Container[]>;
@@ -57,11 +58,15 @@ export class HostBook {
   readonly tasks = new Map<string, TaskState>();
   /** An instance has seen a higher fence than ours: someone else took over. */
   fencedOut: string | undefined;
+  /** Why the states of the open commands could not be read the last time. */
+  unread: string | undefined;
   readonly #deps: BookDeps;
   readonly #entries = new Map<InstanceId, Entry>();
+  readonly #troubles: Troubles;
 
   constructor(deps: BookDeps) {
     this.#deps = deps;
+    this.#troubles = new Troubles(deps.clock, deps.emit);
   }
 
   /** Known hosts, for the strategies. An instance that was never looked at has unknown containers. */
@@ -128,7 +133,7 @@ export class HostBook {
       entry.command = { id, request, sentAt: now };
     } catch (error) {
       if (!(error instanceof PortError)) throw error;
-      if (error.mayHaveTakenEffect) this.#lose(entry, request, messageOf(error));
+      if (error.mayHaveTakenEffect) this.#lose(instance, entry, request, messageOf(error));
       else this.#notSent(instance, entry, request, error);
     }
   }
@@ -146,9 +151,14 @@ export class HostBook {
       const state = command === undefined ? undefined : states.get(command.id);
       if (command !== undefined && state?.is === 'replied')
         this.#take(instance, entry, command.request, command.sentAt, state.reply);
-      else if (command !== undefined && state?.is === 'lost') this.#lose(entry, command.request, state.why);
+      else if (command !== undefined && state?.is === 'lost') this.#lose(instance, entry, command.request, state.why);
       else if (command !== undefined && now >= op.until) {
-        this.#lose(entry, command.request, `no result after ${String(Math.round((now - op.since) / 1000))} s`);
+        this.#lose(
+          instance,
+          entry,
+          command.request,
+          `no result after ${String(Math.round((now - op.since) / 1000))} s`,
+        );
       }
     }
   }
@@ -158,11 +168,14 @@ export class HostBook {
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, HostCommandState>> {
     try {
-      return await this.#deps.hosts.poll(open, signal);
+      const states = await this.#deps.hosts.poll(open, signal);
+      this.unread = undefined;
+      return states;
     } catch (error) {
+      if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
       // Not read is not ended: the commands stay open, and their own time limits judge.
-      if (error instanceof PortError && error.kind !== 'aborted') return new Map();
-      throw error;
+      this.unread = messageOf(error);
+      return new Map();
     }
   }
 
@@ -174,9 +187,10 @@ export class HostBook {
     // A task that docker did not answer for has not run: that one is known.
     const unrun = request.phase === 'task' && !reply.ok && reply.code === 'no-docker';
     if (!reply.ok && inconclusive.has(reply.code) && !unrun) {
-      this.#lose(entry, request, reply.message);
+      this.#lose(instance, entry, request, reply.message);
       return;
     }
+    this.#troubles.over(instance, `${this.#who(instance)} has answered again`, 0);
     entry.op = { is: 'idle' };
     delete entry.command;
     if (reply.containers !== undefined) entry.containers = { is: 'known', value: reply.containers, at: now };
@@ -236,7 +250,7 @@ export class HostBook {
         entry.verified.delete(slotKey(request.slot.service, request.slot.color));
         break;
     }
-    const text = `${request.phase} ${serviceOf(request) ?? ''}`.trim();
+    const text = nameOf(request);
     this.#deps.emit({ type: 'host.done', instance, name: this.#deps.nameOf(instance), text, took: now - sentAt });
   }
 
@@ -268,8 +282,13 @@ export class HostBook {
   }
 
   /** It may have run, be running, or run later: only an inspect under a higher fence tells. */
-  #lose(entry: Entry, request: HostRequest, why: string): void {
+  #lose(instance: InstanceId, entry: Entry, request: HostRequest, why: string): void {
     const now = this.#deps.clock.now();
+    const text =
+      request.phase === 'inspect'
+        ? `${this.#who(instance)} cannot be looked at: ${why}. It is asked again`
+        : `${this.#who(instance)}: nobody knows what became of "${nameOf(request)}": ${why}. It is looked at before anything else is done there`;
+    this.#troubles.began(instance, text);
     const since = entry.containers.is === 'unknown' ? entry.containers.since : now;
     entry.op = { is: 'lost', phase: request.phase, why, since };
     entry.containers = { is: 'unknown', why, since };
@@ -289,13 +308,22 @@ export class HostBook {
   #notSent(instance: InstanceId, entry: Entry, request: HostRequest, error: PortError): void {
     entry.op = { is: 'idle' };
     if (request.phase === 'task') this.tasks.set(request.service, { is: 'none' });
-    if (error.kind === 'throttled' || error.kind === 'conflict') return;
+    if (error.kind === 'throttled' || error.kind === 'conflict') {
+      const text = `${this.#who(instance)}: "${nameOf(request)}" was not accepted and is sent again: ${error.message}`;
+      this.#deps.emit({ type: 'note', level: 'warning', text });
+      return;
+    }
     if (request.phase === 'inspect' || request.phase === 'quiet' || error.kind === 'invalid') {
       // SSM does not take commands for the instance (any more): that is a fact about the instance, not about the release.
-      this.#lose(entry, request, error.message);
+      this.#lose(instance, entry, request, error.message);
       return;
     }
     this.#failed(instance, entry, request, { ok: false, code: error.kind, message: error.message });
+  }
+
+  #who(instance: InstanceId): string {
+    const name = this.#deps.nameOf(instance);
+    return name === instance ? instance : `${name} (${instance})`;
   }
 
   #entry(instance: InstanceId): Entry {
@@ -325,6 +353,11 @@ function confirm(entry: Entry, lookedAt: Instant): void {
       same?.running === true && same.startedAt === verified.startedAt && same.restartCount === verified.restartCount;
     if (unchanged) entry.verified.set(slot, { ...verified, at: lookedAt });
   }
+}
+
+/** `start backend`, `pull`. */
+function nameOf(request: HostRequest): string {
+  return `${request.phase} ${serviceOf(request) ?? ''}`.trim();
 }
 
 function serviceOf(request: HostRequest): string | undefined {

@@ -17,6 +17,7 @@ import type { Observer } from './observer.js';
 import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
 import { Movements } from './movements.js';
 import type { StoredWait } from './waits.js';
+import { Troubles } from './troubles.js';
 import { differ, STORE_WAITS_EVERY, waitsOf } from './waits.js';
 
 export interface LoopDeps {
@@ -62,12 +63,16 @@ export class Loop {
   #storedAt: Instant = 0;
   readonly #movements: Movements;
   readonly #steered = new Set<string>();
+  readonly #troubles: Troubles;
+  /** Since when changes wait for the lease. */
+  #withoutLease: Instant | undefined;
 
   constructor(deps: LoopDeps, plan: Plan, record: RolloutRecord) {
     this.#deps = deps;
     this.#plan = plan;
     this.#record = record;
     this.#movements = new Movements(deps.emit);
+    this.#troubles = new Troubles(deps.clock, deps.emit);
   }
 
   /** Names instances that are out of the load balancer at the moment: an interrupt leaves them so. */
@@ -101,9 +106,11 @@ export class Loop {
   async #tick(stop: AbortSignal): Promise<LoopResult | undefined> {
     const { clock, observer, gates } = this.#deps;
     const seen: Observation = { ...(await observer.observe(stop)), ...gates.watch(observer.bake?.key) };
+    this.#troubles.looked(this.#plan, seen, this.#deps.book.unread);
     await this.#steer(seen);
     const now = clock.now();
     const decision = decideNext(this.#plan, seen, now);
+    if (decision.is === 'act' || this.#withoutLease !== undefined) this.#mayChange();
     this.#show(seen, decision, now);
     // Only a change ends a hold: a read that fails in between does not start its time anew.
     if (decision.is === 'act') this.#heldSince = undefined;
@@ -179,8 +186,8 @@ export class Loop {
 
   /** @returns whether the call was accepted. A refused or lost one is not an error here: the next observation shows what is. */
   async #perform(action: Action, stop: AbortSignal): Promise<boolean> {
-    const { lease, emit, traffic, book, observer } = this.#deps;
-    if (!lease.isValid(this.#deps.changeLimit)) {
+    const { emit, traffic, book, observer } = this.#deps;
+    if (!this.#mayChange()) {
       // Changes only within the lease. The heartbeat either renews it in a moment or declares it lost.
       await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
       return false;
@@ -197,6 +204,23 @@ export class Loop {
       await this.#deps.clock.sleep(this.#plan.timing.poll, stop);
       return false;
     }
+  }
+
+  /** Whether a change would surely end within the lease; when not, that is what is waited for, whatever the decision was. */
+  #mayChange(): boolean {
+    const { lease, clock, changeLimit } = this.#deps;
+    if (lease.isValid(changeLimit)) {
+      this.#withoutLease = undefined;
+      this.#troubles.over('lease', 'the lease is renewed, and changes go on', 0);
+      return true;
+    }
+    this.#withoutLease ??= clock.now();
+    const why = lease.trouble === undefined ? '' : ` (${lease.trouble})`;
+    this.#troubles.began(
+      'lease',
+      `the lease is not renewed in time for another change${why}: nothing is changed until it is`,
+    );
+    return false;
   }
 
   #withoutRights(error: PortError): DeployctlError {
@@ -278,7 +302,12 @@ export class Loop {
   }
 
   #show(seen: Observation, decision: Decision, now: Instant): void {
-    const waits = 'waits' in decision ? decision.waits : [];
+    const since = this.#withoutLease;
+    const lease = {
+      what: 'the lease is renewed; nothing is changed meanwhile',
+      until: (since ?? now) + this.#deps.lease.ttl,
+    };
+    const waits = since !== undefined ? [lease] : 'waits' in decision ? decision.waits : [];
     const view = viewOf(this.#plan, seen, now, this.#phase, waits, decision.reason);
     this.#movements.take(view);
     this.#deps.emit({ type: 'view', view });

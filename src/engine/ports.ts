@@ -263,6 +263,9 @@ export interface HookPort {
 /** The lease, as far as a change depends on it. */
 export interface LeaseGuard {
   readonly generation: number;
+  readonly ttl: Ms;
+  /** Why the last heartbeat failed; absent when it did not. */
+  readonly trouble?: string | undefined;
   /** Whether a call that may last `callTimeout` surely ends within the lease. */
   isValid(callTimeout: Ms): boolean;
   /** Aborts when the lease is lost; its reason is a DeployctlError. */

@@ -1,9 +1,10 @@
-import type { DeployctlEvent, View } from '../domain/event.js';
+import type { View } from '../domain/event.js';
 import type { Ms } from '../domain/ids.js';
 import type { Clock, Reporter } from '../engine/ports.js';
 import { describe, stillWaiting } from './describe.js';
 import type { Sentence } from './describe.js';
 import { timeOfDay } from './format.js';
+import { Repeats } from './repeats.js';
 
 export interface LinesOptions {
   /** Writes whole lines, each with its line feed. */
@@ -22,7 +23,7 @@ export function createLines(options: LinesOptions): Reporter {
   const heartbeat = options.heartbeat ?? 60_000;
   const { clock, write, timeZone } = options;
   const stopped = new AbortController();
-  const said = new Map<string, { readonly text: string; readonly at: Ms }>();
+  const repeats = new Repeats(heartbeat);
   let view: View | undefined;
   let lastPrint = clock.monotonic();
   let beating: Promise<void> | undefined;
@@ -65,13 +66,7 @@ export function createLines(options: LinesOptions): Reporter {
         running = false;
         stopped.abort();
       }
-      const subject = subjectOf(event);
-      if (subject !== undefined) {
-        const before = said.get(subject);
-        const now = clock.monotonic();
-        if (before?.text === sentence.text && now - before.at < heartbeat) return;
-        said.set(subject, { text: sentence.text, at: now });
-      }
+      if (!repeats.isNews(event, sentence.text, clock.monotonic())) return;
       print(event.at, sentence);
     },
     async close() {
@@ -80,28 +75,4 @@ export function createLines(options: LinesOptions): Reporter {
       await beating;
     },
   };
-}
-
-/** Events of one subject follow each other; when two in a row say the same, the second adds nothing. undefined: always worth a line. */
-function subjectOf(event: DeployctlEvent): string | undefined {
-  switch (event.type) {
-    case 'note':
-    case 'phase.changed':
-    case 'hold.started':
-      return event.type;
-    case 'action.sent':
-    case 'action.failed':
-      return `${event.type} ${JSON.stringify(event.action)}`;
-    case 'instance.moved':
-      return `${event.type} ${event.line.instance} ${event.line.service} ${event.line.color}`;
-    case 'bake.started':
-    case 'rollout.started':
-    case 'host.done':
-    case 'host.failed':
-    case 'traffic.shifted':
-    case 'rollback.started':
-    case 'rollout.ended':
-    case 'view':
-      return undefined;
-  }
 }

@@ -5,6 +5,7 @@ import { describe } from './describe.js';
 import type { Sentence } from './describe.js';
 import { timeOfDay, wrap } from './format.js';
 import { frame, header } from './frame.js';
+import { Repeats } from './repeats.js';
 import type { Style, Tone } from './style.js';
 import { Surface } from './surface.js';
 import type { Terminal } from './surface.js';
@@ -12,7 +13,7 @@ import type { Terminal } from './surface.js';
 export interface TerminalOptions {
   /** process.stderr. */
   readonly terminal: Terminal;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly style: Style;
   readonly timeZone?: string;
 }
@@ -24,6 +25,7 @@ export interface TerminalOptions {
 export function createTerminal(options: TerminalOptions): Reporter {
   const { clock, style, terminal, timeZone } = options;
   const surface = new Surface(terminal);
+  const repeats = new Repeats();
   let view: View | undefined;
   let drawn = { key: '', block: '' };
 
@@ -97,7 +99,8 @@ export function createTerminal(options: TerminalOptions): Reporter {
       }
       if (event.type === 'rollout.ended') stop();
       const sentence = worthALine(event) ? describe(event, timeZone) : undefined;
-      if (sentence !== undefined) print(event.at, sentence);
+      if (sentence === undefined || !repeats.isNews(event, sentence.text, clock.monotonic())) return;
+      print(event.at, sentence);
     },
     close() {
       stop();

@@ -22,6 +22,8 @@ export interface Lease {
    * a pause the next heartbeat may confirm the lease again.
    */
   isValid(callTimeout: Ms): boolean;
+  /** Why the last heartbeat failed; undefined when it did not. */
+  readonly trouble: string | undefined;
   /** Aborts, with a DeployctlError `lease.lost` as its reason, once the lease can never be valid again. */
   readonly lost: AbortSignal;
   /** Calls back after each heartbeat. Returns the way to stop that. */
@@ -86,6 +88,7 @@ export class HeldLease implements Lease {
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(heartbeat: Heartbeat) => void>();
   #record: StoredLease;
+  #trouble: string | undefined;
   /** Start of the last acknowledged heartbeat, on both clocks. */
   #acknowledged: { readonly monotonic: Ms; readonly wall: Instant } | undefined;
   #beating: Promise<void> = Promise.resolve();
@@ -104,6 +107,10 @@ export class HeldLease implements Lease {
 
   get lost(): AbortSignal {
     return this.#lost.signal;
+  }
+
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   isValid(callTimeout: Ms): boolean {
@@ -246,6 +253,7 @@ export class HeldLease implements Lease {
   }
 
   #tell(heartbeat: Heartbeat): void {
+    this.#trouble = heartbeat.is === 'failed' ? heartbeat.why : undefined;
     for (const listener of this.#listeners) listener(heartbeat);
   }
 }

@@ -17,9 +17,11 @@ const looked: HostReply = { ok: true, replayed: false, containers: [] };
 let clock: ManualClock;
 let reply: HostReply;
 let book: HostBook;
+let notes: string[];
 
 beforeEach(() => {
   clock = new ManualClock();
+  notes = [];
   const notUsed = (): Promise<never> => Promise.reject(new Error('not part of this test'));
   let sent = 0;
   book = new HostBook({
@@ -31,8 +33,10 @@ beforeEach(() => {
       sendList: notUsed,
     },
     clock,
-    emit: () => undefined,
-    nameOf: (id) => id,
+    emit: (event) => {
+      if (event.type === 'note') notes.push(event.text);
+    },
+    nameOf: () => 'shop-1',
     nextFence: () => [1, 0, sent],
   });
 });
@@ -84,6 +88,30 @@ describe('docker that does not answer', () => {
   it('has not run a task', async () => {
     await ask({ phase: 'task', service: 'backend', containerName: 'backend', release, spec }, noDocker);
     expect(book.tasks.get('backend')).toEqual({ is: 'failed', why: noDocker.message });
+  });
+});
+
+describe('a command that is lost', () => {
+  it('is told once, with what it was to do, and once that the instance has answered again', async () => {
+    const lost =
+      'shop-1 (i-00000001): nobody knows what became of "start backend": docker does not answer on the instance. It is looked at before anything else is done there';
+    await ask(start, noDocker);
+    expect(notes).toEqual([lost]);
+    await clock.advance(5000);
+    await ask(inspect, noDocker);
+    expect(notes).toEqual([lost]);
+    await clock.advance(5000);
+    await ask(inspect, looked);
+    expect(notes).toEqual([lost, 'shop-1 (i-00000001) has answered again, after 10 s']);
+    await ask(inspect, looked);
+    expect(notes).toHaveLength(2);
+  });
+
+  it('that was a look only says so', async () => {
+    await ask(inspect, noDocker);
+    expect(notes).toEqual([
+      'shop-1 (i-00000001) cannot be looked at: docker does not answer on the instance. It is asked again',
+    ]);
   });
 });
 

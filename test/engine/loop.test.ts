@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PortError } from '../../src/domain/errors.js';
 import type { EventBody } from '../../src/domain/event.js';
 import type { Plan } from '../../src/domain/plan.js';
 import type { RolloutRecord } from '../../src/domain/record.js';
@@ -75,7 +76,7 @@ async function run({
         },
         steering,
       },
-      lease: { generation: 1, isValid: leaseHolds, lost: lost.signal },
+      lease: { generation: 1, ttl: 30_000, isValid: leaseHolds, trouble: 'slow down', lost: lost.signal },
       emit,
       ...(preTraffic === undefined ? {} : { preTraffic: () => preTraffic(world) }),
       changeLimit: 10_000,
@@ -113,6 +114,8 @@ function recordOf(plan: Plan): RolloutRecord {
   };
 }
 
+const notes = (events: readonly EventBody[]): readonly string[] =>
+  events.flatMap((event) => (event.type === 'note' ? [event.text] : []));
 const kinds = (events: readonly EventBody[]): ReadonlySet<string> => new Set(events.map(({ type }) => type));
 
 describe.each([
@@ -198,7 +201,7 @@ describe.each([
 
   it('changes nothing while the lease may end', async () => {
     let holds = false;
-    const { result, world } = await run({
+    const { result, world, events } = await run({
       plan,
       leaseHolds: () => holds,
       arrange: (w) => {
@@ -210,6 +213,13 @@ describe.each([
     });
     expect(result.outcome).toBe('succeeded');
     expect(world.changes).toBeGreaterThan(0);
+    expect(notes(events)).toEqual([
+      'the lease is not renewed in time for another change (slow down): nothing is changed until it is',
+      expect.stringMatching(/^the lease is renewed, and changes go on, after \d+ s$/),
+    ]);
+    const waits = events.flatMap((event) => (event.type === 'view' ? event.view.waits : []));
+    expect(waits[0]?.what).toBe('the lease is renewed; nothing is changed meanwhile');
+    expect(events.filter((event) => event.type === 'view').at(-1)?.view.waits).toEqual([]);
   });
 });
 
@@ -231,6 +241,33 @@ describe('the record', () => {
     const { result, events } = await run({ plan: planOf(rollingHow, { services }), fate: 'never-healthy' });
     expect(result.outcome).toBe('held');
     expect(kinds(events)).not.toContain('rollback.started');
+  });
+});
+
+describe('a read that fails', () => {
+  it('again and again is told once, and once when it is over; no instance moves by it', async () => {
+    let failed = 0;
+    const { result, events } = await run({
+      plan: planOf(rollingHow),
+      arrange: (w) => {
+        const read = w.traffic.targets.bind(w.traffic);
+        w.traffic.targets = (group, signal) => {
+          const broken = w.now < START + 60_000 && Math.floor((w.now - START) / 4000) % 2 === 0;
+          if (!broken) return read(group, signal);
+          failed += 1;
+          return Promise.reject(new PortError({ kind: 'throttled', operation: 'elbv2:X', message: 'elbv2:X: slow' }));
+        };
+      },
+    });
+    expect(result.outcome).toBe('succeeded');
+    expect(failed).toBeGreaterThan(5);
+    expect(notes(events)).toEqual([
+      expect.stringMatching(
+        /^the health of backend (blue|green).* cannot be read: elbv2:X: slow\. Until then nothing is concluded from it, and what depends on it waits$/,
+      ),
+      expect.stringMatching(/^everything can be read again, after \d+ s$/),
+    ]);
+    expect(events.filter((event) => event.type === 'instance.moved' && event.line.place === 'unknown')).toEqual([]);
   });
 });
 

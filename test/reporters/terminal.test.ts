@@ -43,6 +43,21 @@ describe('the terminal', () => {
     expect(screen.raw).not.toMatch(/\u001b\[[0-9;]*m/);
   });
 
+  it('says a call that is refused at every poll once a minute, whatever else comes between', async () => {
+    const screen = new Screen();
+    const now = new ManualClock(START);
+    const reporter = createTerminal({ terminal: screen, clock: now, style, timeZone: ZONE });
+    const action = { is: 'deregister', group: 'arn:g', targets: [] } as const;
+    for (let second = 0; second < 70; second += 5) {
+      reporter.report(at(second, { type: 'action.failed', action, text: 'deregister shop-1', why: 'slow down' }));
+      reporter.report(at(second, { type: 'note', level: 'warning', text: `note ${String(second % 10)}` }));
+      await now.advance(5000);
+    }
+    await reporter.close();
+    expect(count(screen.text, 'deregister shop-1 failed: slow down')).toBe(2);
+    expect(count(screen.text, 'note 0')).toBe(2);
+  });
+
   it('takes the whole block back after the terminal has become narrower', async () => {
     const screen = new Screen(100);
     const reporter = createTerminal({ terminal: screen, clock, style, timeZone: ZONE });
