@@ -1,12 +1,13 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import { redirect } from '../domain/plan.js';
 import type { Lease } from '../state/index.js';
-import { lockWaitOf, withLease } from './begin.js';
+import { declined, lockWaitOf, withLease } from './begin.js';
 import type { Fences, OperationResult } from './drive.js';
-import { drive } from './drive.js';
+import { drive, interruptedError, summaryOf } from './drive.js';
 import { planOf } from './plan.js';
 import { retireAfter } from './retire.js';
 import type { Survey } from './survey.js';
@@ -55,15 +56,28 @@ export async function wayBackOf(
   lease: Lease,
   fences: Fences,
   record: RolloutRecord,
+  confirm: (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean>,
 ): Promise<OperationResult> {
   const { plan: before, seen } = await continued(box, lease, fences, record);
   const plan = before.aim.to === 'old' ? before : redirect(before, `${box.actor.name} asked for a rollback`);
+  if (!(await confirm(undoing(summaryOf(plan, record.by)), [whatIsUndone(record)]))) throw declined();
+  if (box.signal.aborted) throw interruptedError();
   const { endedAt: _endedAt, outcome: _outcome, ...open } = record;
   const next = { ...open, generation: lease.generation, aim: plan.aim };
   await beforeChange(() => box.state.writeRecord(next, lease, box.signal));
   const result = await drive(box, lease, fences, plan, next, seen, { resumed: true, warnings: [] });
   return result.outcome === 'rolled-back' ? { ...result, ok: true, exitCode: EXIT.done } : result;
 }
+
+/** What the way back of a rollout changes, for the question before it. */
+function undoing(summary: RolloutSummary): RolloutSummary {
+  const { estimate: _ofTheWayForward, from, to, services, ...rest } = summary;
+  const back = services.map((each) => ({ ...each, from: each.to, to: each.from }));
+  return { ...rest, kind: 'rollback', from: to, to: from, services: back };
+}
+
+const whatIsUndone = ({ id, by, phase }: RolloutRecord): string =>
+  `undoes rollout ${id} by ${by}, which has not ended (phase: ${phase})`;
 
 /** The plan of a record, with fresh deadlines. Instances are looked at under the new fence first, which shuts out whatever was never delivered. */
 async function continued(

@@ -34,12 +34,17 @@ export interface RollbackRequest {
 export async function rollback(box: Toolbox, request: RollbackRequest): Promise<OperationResult> {
   return withLease(box, { command: 'rollback', ...lockWaitOf(request) }, async (lease, fences) => {
     const unfinished = await beforeChange(() => box.state.unfinishedRollout(box.signal));
-    if (request.to === undefined) {
-      const undone = unfinished ?? (await failedWayBack(box));
-      if (undone?.kind === 'rollout') return wayBackOf(box, lease, fences, undone);
+    const undone = unfinished ?? (await failedWayBack(box));
+    const undoes = request.to === undefined || request.to === undone?.from;
+    if (undone?.kind === 'rollout' && undoes) {
+      return wayBackOf(box, lease, fences, undone, request.confirm);
     }
     const topology = await resolveTopology(box);
     const ground = await groundOf(box, topology, fences);
+    // Weights that a rollout left half-way belong to neither of its releases: it is ended first, and --force does not change that.
+    if (unfinished !== undefined && ground.live.size < topology.services.length) {
+      throw leftHalfWay(box, unfinished, request.to);
+    }
     const findings = ground.findings.filter(({ level }) => level === 'refuse' && !request.force);
     refuseOn(findings);
     const to = await targetOf(box, ground, request.to);
@@ -83,6 +88,25 @@ async function failedWayBack(box: Toolbox): Promise<RolloutRecord | undefined> {
   const [newest] = await beforeChange(() => box.state.listOutcomes(1, box.signal));
   if (newest?.kind !== 'rollout' || newest.outcome !== 'failed') return undefined;
   return beforeChange(() => box.state.readRecord(newest.rollout, box.signal));
+}
+
+/** An unfinished rollout explains the weights, and another release than its own is wanted. */
+function leftHalfWay(box: Toolbox, unfinished: RolloutRecord, to: string | undefined): DeployctlError {
+  const { environment } = box.settings;
+  const { kind, id, by, phase } = unfinished;
+  const env = `--env ${environment}`;
+  const then = to === undefined ? [] : [`deployctl rollback ${env} --to ${to}   # then`];
+  return new DeployctlError({
+    code: 'rollout.unfinished',
+    message: `${kind} ${id} of ${environment} by ${by} has not ended (phase: ${phase}) and left its weights half-way; what serves must be one release before a rollback to another. Nothing was changed`,
+    exitCode: EXIT.refused,
+    next: [
+      kind === 'rollout'
+        ? `deployctl rollback ${env}   # undoes it: back to ${unfinished.from}`
+        : `deployctl resume ${env}   # goes on with it`,
+      ...then,
+    ],
+  });
 }
 
 async function targetOf(box: Toolbox, ground: Ground, named: string | undefined): Promise<Release> {

@@ -25,14 +25,25 @@ describe('a rollout that dies is gone on with, or undone, from what is observed'
     await shop.serves(both('1.1.0'));
   });
 
-  it('kill -9 in a blue-green rollout between two steps, then rollback', async () => {
+  it('kill -9 in a blue-green rollout between two steps, then rollback to where it came from; elsewhere only after that', async () => {
+    const { outcomes } = await shop.json<{ outcomes: readonly { from: string; to: string }[] }>(0, ['history']);
+    const [{ from: older, to: before } = { from: '', to: '' }] = outcomes;
     expectClean(
       await shop.underLoad(async () => {
         const running = shop.start(rolloutTo('2.0.0', 'blue-green'));
         await running.until(/10% of the traffic/);
         running.kill('SIGKILL');
         await running.done;
-        await shop.run(0, ['rollback', '--yes']);
+        const { stderr } = await shop.run(12, ['rollback', '--to', older, '--force', '--yes']);
+        expect(stderr).toMatch(
+          /^Error: rollout ro-\S+ of production by \S+ has not ended \(phase: .*left its weights half-way/m,
+        );
+        expect(stderr).toMatch(
+          new RegExp(
+            `Next:\n  deployctl rollback --env production   # undoes it: back to ${before}\n.* --to ${older}   # then`,
+          ),
+        );
+        await shop.run(0, ['rollback', '--to', before, '--yes']);
       }),
     );
     await shop.serves(both('1.1.0'));
