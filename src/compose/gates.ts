@@ -1,12 +1,16 @@
 import type { CommandResult } from '../domain/observation.js';
 import type { CommandGate, GateSettings } from '../domain/settings.js';
-import type { Clock, GatePort, HttpPort } from '../engine/ports.js';
+import type { Clock, GatePort, HttpPort, ProbeSample } from '../engine/ports.js';
 import { createSampler } from '../health/sampler.js';
 import { failureOf } from './command.js';
 
 /** Probes and user commands of a bake. Each command runs once per bake, from its beginning. */
-export function createGates(deps: { readonly http: HttpPort; readonly clock: Clock }, gates: GateSettings): GatePort {
-  const sampler = createSampler(deps);
+export function createGates(
+  deps: { readonly http: HttpPort; readonly clock: Clock },
+  gates: GateSettings,
+  sampled?: (sample: ProbeSample) => void,
+): GatePort {
+  const sampler = createSampler({ ...deps, ...(sampled === undefined ? {} : { sampled }) });
   let bake: { readonly key: string; readonly results: CommandResult[]; readonly stop: AbortController } | undefined;
 
   function begin(key: string): NonNullable<typeof bake> {

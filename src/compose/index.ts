@@ -66,7 +66,7 @@ export async function compose(options: {
     state: createState({ parameters: aws.parameters, clock, random: systemRandom, app, environment }),
     clock,
     random: systemRandom,
-    gates: (gates) => createGates({ http, clock }, gates),
+    gates: (gates, sampled) => createGates({ http, clock }, gates, sampled),
     hooks: createHooks(settings.hooks),
     emit,
     actor,

@@ -21,20 +21,23 @@ export interface InstanceLine {
  * stop. `swapping`: a host command runs. `unverified`: the wanted container runs without its witness. `ready`: witnessed, not registered.
  * `warming`: registered, not yet healthy. `settling`: healthy, not for long enough. `serving`: the wanted release, verified and healthy.
  */
-export type Place =
-  | 'empty'
-  | 'old'
-  | 'draining'
-  | 'quiet'
-  | 'swapping'
-  | 'unverified'
-  | 'ready'
-  | 'warming'
-  | 'settling'
-  | 'serving'
-  | 'bad'
-  | 'excluded'
-  | 'unknown';
+export type Place = (typeof PLACES)[number];
+
+export const PLACES = [
+  'empty',
+  'old',
+  'draining',
+  'quiet',
+  'swapping',
+  'unverified',
+  'ready',
+  'warming',
+  'settling',
+  'serving',
+  'bad',
+  'excluded',
+  'unknown',
+] as const;
 
 export interface ServiceLine {
   readonly service: ServiceName;
@@ -99,6 +102,14 @@ export type DeployctlEvent = { readonly at: Instant } & (
   | { readonly type: 'instance.moved'; readonly line: InstanceLine; readonly before?: Place }
   | { readonly type: 'traffic.shifted'; readonly service: ServiceName; readonly color: Color; readonly percent: number }
   | { readonly type: 'bake.started'; readonly key: string; readonly until: Instant }
+  | {
+      /** One answer to a probe of a bake. */
+      readonly type: 'probe.sampled';
+      readonly probe: string;
+      readonly latency: Ms;
+      /** What was wrong with it; absent when it was good. */
+      readonly why?: string;
+    }
   | { readonly type: 'rollback.started'; readonly reason: string; readonly failure?: HostFailure }
   | { readonly type: 'hold.started'; readonly reason: string; readonly until: Instant }
   | { readonly type: 'view'; readonly view: View }

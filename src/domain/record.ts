@@ -1,6 +1,7 @@
 import type { Color, InstanceId, Instant, Ms, ReleaseId, RolloutId, RouteArn, ServiceName } from './ids.js';
 import type { GroupWeight } from './observation.js';
 import type { Outcome } from './decision.js';
+import type { Place } from './event.js';
 import type { Aim, How } from './plan.js';
 
 /** Who acts: for people, and to tell a dead holder on the same machine from a live one. */
@@ -60,6 +61,45 @@ export interface TimelineRecord {
   /** Entries that were dropped from the middle for want of room. */
   readonly leftOut: number;
   readonly entries: readonly TimelineEntry[];
+}
+
+/**
+ * What a rollout looked like over its time, to be drawn: for people only, nothing is decided by it. Times are milliseconds since its start. At most
+ * 4 KB packed.
+ */
+export interface Picture {
+  /** An entry where the shares changed, in percent; none where a service has one color only. */
+  readonly weights: readonly {
+    readonly after: Ms;
+    readonly service: ServiceName;
+    readonly percents: Readonly<Partial<Record<Color, number>>>;
+  }[];
+  readonly lanes: readonly {
+    readonly instance: InstanceId;
+    readonly name: string;
+    readonly service: ServiceName;
+    readonly color: Color;
+    /** From when on it stood where. */
+    readonly places: readonly (readonly [after: Ms, place: Place])[];
+  }[];
+  readonly probes: readonly { readonly probe: string; readonly buckets: readonly ProbeBucket[] }[];
+  /** What was left out for want of room. */
+  readonly dropped?: readonly ('probes' | 'instances' | 'weights')[];
+}
+
+/** Samples of one probe over a span of time. */
+export interface ProbeBucket {
+  readonly after: Ms;
+  readonly good: number;
+  readonly bad: number;
+  /** Median and 95th percentile (nearest rank) of the good samples' latencies in ms; absent when none was good. */
+  readonly p50?: Ms;
+  readonly p95?: Ms;
+}
+
+export interface PictureRecord extends Picture {
+  readonly schema: 1;
+  readonly rollout: RolloutId;
 }
 
 /** Written once per lease generation that ended a rollout. The current release is `serving` of the highest. */

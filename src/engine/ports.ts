@@ -240,6 +240,13 @@ export interface Reporter {
 }
 
 /** Gates that need the outside: URL probes and the user's commands, run while a bake is on. No verdicts. */
+/** One answer to a probe; `why` says what was wrong with it. */
+export interface ProbeSample {
+  readonly probe: string;
+  readonly latency: Ms;
+  readonly why?: string;
+}
+
 export interface GatePort {
   /** Goes on with, or begins, the bake of that key (undefined: no bake, all rest) and gives what it has so far. */
   watch(bake: string | undefined): {

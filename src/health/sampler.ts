@@ -1,7 +1,7 @@
 import type { Instant, Ms } from '../domain/ids.js';
 import type { ProbeSamples } from '../domain/observation.js';
 import type { ProbeSettings } from '../domain/settings.js';
-import type { Clock, HttpPort, HttpSample } from '../engine/ports.js';
+import type { Clock, HttpPort, HttpSample, ProbeSample } from '../engine/ports.js';
 
 /** What was counted since the present bake began. */
 export interface BakeSamples {
@@ -43,7 +43,12 @@ interface Bake {
  * Runs the probes of a bake, each at its interval, the first sample at once, and counts. It judges single answers against the probe's expectation, never the release.
  * An answer that comes after its bake has ended is not counted.
  */
-export function createSampler(deps: { readonly http: HttpPort; readonly clock: Clock }): Sampler {
+export function createSampler(deps: {
+  readonly http: HttpPort;
+  readonly clock: Clock;
+  /** Told of every sample that is counted. */
+  readonly sampled?: (sample: ProbeSample) => void;
+}): Sampler {
   const { http, clock } = deps;
   const loops = new Set<Promise<void>>();
   let bake: Bake | undefined;
@@ -55,7 +60,8 @@ export function createSampler(deps: { readonly http: HttpPort; readonly clock: C
     while (!ended.aborted) {
       const sample = await http.probe(probe.url, { timeout: probe.timeout }, ended);
       if (ended.aborted) return;
-      count(tally, sample);
+      const why = count(tally, sample);
+      deps.sampled?.({ probe: probe.name, latency: sample.latency, ...(why === undefined ? {} : { why }) });
       // A slow answer skips beats rather than being followed by a burst.
       const late = Math.max(0, clock.monotonic() - due);
       due += interval * (Math.floor(late / interval) + 1);
@@ -96,15 +102,17 @@ export function createSampler(deps: { readonly http: HttpPort; readonly clock: C
   };
 }
 
-function count(tally: Tally, sample: HttpSample): void {
+/** @returns what was wrong with it */
+function count(tally: Tally, sample: HttpSample): string | undefined {
   const why = complaint(tally.probe, sample);
   if (why !== undefined) {
     fail(tally, why);
-    return;
+    return why;
   }
   tally.good += 1;
   tally.latencies.push(sample.latency);
   if (tally.latencies.length > LATENCIES) tally.latencies.shift();
+  return undefined;
 }
 
 function fail(tally: Tally, why: string): void {

@@ -129,7 +129,7 @@ export async function drive(
     },
     scopeOf(plan),
   );
-  const gates = box.gates(plan.gates);
+  const gates = box.gates(plan.gates, (sample) => emit({ type: 'probe.sampled', ...sample }));
   const keeper = new RecordKeeper(box, lease, book, record);
   const notifier = await box.notifier(keeper.memory());
   emit({ type: 'rollout.started', summary, resumed: options.resumed });

@@ -5,6 +5,7 @@ import type { Instant, Ms, RolloutId } from '../domain/ids.js';
 import type { TimelineEntry } from '../domain/record.js';
 import type { Clock } from '../engine/ports.js';
 import type { Lease } from '../state/index.js';
+import { PictureTaker } from './picture.js';
 import type { Toolbox } from './toolbox.js';
 
 /** More than any rollout that went well has; of more than these the middle goes. */
@@ -13,11 +14,14 @@ const LONGEST = 240;
 /** An interrupt ends within 5 s. */
 const LIMIT: Ms = 3000;
 
-/** What happened in a rollout, step by step, for `history show`: collected from its events, stored once at its end. */
+type Stored = Pick<Toolbox, 'state'>;
+
+/** What happened in a rollout, in words for `history show` and as a picture for `report`: collected from its events, stored once at its end. */
 export class Timeline {
   readonly #clock: Clock;
   readonly #start: Instant;
   readonly #entries: TimelineEntry[] = [];
+  readonly #picture = new PictureTaker();
   #leftOut = 0;
 
   constructor(clock: Clock, start: Instant) {
@@ -26,10 +30,12 @@ export class Timeline {
   }
 
   readonly take = (event: EventBody): void => {
+    const after = this.#clock.now() - this.#start;
+    this.#picture.take(event, after);
     const told = entryOf(event);
     if (told === undefined) return;
     const text = told.text.length > LONGEST ? `${told.text.slice(0, LONGEST - 1)}…` : told.text;
-    this.#entries.push({ after: this.#clock.now() - this.#start, is: told.is, text });
+    this.#entries.push({ after, is: told.is, text });
     if (this.#entries.length <= MOST) return;
     this.#entries.splice(MOST / 2, 1);
     this.#leftOut += 1;
@@ -44,14 +50,10 @@ export class Timeline {
       () => undefined,
     );
     try {
-      // A resumed rollout goes on where the process before it has ended.
-      const before = await box.state.readTimeline(rollout, late.signal);
-      const entries = [...(before?.entries ?? []), ...this.#entries];
-      await box.state.writeTimeline(
-        { schema: 1, rollout, leftOut: (before?.leftOut ?? 0) + this.#leftOut, entries },
-        lease,
-        late.signal,
-      );
+      const parts = [this.#words(box, lease, rollout, late.signal), this.#drawing(box, lease, rollout, late.signal)];
+      // Both to their ends: nothing of this may be under way when the lease is given back.
+      const failed = (await Promise.allSettled(parts)).find((part) => part.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     } catch (error) {
       const why = messageOf(late.signal.aborted ? late.signal.reason : error);
       box.emit({ type: 'note', level: 'warning', text: `the timeline of ${rollout} was not stored: ${why}` });
@@ -59,6 +61,19 @@ export class Timeline {
       stored.abort();
       await limit;
     }
+  }
+
+  // A resumed rollout goes on where the process before it has ended.
+  async #words({ state }: Stored, lease: Lease, rollout: RolloutId, signal: AbortSignal): Promise<void> {
+    const before = await state.readTimeline(rollout, signal);
+    const entries = [...(before?.entries ?? []), ...this.#entries];
+    const leftOut = (before?.leftOut ?? 0) + this.#leftOut;
+    await state.writeTimeline({ schema: 1, rollout, leftOut, entries }, lease, signal);
+  }
+
+  async #drawing({ state }: Stored, lease: Lease, rollout: RolloutId, signal: AbortSignal): Promise<void> {
+    const before = await state.readPicture(rollout, signal);
+    await state.writePicture({ schema: 1, rollout, ...this.#picture.picture(before) }, lease, signal);
   }
 }
 
@@ -85,6 +100,7 @@ function entryOf(event: EventBody): Pick<TimelineEntry, 'is' | 'text'> | undefin
     case 'host.done':
     case 'instance.moved':
     case 'bake.started':
+    case 'probe.sampled':
     case 'view':
     case 'rollout.ended':
       return undefined;

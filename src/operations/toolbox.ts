@@ -11,6 +11,7 @@ import type {
   HookPort,
   IdentityPort,
   ImagesPort,
+  ProbeSample,
   Random,
   TrafficPort,
 } from '../engine/ports.js';
@@ -28,8 +29,8 @@ export interface Toolbox {
   readonly state: State;
   readonly clock: Clock;
   readonly random: Random;
-  /** Gates of a rollout; `skip`: none. */
-  readonly gates: (gates: GateSettings) => GatePort;
+  /** Gates of a rollout; `sampled` is told of each answer to a probe. */
+  readonly gates: (gates: GateSettings, sampled?: (sample: ProbeSample) => void) => GatePort;
   /** Commands of the user; absent: none. */
   readonly hooks?: HookPort;
   readonly emit: (event: EventBody) => void;

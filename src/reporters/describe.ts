@@ -73,6 +73,7 @@ export function describe(event: DeployctlEvent, timeZone?: string): Sentence | u
       );
     case 'rollout.ended':
       return ending(event);
+    case 'probe.sampled':
     case 'view':
       return undefined;
   }

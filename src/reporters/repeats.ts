@@ -45,6 +45,7 @@ function subjectOf(event: DeployctlEvent): string | undefined {
     case 'traffic.shifted':
     case 'rollback.started':
     case 'rollout.ended':
+    case 'probe.sampled':
     case 'view':
       return undefined;
   }

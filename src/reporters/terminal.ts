@@ -114,6 +114,7 @@ function worthALine(event: DeployctlEvent): boolean {
   switch (event.type) {
     case 'action.sent':
     case 'host.done':
+    case 'probe.sampled':
     case 'view':
       return false;
     case 'instance.moved':

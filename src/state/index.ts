@@ -1,6 +1,6 @@
 import type { ReleaseId, RolloutId } from '../domain/ids.js';
 import type { Steer } from '../domain/observation.js';
-import type { OutcomeRecord, RolloutRecord, TimelineRecord } from '../domain/record.js';
+import type { OutcomeRecord, PictureRecord, RolloutRecord, TimelineRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import type { Clock, ParameterPort, Random } from '../engine/ports.js';
 import { acquireLease, seizeLease } from './acquire.js';
@@ -20,6 +20,7 @@ import { retry } from './retry.js';
 import { listRecords, readRecord, unfinishedRollout, writeRecord } from './rollouts.js';
 import { listSteers, removeSteers, requestSteer } from './steering.js';
 import type { SteerRequest } from './steering.js';
+import { readPicture, writePicture } from './pictures.js';
 import { readTimeline, writeTimeline } from './timelines.js';
 
 export type { AcquireOptions } from './acquire.js';
@@ -73,6 +74,9 @@ export interface State {
   /** For people: nothing is decided by it. Creates or replaces. @throws DeployctlError `lease.lost`, `lease.expired` */
   writeTimeline(timeline: TimelineRecord, lease: Lease, signal?: AbortSignal): Promise<void>;
   readTimeline(rollout: RolloutId, signal?: AbortSignal): Promise<TimelineRecord | undefined>;
+  /** Stores what fits of it. */
+  writePicture(picture: PictureRecord, lease: Lease, signal?: AbortSignal): Promise<void>;
+  readPicture(rollout: RolloutId, signal?: AbortSignal): Promise<PictureRecord | undefined>;
 
   /** @throws DeployctlError `steer.no-rollout`, `steer.ended` (exit 12) */
   requestSteer(rollout: RolloutId, request: SteerRequest, signal?: AbortSignal): Promise<Steer>;
@@ -121,6 +125,8 @@ export function createState(options: {
     listOutcomes: (limit = 50, signal) => listOutcomes(deps, limit, signal),
     writeTimeline: (timeline, lease, signal) => writeTimeline(deps, timeline, lease, signal),
     readTimeline: (rollout, signal) => readTimeline(deps, rollout, signal),
+    writePicture: (picture, lease, signal) => writePicture(deps, picture, lease, signal),
+    readPicture: (rollout, signal) => readPicture(deps, rollout, signal),
     requestSteer: (rollout, request, signal) => requestSteer(deps, rollout, request, signal),
     listSteers: (rollout, signal) => listSteers(deps, rollout, signal),
     removeSteers: (rollout, ids, signal) => removeSteers(deps, rollout, ids, signal),

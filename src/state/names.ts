@@ -17,6 +17,7 @@ export interface Names {
   lease(generation: number): string;
   rollout(id: RolloutId): string;
   timeline(rollout: RolloutId): string;
+  picture(rollout: RolloutId): string;
   steers(rollout: RolloutId): string;
   steer(rollout: RolloutId, id: string): string;
   release(id: ReleaseId): string;
@@ -51,6 +52,7 @@ export function namesOf(app: string, environment: string): Names {
     lease: (generation) => `${base}/lease/${generation}`,
     rollout,
     timeline: (id) => `${base}/timelines/${segment('rollout', id)}`,
+    picture: (id) => `${base}/pictures/${segment('rollout', id)}`,
     steers: (id) => `${rollout(id)}/steer`,
     steer: (id, steer) => `${rollout(id)}/steer/${segment('steering request', steer)}`,
     release,

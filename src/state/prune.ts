@@ -73,7 +73,7 @@ export async function prune(deps: StateDeps, lease: Lease, signal?: AbortSignal)
   await remove(
     deps,
     lease,
-    lostRecords.map(({ id }) => deps.names.timeline(id)),
+    lostRecords.flatMap(({ id }) => [deps.names.timeline(id), deps.names.picture(id)]),
     signal,
   );
   await remove(

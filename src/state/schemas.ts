@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import { isArn, isDigest, isInstanceId } from '../domain/ids.js';
 import type { Arn, Digest, InstanceId } from '../domain/ids.js';
-import type { Actor, LeaseRecord, OutcomeRecord, RolloutRecord, TimelineRecord } from '../domain/record.js';
+import type {
+  Actor,
+  LeaseRecord,
+  OutcomeRecord,
+  PictureRecord,
+  RolloutRecord,
+  TimelineRecord,
+} from '../domain/record.js';
+import { PLACES } from '../domain/event.js';
 import type { RunSpec, ServiceRelease } from '../domain/release.js';
 import type { Steer } from '../domain/observation.js';
 
@@ -18,6 +26,8 @@ const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest
 const instance = z.custom<InstanceId>((value) => typeof value === 'string' && isInstanceId(value), 'expected i-…');
 const texts = z.record(z.string(), z.string());
 const version = z.literal(1);
+/** A later version may know more places than this one, and a picture is no reason to fail. */
+const place = z.enum(PLACES).catch('unknown');
 
 const actor: z.ZodType<Actor> = z.looseObject({
   name: z.string(),
@@ -108,6 +118,38 @@ export const timelineSchema: z.ZodType<TimelineRecord> = z.looseObject({
       text: z.string(),
     }),
   ),
+});
+
+export const pictureSchema: z.ZodType<PictureRecord> = z.looseObject({
+  schema: version,
+  rollout: z.string(),
+  weights: z.array(
+    z.looseObject({ after: z.number(), service: z.string(), percents: z.partialRecord(color, z.number()) }),
+  ),
+  lanes: z.array(
+    z.looseObject({
+      instance,
+      name: z.string(),
+      service: z.string(),
+      color,
+      places: z.array(z.tuple([z.number(), place])),
+    }),
+  ),
+  probes: z.array(
+    z.looseObject({
+      probe: z.string(),
+      buckets: z.array(
+        z.looseObject({
+          after: z.number(),
+          good: count,
+          bad: count,
+          p50: duration.exactOptional(),
+          p95: duration.exactOptional(),
+        }),
+      ),
+    }),
+  ),
+  dropped: z.array(z.enum(['probes', 'instances', 'weights'])).exactOptional(),
 });
 
 export const outcomeSchema: z.ZodType<OutcomeRecord> = z.looseObject({

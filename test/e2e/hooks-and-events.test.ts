@@ -42,6 +42,8 @@ describe('hooks, events and webhooks', () => {
           success: [{ shell: 'echo "success $DEPLOYCTL_SERVICES" >> said' }],
           failure: [{ shell: 'echo "failure $DEPLOYCTL_OUTCOME" >> said; exit 9' }],
         };
+        const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/probed`;
+        production['gates'] = { probes: [{ name: 'home', url, interval: '100ms', 'min-samples': 1 }] };
         production['notifications'] = {
           slack: { webhook: { env: 'SLACK_URL' } },
           webhooks: [{ name: 'audit', url: { env: 'AUDIT_URL' }, secret: { env: 'AUDIT_SECRET' } }],
@@ -100,6 +102,48 @@ describe('hooks, events and webhooks', () => {
     expect(everything).not.toContain(key);
   });
 
+  it('a report: one page of what was stored or logged, which is overwritten', async () => {
+    interface Report {
+      readonly rollout: string;
+      readonly weights: readonly { readonly percents: Readonly<Record<string, number>> }[];
+      readonly lanes: readonly { readonly name: string; readonly places: readonly { readonly place: string }[] }[];
+      readonly probes: readonly { readonly buckets: readonly { readonly good: number }[] }[];
+      readonly missing: readonly string[];
+    }
+    const { outcomes } = await shop.json<{ outcomes: readonly { rollout: string }[] }>(0, ['history']);
+    const id = outcomes[0]?.rollout ?? '';
+    const stored = await shop.json<Report>(0, ['report', id]);
+    expect(stored.missing).toEqual([]);
+    expect(stored.weights.map(({ percents }) => percents['green'])).toEqual([0, 10, 100]);
+    expect(stored.lanes.map(({ name }) => name).sort()).toEqual(['shop-1', 'shop-2']);
+    for (const { places } of stored.lanes) {
+      expect(places.map(({ place }) => place)).toEqual(expect.arrayContaining(['empty', 'serving']));
+    }
+    expect(stored.probes[0]?.buckets.reduce((sum, { good }) => sum + good, 0)).toBeGreaterThan(2);
+    const logged = await shop.json<Report>(0, ['report', id.slice(-4), '--events', 'events.ndjson']);
+    // The two are stamped by different clocks, which are tenths of a second apart at most.
+    const order = ({ weights, lanes }: Report): unknown => [
+      weights.map(({ percents }) => percents),
+      lanes.map(({ name, places }) => [name, ...places.map(({ place }) => place)]),
+    ];
+    expect(order(logged)).toEqual(order(stored));
+    expect(logged.missing).toEqual([]);
+
+    await writeFile(join(shop.dir, 'page.html'), 'an older one');
+    const { stdout } = await shop.run(0, ['report', id, '--html', 'page.html']);
+    expect(stdout).toBe(`wrote page.html: rollout ${id} of shop/production, succeeded\n`.trimEnd());
+    const page = await readFile(join(shop.dir, 'page.html'), 'utf8');
+    expect(page).toMatch(/^<!doctype html>[^]*<\/html>\s*$/);
+    const piped = await shop.run(0, ['report', id, '--html', '-']);
+    expect(piped.stdout.trimEnd()).toBe(page.trimEnd());
+
+    const nowhere = await shop.run(64, ['report', id, '--html', 'no/such/folder/page.html']);
+    expect(nowhere.stderr).toMatch(/--html no\/such\/folder\/page\.html cannot be written/);
+    expect((await shop.run(64, ['report', id])).stderr).toMatch(/name its file\n\nNext:\n {2}deployctl report/);
+    const wrong = await shop.run(64, ['report', id, '--html', 'page.html', '--events', 'deployctl.yml']);
+    expect(wrong.stderr).toMatch(/deployctl\.yml is not the event log of a rollout: line 1 is no event/);
+  });
+
   it('pre-traffic that fails rolls back before any traffic has moved; a failing failure hook hides nothing', async () => {
     const before = (await said()).length;
     await writeFile(join(shop.dir, 'broken'), '');
@@ -135,6 +179,7 @@ describe('hooks, events and webhooks', () => {
     await check('history', 0, ['history']);
     const { outcomes } = await shop.json<{ outcomes: readonly { rollout: string }[] }>(0, ['history']);
     await check('historyShow', 0, ['history', 'show', outcomes[0]?.rollout ?? '']);
+    await check('report', 0, ['report', outcomes[0]?.rollout ?? '']);
     await check('lease', 0, ['lease', 'show']);
     await check('error', 12, ['pause']);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ProbeSettings } from '../../src/domain/settings.js';
-import type { HttpPort, HttpSample } from '../../src/engine/ports.js';
+import type { HttpPort, HttpSample, ProbeSample } from '../../src/engine/ports.js';
 import { createSampler } from '../../src/health/sampler.js';
 import type { Sampler } from '../../src/health/sampler.js';
 import { ManualClock } from '../_helpers/manual-clock.js';
@@ -19,16 +19,18 @@ function setup(answers: (n: number, clock: ManualClock) => HttpSample | Promise<
   clock: ManualClock;
   sampler: Sampler;
   asked: number[];
+  told: ProbeSample[];
 } {
   const clock = new ManualClock();
   const asked: number[] = [];
+  const told: ProbeSample[] = [];
   const http: HttpPort = {
     probe: async () => {
       asked.push(clock.monotonic());
       return answers(asked.length, clock);
     },
   };
-  return { clock, asked, sampler: createSampler({ http, clock }) };
+  return { clock, asked, told, sampler: createSampler({ http, clock, sampled: (sample) => told.push(sample) }) };
 }
 
 const good = (latency = 10): HttpSample => ({ ok: true, status: 200, latency, body: 'welcome' });
@@ -44,6 +46,8 @@ describe('the sampler', () => {
       it.sampler.follow('step 10', [probe]);
     }
     expect(it.asked).toEqual([0, 5000, 10_000, 15_000, 20_000]);
+    const bad = { probe: 'home', latency: 1, why: 'GET https://shop.example/api/ answered 503, wanted 200-299' };
+    expect(it.told).toEqual([1, 2, 3, 4, 5].map((n) => (n === 4 ? bad : { probe: 'home', latency: n })));
     expect(it.sampler.current()).toEqual({
       key: 'step 10',
       since,

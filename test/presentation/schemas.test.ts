@@ -32,6 +32,7 @@ describe('lines of the event log', () => {
       at(201, { type: 'action.failed', action, text: 'weights', why: 'throttled' }),
       at(202, { type: 'traffic.shifted', service: 'backend', color: 'green', percent: 10 }),
       at(203, { type: 'bake.started', key: 'shift/10', until: 1 }),
+      at(203, { type: 'probe.sampled', probe: 'home', latency: 12, why: 'GET https://shop/ answered 503, wanted 200' }),
       at(204, { type: 'hold.started', reason: 'x', until: 1 }),
       at(205, { type: 'rollback.started', reason: 'x', failure }),
       at(206, { type: 'view', view: view({ aim: 'old' }) }),

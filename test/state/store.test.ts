@@ -343,6 +343,7 @@ describe('pruning', () => {
       await clock.run(state.writeRecord(record({ id, generation, from, to, startedAt: clock.now() }), lease));
       await clock.run(state.requestSteer(id, { is: 'promote', by: 'anna' }));
       await clock.run(state.writeTimeline({ schema: 1, rollout: id, leftOut: 0, entries: [] }, lease));
+      await clock.run(state.writePicture({ schema: 1, rollout: id, weights: [], lanes: [], probes: [] }, lease));
       await clock.run(state.writeOutcome(outcome(generation, { endedAt: clock.now() }), lease));
       await clock.run(lease.release());
     }
@@ -360,6 +361,7 @@ describe('pruning', () => {
     const names = [...w.store.snapshot().keys()];
     expect(names.filter((name) => name.includes('/steer/'))).toHaveLength(50);
     expect(names.filter((name) => name.includes('/timelines/'))).toHaveLength(50);
+    expect(names.filter((name) => name.includes('/pictures/'))).toHaveLength(50);
     expect(names.filter((name) => name.includes('/lease/'))).toHaveLength(10);
     expect(await clock.run(state.prune(lease))).toEqual({ outcomes: 0, records: 0, releases: 0, leases: 0 });
     await clock.run(lease.release());

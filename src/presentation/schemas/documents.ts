@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { PLACES } from '../../domain/event.js';
 import type { ExecResult, LogsResult } from '../../operations/containers.js';
 import type { OperationResult } from '../../operations/drive.js';
 import type { HistoryShowResult } from '../../operations/history.js';
+import type { ReportResult } from '../../operations/report.js';
 import type { PlanResult } from '../../operations/rollout.js';
 import type { StatusResult } from '../../operations/status.js';
 import type { ValidateResult } from '../../operations/validate.js';
@@ -177,7 +179,7 @@ const history = z.strictObject({
     .exactOptional(),
 });
 
-const historyShow: z.ZodType<HistoryShowResult> = z.strictObject({
+const shown = z.strictObject({
   ...version,
   ...where,
   rollout: z.string(),
@@ -203,6 +205,43 @@ const historyShow: z.ZodType<HistoryShowResult> = z.strictObject({
     }),
   ),
   leftOut: z.number(),
+});
+const historyShow: z.ZodType<HistoryShowResult> = shown;
+
+const afterSeconds = z.number().describe('Seconds since the start');
+const report: z.ZodType<ReportResult> = shown.extend({
+  seconds: z.number().describe('From its start to its end, or to the last that is known of it'),
+  weights: z.array(
+    z.strictObject({
+      afterSeconds,
+      service: z.string(),
+      percents: z.partialRecord(color, z.number()).describe('Percent of the traffic from then on'),
+    }),
+  ),
+  lanes: z.array(
+    z.strictObject({
+      instance: z.string(),
+      name: z.string(),
+      service: z.string(),
+      color,
+      places: z.array(z.strictObject({ afterSeconds, place: z.enum(PLACES) })),
+    }),
+  ),
+  probes: z.array(
+    z.strictObject({
+      probe: z.string(),
+      buckets: z.array(
+        z.strictObject({
+          afterSeconds,
+          good: z.number(),
+          bad: z.number(),
+          p50Ms: z.number().describe('Median latency of the good answers').exactOptional(),
+          p95Ms: z.number().describe('95th percentile of the same').exactOptional(),
+        }),
+      ),
+    }),
+  ),
+  missing: texts.describe('What cannot be drawn, and why'),
 });
 
 const steer: z.ZodType<SteerResult> = z.strictObject({
@@ -278,6 +317,7 @@ export const documentSchemas = {
   status,
   history,
   historyShow,
+  report,
   steer,
   validate,
   logs,

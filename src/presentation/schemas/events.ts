@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PLACES } from '../../domain/event.js';
 
 /*
  * The lines of `--events FILE`, for `schema/events.schema.json`. A test holds every event that there is to it.
@@ -10,21 +11,7 @@ const color = z.enum(['blue', 'green']);
 const kind = z.enum(['rollout', 'rollback', 'retire']);
 const instance = z.string().describe('Instance id');
 
-const place = z.enum([
-  'empty',
-  'old',
-  'draining',
-  'quiet',
-  'swapping',
-  'unverified',
-  'ready',
-  'warming',
-  'settling',
-  'serving',
-  'bad',
-  'excluded',
-  'unknown',
-]);
+const place = z.enum(PLACES);
 
 const line = z.strictObject({
   instance,
@@ -136,6 +123,7 @@ export const eventLineSchema = z.discriminatedUnion('type', [
   event('instance.moved', { line, before: place.exactOptional() }),
   event('traffic.shifted', { service: z.string(), color, percent: z.number() }),
   event('bake.started', { key: z.string(), until: instant }),
+  event('probe.sampled', { probe: z.string(), latency: ms, why: z.string().exactOptional() }),
   event('rollback.started', { reason: z.string(), failure: failure.exactOptional() }),
   event('hold.started', { reason: z.string(), until: instant }),
   event('view', { view }),

@@ -146,6 +146,7 @@ export function createDiscord(options: DiscordOptions): Reporter {
       case 'action.failed':
       case 'host.done':
       case 'host.failed':
+      case 'probe.sampled':
         return;
     }
     redraw(of);

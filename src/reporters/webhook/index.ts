@@ -43,6 +43,7 @@ function kindOf(event: DeployctlEvent): string | undefined {
     case 'instance.moved':
     case 'traffic.shifted':
     case 'bake.started':
+    case 'probe.sampled':
     case 'view':
       return undefined;
   }
