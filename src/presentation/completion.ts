@@ -24,7 +24,12 @@ export function completionScript(shell: Shell, program: string, commands: readon
       return bash(program, commands);
     case 'zsh':
       // zsh reads bash's completions (zshcompsys, "bashcompinit").
-      return `#compdef ${program}\nautoload -U +X bashcompinit && bashcompinit\n${bash(program, commands)}`;
+      return `#compdef ${program}
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+autoload -U +X bashcompinit && bashcompinit
+${bash(program, commands)}# A file in fpath is read at the first Tab, as the function that completes: the words are still to be given.
+if [[ $funcstack[1] == _${program} ]]; then _bash_complete -F _${program}; fi
+`;
     case 'fish':
       return fish(program, commands);
   }
