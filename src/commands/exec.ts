@@ -11,7 +11,7 @@ export default class Exec extends BaseCommand {
 commands in its history: a secret does not belong in one.
 
 EXIT CODES
-  0 all ended with 0 · 11 one did not`;
+  0 all ended with 0 · 1 one did not: its own code is in the output · 12 nothing to run it in · 14 no result came back`;
   static override examples = [
     '<%= config.bin %> <%= command.id %> backend -- node --version',
     '<%= config.bin %> <%= command.id %> backend --instance shop-1 -- sh -c "ls /tmp | wc -l"',
@@ -45,7 +45,7 @@ EXIT CODES
       };
       const result = await exec(box, choice, command, flags.timeout);
       this.log(execText(result));
-      if (!result.ok) this.ends(EXIT.needsHuman);
+      if (!result.ok) this.ends(EXIT.commandFailed);
       return result;
     });
   }

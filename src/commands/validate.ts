@@ -20,11 +20,7 @@ EXIT CODES
   ];
   static override flags = {
     for: duration({ description: 'length of the validation (default: validation.duration)' }),
-    monitor: duration({
-      description: 'length of the monitoring after it; 0s: none',
-      default: 10 * 60_000,
-      defaultHelp: () => Promise.resolve('10m'),
-    }),
+    monitor: duration({ description: 'length of the monitoring after it; 0s: none (default: validation.monitor)' }),
     'auto-rollback': Flags.boolean({ description: 'roll back when it fails' }),
   };
 
@@ -34,9 +30,9 @@ EXIT CODES
       const { validate } = await import('../operations/validate.js');
       const { validateText } = await import('../presentation/validate.js');
       const result = await validate(box, {
-        monitor: flags.monitor,
         autoRollback: flags['auto-rollback'],
         ...(flags.for === undefined ? {} : { for: flags.for }),
+        ...(flags.monitor === undefined ? {} : { monitor: flags.monitor }),
       });
       this.log(validateText(result));
       this.ends(result.exitCode);

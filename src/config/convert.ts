@@ -69,7 +69,11 @@ function toEnvironment(config: Config, name: string, from: Environment): Environ
       commands: from.gates.commands.map(({ name: gate, run, timeout }) => ({ name: gate, command: run, timeout })),
       inconclusive: from.gates.inconclusive,
     },
-    validation: { probes: from.validation.probes.map(toProbe), duration: from.validation.duration },
+    validation: {
+      probes: from.validation.probes.map(toProbe),
+      duration: from.validation.duration,
+      monitor: from.validation.monitor,
+    },
     hooks: toHooks(from.hooks),
     ...(discord === undefined ? {} : { discord }),
     ...(slack === undefined ? {} : { slack }),

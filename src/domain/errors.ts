@@ -1,6 +1,8 @@
 /** Exit codes are a contract (README, "Exit codes"). */
 export const EXIT = {
   done: 0,
+  /** A command of the user's own that ran in a container failed: nothing of deployctl did. */
+  commandFailed: 1,
   somethingToDo: 2,
   rolledBack: 10,
   needsHuman: 11,

@@ -173,7 +173,7 @@ export interface EnvironmentSettings {
   readonly services: readonly ServiceSettings[];
   readonly gates: GateSettings;
   /** Probes of the validation phase after the rollout. */
-  readonly validation: { readonly probes: readonly ProbeSettings[]; readonly duration: Ms };
+  readonly validation: { readonly probes: readonly ProbeSettings[]; readonly duration: Ms; readonly monitor: Ms };
   /** Absent: none. */
   readonly hooks?: HookSettings;
   readonly discord?: DiscordSettings;

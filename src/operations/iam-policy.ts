@@ -16,6 +16,16 @@ export interface Policy {
   readonly Statement: readonly Statement[];
 }
 
+/** The trust policy of a role. */
+export interface TrustPolicy {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly {
+    readonly Effect: 'Allow';
+    readonly Principal: { readonly Service: string };
+    readonly Action: readonly string[];
+  }[];
+}
+
 /** What `status`, `plan` and the preflight read. None of these actions can be narrowed to a resource (service authorization reference). */
 const looks = [
   'ec2:DescribeInstances',
@@ -86,6 +96,59 @@ export function policyFor(settings: EnvironmentSettings, account: string): Polic
       ),
     ],
   };
+}
+
+/**
+ * What the agent on an instance needs to take a command and to answer: the part of `AmazonSSMManagedInstanceCore` that Run Command uses (SSM guide,
+ * "Alternative configuration for EC2 instance permissions"; `ec2messages` for agents and Regions without the newer channel). None of these can be narrowed.
+ */
+const agent = [
+  'ec2messages:AcknowledgeMessage',
+  'ec2messages:DeleteMessage',
+  'ec2messages:FailMessage',
+  'ec2messages:GetEndpoint',
+  'ec2messages:GetMessages',
+  'ec2messages:SendReply',
+  'ssm:UpdateInstanceInformation',
+  'ssmmessages:CreateControlChannel',
+  'ssmmessages:CreateDataChannel',
+  'ssmmessages:OpenControlChannel',
+  'ssmmessages:OpenDataChannel',
+];
+
+/** The least that the profile of an instance needs: the agent, the images in ECR, and the parameters of `secrets`. */
+export function instancePolicyFor(settings: EnvironmentSettings, account: string): Policy {
+  const { region, services } = settings;
+  const repositories = services.flatMap(({ repository }) => ecrArn(settings, repository));
+  const parameters = services
+    .flatMap(({ run }) => Object.values(run.secrets))
+    .map((name) => `arn:${partitionOf(region)}:ssm:${region}:${account}:parameter/${name.replace(/^\//, '')}`);
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      { Sid: 'Agent', Effect: 'Allow', Action: agent, Resource: '*' },
+      // A token is for a registry, not for a repository (service authorization reference).
+      ...allow('Registry', 'ecr:GetAuthorizationToken', repositories.length === 0 ? [] : ['*']),
+      ...(repositories.length === 0
+        ? []
+        : [
+            {
+              Sid: 'Pull',
+              Effect: 'Allow' as const,
+              Action: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
+              Resource: unique(repositories),
+            },
+          ]),
+      ...allow('Secrets', 'ssm:GetParameter', parameters),
+    ],
+  };
+}
+
+/** Who may take the role of that profile: the EC2 service, for its instances. */
+export function instanceTrust({ region }: EnvironmentSettings): TrustPolicy {
+  const service = region.startsWith('cn-') ? 'ec2.amazonaws.com.cn' : 'ec2.amazonaws.com';
+  const statement = { Effect: 'Allow', Principal: { Service: service }, Action: ['sts:AssumeRole'] } as const;
+  return { Version: '2012-10-17', Statement: [statement] };
 }
 
 /** The account that an ARN of the configuration names; undefined when there is none. */

@@ -12,8 +12,8 @@ import type { Topology } from './topology.js';
 export interface ValidateRequest {
   /** Length of the validation; absent: `validation.duration`. */
   readonly for?: Ms;
-  /** Length of the monitoring that follows. */
-  readonly monitor: Ms;
+  /** Length of the monitoring that follows; absent: `validation.monitor`. */
+  readonly monitor?: Ms;
   readonly autoRollback: boolean;
 }
 
@@ -71,7 +71,7 @@ export async function validate(box: Toolbox, request: ValidateRequest): Promise<
   const phases: Phase[] = [];
   const lengths = [
     ['validation', request.for ?? settings.validation.duration],
-    ['monitoring', request.monitor],
+    ['monitoring', request.monitor ?? settings.validation.monitor],
   ] as const;
   for (const [phase, length] of lengths) {
     if (length === 0) continue;

@@ -21,7 +21,7 @@ describe('validate', () => {
         'min-samples': 5,
         'success-rate': '90%',
       };
-      at(file, 'environments', 'production')['validation'] = { duration: '2s', probes: [probe] };
+      at(file, 'environments', 'production')['validation'] = { duration: '2s', monitor: '1s', probes: [probe] };
       for (const service of Object.values(at(file, 'services'))) (service as { checks?: unknown }).checks = [];
     });
 
@@ -32,9 +32,11 @@ describe('validate', () => {
   it('passes for what is well, and changes nothing', async () => {
     await probed();
     const before = await shop.calls();
-    const result = await shop.json(0, ['validate', '--monitor', '1s']);
+    const result = await shop.json(0, ['validate']);
     expect(documentSchemas.validate.safeParse(result).error).toBeUndefined();
     expect(result).toMatchObject({ outcome: 'passed', phases: [{ phase: 'validation' }, { phase: 'monitoring' }] });
+    const short = await shop.json<{ phases: readonly unknown[] }>(0, ['validate', '--for', '1s', '--monitor', '0s']);
+    expect(short.phases).toHaveLength(1);
     const after = await shop.calls();
     for (const call of ['PutParameter', 'SendCommand', 'ModifyRule', 'ModifyListener', 'DeregisterTargets'])
       expect(after[call] ?? 0, call).toBe(before[call] ?? 0);

@@ -101,7 +101,7 @@ export function settingsOf({ strategy, layout, fleet }: Scenario): EnvironmentSe
       };
     }),
     gates: { probes: [], commands: [], inconclusive: 'pass' },
-    validation: { probes: [], duration: 0 },
+    validation: { probes: [], duration: 0, monitor: 0 },
   };
 }
 

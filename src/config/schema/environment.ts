@@ -81,7 +81,7 @@ export const environment = z.strictObject({
   services: z.record(text(NAME, NAME_RULE), placement).describe('Services of this environment: where their traffic goes, and whatever differs here'),
   gates: gates.prefault({}).describe('What is watched during bakes'),
   validation: z
-    .strictObject({ duration: duration(1000).prefault('5m').describe('Length of the validation phase'), probes: probes().describe('URLs probed meanwhile') })
+    .strictObject({ duration: duration(1000).prefault('5m').describe('Length of the validation phase'), monitor: duration(0).prefault('10m').describe('Length of the monitoring after it; `0s`: none'), probes: probes().describe('URLs probed meanwhile') })
     .prefault({})
     .describe('Watching after the rollout'),
   hooks: hooks.prefault({}).describe('Commands of your own, run where deployctl runs, one after the other, with DEPLOYCTL_… variables'),
