@@ -2,30 +2,40 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { input, stopCommands } from './runner.js';
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
- * The program: built beside this file, or installed once a job from npm, in the version of this action.
+ * The program: that of this very tag, built beside this file, once a job; or the npm package that was asked for.
  * @returns path of bin/run.js
+ * @throws Error when it cannot be built or installed; npm has said why
  */
-export function program() {
+function program() {
   const wanted = input('package');
-  if (wanted === '' && existsSync(join(here, 'dist', 'base-command.js')) && existsSync(join(here, 'node_modules'))) {
+  if (wanted === '') {
+    // The manifest is the last that a build writes, so one that was broken off is made again.
+    if (!['oclif.manifest.json', 'dist', 'node_modules'].every((name) => existsSync(join(here, name))))
+      npm(['run', '--silent', 'build'], here);
     return join(here, 'bin', 'run.js');
   }
   const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
-  const spec = wanted === '' ? `deployctl@${version}` : existsSync(wanted) ? resolve(wanted) : wanted;
   const folder = join(process.env.RUNNER_TEMP ?? tmpdir(), `deployctl-${version}`);
   const found = join(folder, 'node_modules', 'deployctl', 'bin', 'run.js');
   if (existsSync(found)) return found;
   mkdirSync(folder, { recursive: true });
-  const args = ['install', '--prefix', folder, '--no-audit', '--no-fund', '--ignore-scripts', '--omit=dev', spec];
-  execFileSync('npm', args, { stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' });
+  const spec = existsSync(wanted) ? resolve(wanted) : wanted;
+  npm(['install', '--prefix', folder, '--no-audit', '--no-fund', '--ignore-scripts', '--omit=dev', spec], folder);
   return found;
+}
+
+function npm(args, cwd) {
+  // The runner's own node comes last: the job's may be the one that npm belongs to.
+  const PATH = [process.env.PATH, dirname(process.execPath)].join(delimiter);
+  const shell = process.platform === 'win32';
+  execFileSync('npm', args, { cwd, env: { ...process.env, PATH }, stdio: ['ignore', 'ignore', 'inherit'], shell });
 }
 
 /** Set while deployctl runs: where signals go. */
@@ -37,10 +47,10 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => running?.ki
  * @returns exit code and stdout
  */
 export async function deployctl(args) {
-  const path = program();
   const cwd = input('working-directory') || '.';
   const resume = stopCommands();
   try {
+    const path = program();
     return await new Promise((done, failed) => {
       // stderr too: the order of lines is that of their writing.
       running = spawn(process.execPath, [path, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });

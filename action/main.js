@@ -16,6 +16,11 @@ for (const name of secrets) mask(process.env[name] ?? '');
 const scratch = mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'deployctl-events-'));
 try {
   process.exitCode = await step();
+} catch (error) {
+  // Before deployctl was there: nothing was changed.
+  const next = 'Next: look at the lines of npm above; with the input package a packed deployctl is used instead';
+  annotate('error', 'deployctl could not be started', `${error.message}\n${next}`);
+  process.exitCode = 70;
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
