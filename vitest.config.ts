@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/simulation/**', '**/node_modules/**', ...wide],
+          exclude: ['test/e2e/**', 'test/kill/**', 'test/simulation/**', '**/node_modules/**', ...wide],
           testTimeout: 20_000,
           hookTimeout: 30_000,
         },
@@ -76,6 +76,15 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      // Kills the built command line a hundred times: `npm run test:kill`.
+      ...(process.env['DEPLOYCTL_TEST_KILLS'] === undefined
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: { name: 'kill', include: ['test/kill/**/*.test.ts'], testTimeout: 7_200_000 },
+            },
+          ]),
       // Takes half an hour and more: `npm run test:deep`, not a part of `npm test`.
       ...(process.env['DEPLOYCTL_TEST_DEEP'] === undefined
         ? []

@@ -59,6 +59,16 @@ export interface SandboxStatus {
   readonly instances: readonly { readonly id: string; readonly zone: string; readonly address: string }[];
 }
 
+/** Who runs a command, and where. */
+export interface StartOptions {
+  /** Added to the environment. */
+  readonly env?: Record<string, string>;
+  /** Working directory; the shop's own when left out. */
+  readonly cwd?: string;
+  /** A command that becomes the command line, which is appended to it: `['env', 'A=b']`. */
+  readonly under?: readonly string[];
+}
+
 export interface ShopOptions {
   readonly instances?: number;
   /** 20 when left out: the default lag of 5 s lasts 250 ms then, the settle time of {@link quick} stays well above it. */
@@ -79,12 +89,12 @@ export interface Shop {
   readonly status: SandboxStatus;
   readonly aws: Aws;
   /** Runs a command to its end. Its own HOME and none of the surrounding AWS variables; `env` is added. */
-  cli(args: readonly string[], options?: { readonly env?: Record<string, string> }): Promise<CliResult>;
+  cli(args: readonly string[], options?: StartOptions): Promise<CliResult>;
   /** The same, for a command whose exit code is known: another one fails the test with the whole output. */
-  run(code: number, args: readonly string[], options?: { readonly env?: Record<string, string> }): Promise<CliResult>;
+  run(code: number, args: readonly string[], options?: StartOptions): Promise<CliResult>;
   /** The same with --json: stdout must be exactly one JSON document. */
   json<T = Record<string, unknown>>(code: number, args: readonly string[]): Promise<T>;
-  start(args: readonly string[], options?: { readonly env?: Record<string, string> }): Running;
+  start(args: readonly string[], options?: StartOptions): Running;
   /** Load in the background: 200 requests per second over 50 keep-alive connections, on both services. */
   load(options?: Partial<{ rate: number; connections: number; paths: readonly string[] }>): Load;
   /** Runs `work` under load, and gives what the load saw. */
@@ -164,8 +174,9 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
 
   const start: Shop['start'] = (args, extra) => {
     const began = performance.now();
-    const child = execa(process.execPath, [program, ...args], {
-      cwd: dir,
+    const [file = process.execPath, ...rest] = [...(extra?.under ?? []), process.execPath, program, ...args];
+    const child = execa(file, rest, {
+      cwd: extra?.cwd ?? dir,
       env: { ...env, ...extra?.env },
       extendEnv: false,
       stdin: 'ignore',

@@ -1,37 +1,14 @@
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Shop } from './kit.js';
-import { at, expectClean, openShop, rolloutTo, SERVICES } from './kit.js';
+import { expectClean, rolloutTo, SERVICES } from './kit.js';
+import { openSets, SET_PORTS, setOf } from './sets.js';
 
 /** Blue and green as two sets of instances, on equal ports: two instances of four have each color. */
 describe('blue-green on two sets of instances', () => {
   let shop: Shop;
   beforeAll(async () => {
-    shop = await openShop({
-      instances: 4,
-      config: (file) => {
-        const production = at(file, 'environments', 'production');
-        production['layout'] = { tag: 'Color', blue: 'blue', green: 'green' };
-        at(production, 'services', 'backend', 'green')['port'] = 8081;
-        at(production, 'services', 'frontend', 'green')['port'] = 8091;
-      },
-    });
-    for (const [index, { id }] of shop.status.instances.entries()) {
-      await shop.aws.tag(id, 'Color', index < 2 ? 'blue' : 'green');
-    }
-    // The fleet as its owner would have built it: 1.0.0 serves from the blue set, nothing runs on the green one.
-    for (const { id } of shop.status.instances.slice(2)) {
-      for (const { arn, color, service } of shop.status.targetGroups) {
-        if (color === 'blue') await shop.aws.deregister(arn, id, service === 'backend' ? 8081 : 8091);
-      }
-    }
-    await vi.waitFor(async () => {
-      const blue = shop.status.targetGroups.filter(({ color }) => color === 'blue');
-      for (const { arn } of blue) expect(Object.keys(await shop.aws.targets(arn))).toHaveLength(2);
-    }, 20_000);
-    for (const { id } of shop.status.instances.slice(2)) {
-      await shop.aws.shell(id, 'docker rm -f $(docker ps -aq) >/dev/null');
-    }
+    shop = await openSets();
   });
   afterAll(() => shop.dispose());
 
@@ -43,9 +20,9 @@ describe('blue-green on two sets of instances', () => {
         (group) => group.service === service && (weights[group.arn] ?? 0) > 0,
       );
       expect(live.map((group) => group.color)).toEqual([color]);
-      const ids = shop.status.instances.slice(color === 'blue' ? 0 : 2).slice(0, 2);
-      const port = service === 'backend' ? 8081 : 8091;
-      const wanted = Object.fromEntries(ids.map(({ id }) => [`${id}:${String(port)}`, 'healthy']));
+      const wanted = Object.fromEntries(
+        setOf(shop, color).map(({ id }) => [`${id}:${String(SET_PORTS[service])}`, 'healthy']),
+      );
       expect(await shop.aws.targets(live[0]?.arn ?? ''), `targets of ${service} ${color}`).toEqual(wanted);
       // A load balancer's nodes follow new weights a moment later.
       await vi.waitFor(async () => {
