@@ -57,7 +57,7 @@ export async function openGround(layout: Scenario['layout']): Promise<Ground> {
         .waitFor(async () => {
           found = await faultsOf(ground, served);
           if (found.length > 0) throw new Error(found.join('; '));
-        }, 10_000)
+        }, 20_000)
         .catch((error: unknown) => {
           if (found.length === 0) throw error;
         });

@@ -106,8 +106,9 @@ it.runIf(wanted === undefined)(
   async () => {
     const figures = begin();
     say(`DEPLOYCTL_TEST_SEED=${String(seed)} DEPLOYCTL_TEST_KILLS=${String(most)} npm run test:kill`);
-    await Promise.all(lanes.map((layout, number) => lane(layout, number, figures)));
+    const ends = await Promise.allSettled(lanes.map((layout, number) => lane(layout, number, figures)));
     tell(figures);
+    expect(ends.filter(({ status }) => status === 'rejected')).toEqual([]);
     expect(figures.failures, figures.failures.join('\n\n')).toEqual([]);
     expect(figures.lost).toBe(0);
   },

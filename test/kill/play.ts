@@ -225,7 +225,7 @@ async function allOf(ground: Ground, requests: number): Promise<readonly AccessE
       entries.push(...(await ground.requests()));
       if (entries.length < requests)
         throw new Error(`${String(entries.length)} of ${String(requests)} requests are in the log`);
-    }, 5_000)
+    }, 30_000)
     .catch((error: unknown) => {
       throw new Error('the access log is not whole', { cause: error });
     });
