@@ -243,8 +243,8 @@ export class MemoryParameters implements ParameterPort {
     check(name, value);
     const before = this.#values.get(name);
     if (before === undefined) {
-      // Without Type, PutParameter refuses a name that is not there.
-      throw failure('invalid', 'ssm:PutParameter', 'A parameter type is required.', undefined, 'ValidationException');
+      // Without Type, PutParameter refuses a name that is not there; the adapter says in our words what that means.
+      throw failure('not-found', 'ssm:PutParameter', `there is no parameter ${name}`, undefined, 'ValidationException');
     }
     this.#values.set(name, { value, version: before.version + 1 });
     this.#changes.push({ name, value, at });

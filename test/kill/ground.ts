@@ -34,7 +34,8 @@ export async function openGround(layout: Scenario['layout']): Promise<Ground> {
   const config = (file: Json): void => {
     const production = at(file, 'environments', 'production');
     // As short as a lease can be: longer than a heartbeat and the longest change together.
-    production['lease'] = { ttl: '12s', heartbeat: '500ms' };
+    production['lease'] = { ttl: '12s', heartbeat: '1s' };
+    at(production, 'timing')['poll'] = '500ms';
     production['steps'] = [10, 100];
     // Whoever dies in a bake does it before the bake of the last step ends.
     for (const service of Object.values(at(file, 'services'))) at(service as Json, 'env')['CRASH_AFTER_MS'] = '4000';

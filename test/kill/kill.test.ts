@@ -28,7 +28,7 @@ interface Figures {
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Sandboxes side by side. */
-const lanes: readonly Scenario['layout'][] = ['ports', 'sets', 'ports'];
+const lanes: readonly Scenario['layout'][] = ['ports', 'sets', 'ports', 'ports'];
 
 /** One sandbox, on which cases are played until all kills together are enough. */
 async function lane(layout: Scenario['layout'], number: number, figures: Figures): Promise<void> {
@@ -75,9 +75,9 @@ function note(figures: Figures, each: Case, played: Played): void {
     `${String(figures.deaths).padStart(4)} kills  ${describeCase(each)}: ${end}${played.faults.length > 0 ? ', FAILED' : ''}`,
   );
   if (played.faults.length === 0) return;
-  figures.failures.push(
-    `DEPLOYCTL_TEST_KILL='${describeCase(each)}' npm run test:kill\n  ${played.faults.join('\n  ')}\n${played.transcript}`,
-  );
+  const failure = `DEPLOYCTL_TEST_KILL='${describeCase(each)}' npm run test:kill\n  ${played.faults.join('\n  ')}`;
+  figures.failures.push(failure);
+  say(`${failure}\n${played.transcript}`);
 }
 
 function percentile(sorted: readonly number[], share: number): string {

@@ -61,7 +61,7 @@ export async function playCase(ground: Ground, each: Case): Promise<Played> {
   const good = scenario.fate === 'good';
   const elsewhere = recovery === 'another' ? await anotherMachine(ground) : {};
   await ground.requests();
-  const load = shop.load({ rate: 60, connections: 20 });
+  const load = shop.load({ rate: 30, connections: 15 });
   let counts: ReadonlyMap<string, number> = new Map();
   let deaths = 0;
   let took: number | undefined;

@@ -157,6 +157,10 @@ function trafficPort(process: Process): TrafficPort {
           (stickiness.enabled === before.stickiness.enabled &&
             (!stickiness.enabled || stickiness.seconds === before.stickiness.seconds)));
       if (done) return before;
+      const unfit = change.set.filter(({ weight }) => !isWeight(weight));
+      const left = new Map([...before.weights, ...change.set].map(({ group, weight }) => [group, weight]));
+      if (unfit.length > 0 || [...left.values()].every((weight) => weight === 0))
+        throw refused('invalid', `${change.route}: AWS would not take these weights, or every request would get a 503`);
       await process.call(
         'elbv2:ModifyRule',
         'change',
@@ -173,6 +177,8 @@ function trafficPort(process: Process): TrafficPort {
     },
   };
 }
+
+const isWeight = (weight: number): boolean => Number.isInteger(weight) && weight >= 0 && weight <= 999;
 
 function same(groups: readonly string[], a: readonly GroupWeight[], b: readonly GroupWeight[]): boolean {
   const weight = (list: readonly GroupWeight[], group: string): number =>
@@ -207,7 +213,7 @@ function hostPort(process: Process): HostPort {
   };
 }
 
-function parameterPort(process: Process): ParameterPort {
+export function parameterPort(process: Process): ParameterPort {
   const { store } = process.world;
   const by = process.name;
   return {
