@@ -11,17 +11,23 @@ export function setOf(shop: Shop, color: Color): Shop['status']['instances'] {
   return color === 'blue' ? shop.status.instances.slice(0, half) : shop.status.instances.slice(half);
 }
 
+/** Changes deployctl.yml to two sets of instances on equal ports, and whatever else is wanted. */
+export function inSets(change: (file: Json) => void): (file: Json) => void {
+  return (file) => {
+    const production = at(file, 'environments', 'production');
+    production['layout'] = { tag: 'Color', blue: 'blue', green: 'green' };
+    at(production, 'services', 'backend', 'green')['port'] = SET_PORTS.backend;
+    at(production, 'services', 'frontend', 'green')['port'] = SET_PORTS.frontend;
+    change(file);
+  };
+}
+
 /** A shop of four instances in which blue and green are two sets, on equal ports. 1.0.0 serves from the blue set, nothing runs on the green one. */
-export async function openSets(options: Pick<ShopOptions, 'config'> = {}): Promise<Shop> {
+export async function openSets(options: Pick<ShopOptions, 'config' | 'longest'> = {}): Promise<Shop> {
   const shop = await openShop({
+    ...options,
     instances: 4,
-    config: (file: Json) => {
-      const production = at(file, 'environments', 'production');
-      production['layout'] = { tag: 'Color', blue: 'blue', green: 'green' };
-      at(production, 'services', 'backend', 'green')['port'] = SET_PORTS.backend;
-      at(production, 'services', 'frontend', 'green')['port'] = SET_PORTS.frontend;
-      options.config?.(file);
-    },
+    config: inSets(options.config ?? (() => undefined)),
   });
   try {
     for (const color of ['blue', 'green'] as const) {

@@ -5,7 +5,7 @@ import { vi } from 'vitest';
 import type { AccessEntry } from '../../src/sandbox/load-balancer/access-log.js';
 import type { Color, Json, Service, Shop } from '../e2e/kit.js';
 import { at, failed, openShop, SERVICES } from '../e2e/kit.js';
-import { openSets, SET_PORTS, setOf } from '../e2e/sets.js';
+import { inSets, openSets, SET_PORTS, setOf } from '../e2e/sets.js';
 import type { Scenario } from './case.js';
 
 const COLORS: readonly Color[] = ['blue', 'green'];
@@ -18,6 +18,8 @@ const PORTS: Readonly<Record<Service, Readonly<Record<Color, number>>>> = {
 export interface Ground {
   readonly shop: Shop;
   readonly layout: Scenario['layout'];
+  /** Writes the shop's configuration anew. */
+  configure(change: (file: Json) => void): Promise<unknown>;
   /** What serves, as the cases so far must have left it. */
   serving: Readonly<Record<Service, string>>;
   /** The last rollout that ended here, as the record has it. */
@@ -30,22 +32,41 @@ export interface Ground {
   requests(): Promise<readonly AccessEntry[]>;
 }
 
-export async function openGround(layout: Scenario['layout']): Promise<Ground> {
-  const config = (file: Json): void => {
+/** A machine that is busy with several sandboxes is slow, and that says nothing of a release: these limits only end what hangs. */
+const longest = 600_000;
+
+/** Changes the shop's configuration for a rollout of these services. A release keeps the limits that it came with. */
+export function configFor(fate: Scenario['fate'], services: readonly string[]): (file: Json) => void {
+  return (file) => {
     const production = at(file, 'environments', 'production');
-    // As short as a lease can be: longer than a heartbeat and the longest change together.
-    production['lease'] = { ttl: '12s', heartbeat: '1s' };
-    at(production, 'timing')['poll'] = '500ms';
+    // Short, and with room for a machine that stands still for some seconds: a lease has to last longer than a change may take, which is 10 s.
+    production['lease'] = { ttl: '20s', heartbeat: '1s' };
     production['steps'] = [10, 100];
-    // Whoever dies in a bake does it before the bake of the last step ends.
-    for (const service of Object.values(at(file, 'services'))) at(service as Json, 'env')['CRASH_AFTER_MS'] = '4000';
+    Object.assign(at(production, 'timing'), {
+      poll: '500ms',
+      'health-timeout': '2m',
+      'host-command': '3m',
+      'pull-timeout': '3m',
+    });
+    for (const [name, service] of Object.entries(at(file, 'services'))) {
+      const isIll = fate === 'never-healthy' && services.includes(name);
+      at(service as Json, 'health')['start-timeout'] = isIll ? '3s' : '1m';
+      // Whoever dies in a bake does it before the bake of the last step ends.
+      at(service as Json, 'env')['CRASH_AFTER_MS'] = '4000';
+    }
   };
-  const shop = layout === 'ports' ? await openShop({ instances: 2, config }) : await openSets({ config });
+}
+
+export async function openGround(layout: Scenario['layout']): Promise<Ground> {
+  const config = configFor('good', []);
+  const shop =
+    layout === 'ports' ? await openShop({ instances: 2, longest, config }) : await openSets({ longest, config });
   const served = new Map<Service, Set<string>>(SERVICES.map((service) => [service, new Set(['1.0.0'])]));
   const log = tail(join(shop.dir, 'sandbox', 'access.log'));
   const ground: Ground = {
     shop,
     layout,
+    configure: (change) => shop.config(layout === 'ports' ? change : inSets(change)),
     serving: { backend: '1.0.0', frontend: '1.0.0' },
     lastRollout: undefined,
     good: new Set(),
@@ -58,7 +79,7 @@ export async function openGround(layout: Scenario['layout']): Promise<Ground> {
         .waitFor(async () => {
           found = await faultsOf(ground, served);
           if (found.length > 0) throw new Error(found.join('; '));
-        }, 20_000)
+        }, 30_000)
         .catch((error: unknown) => {
           if (found.length === 0) throw error;
         });
@@ -109,12 +130,14 @@ async function faultsOf(ground: Ground, served: ReadonlyMap<Service, ReadonlySet
         accounted.add(`${id} ${name}`);
         versions.add(await versionAt(address, port));
       }
-      // The color that serves: all of it. The idle one: nothing, or a warm way back that is whole.
+      // The color that serves: all of it. The idle one: nothing, or an earlier release that is whole.
       const members = membersOf(ground, color).length;
       if (keys.length !== (color === live || keys.length > 0 ? members : 0))
         found.push(`${what}: runs on ${keys.join(', ') || 'no instance'} only`);
       const wanted = Object.fromEntries(keys.map((key) => [key, 'healthy']));
-      if (!isEqual(targets, wanted))
+      // What was idle is taken out of service before something new is started in its place, and stays out when it does not come to that.
+      const isOut = color !== live && Object.keys(targets).length === 0;
+      if (!isOut && !isEqual(targets, wanted))
         found.push(`${what}: targets ${JSON.stringify(targets)}, runs on ${keys.join(', ')}`);
       const allowed = color === live ? new Set([serving[service]]) : (served.get(service) ?? new Set());
       if (versions.size > 1 || [...versions].some((version) => !allowed.has(version)))

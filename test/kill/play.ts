@@ -10,7 +10,7 @@ import type { Case, Scenario } from './case.js';
 import type { KillPoint } from './gate.js';
 import { openGate } from './gate.js';
 import type { Ground } from './ground.js';
-import { toBlameFor } from './ground.js';
+import { configFor, toBlameFor } from './ground.js';
 
 /** What became of a case. */
 export interface Played {
@@ -19,6 +19,8 @@ export interface Played {
   /** From the start of the command that came after the last death to the end, in ms; undefined without a death. */
   readonly took: number | undefined;
   readonly requests: number;
+  /** How often somebody was told with exit 14 to go on. */
+  readonly stalls: number;
   /** Requests that the release itself failed. */
   readonly excused: number;
   /** Requests that deployctl lost. */
@@ -30,6 +32,9 @@ export interface Played {
   /** Calls of the first process, by operation. */
   readonly counts: ReadonlyMap<string, number>;
 }
+
+/** How often in a row whoever comes next may be told to go on. */
+const mostStalls = 3;
 
 const versions = ['1.0.0', '1.1.0', '2.0.0'] as const;
 /** The tag of the shop's images that does it. */
@@ -59,12 +64,14 @@ export async function playCase(ground: Ground, each: Case): Promise<Played> {
   const before = ground.serving;
   const images = imagesFor(ground, scenario);
   const good = scenario.fate === 'good';
+  await ground.configure(configFor(scenario.fate, Object.keys(images)));
   const elsewhere = recovery === 'another' ? await anotherMachine(ground) : {};
   await ground.requests();
   const load = shop.load({ rate: 30, connections: 15 });
   let counts: ReadonlyMap<string, number> = new Map();
   let deaths = 0;
   let took: number | undefined;
+  let stalls = 0;
   let summary: LoadSummary;
 
   const run = async (args: readonly string[], point?: KillPoint, options: StartOptions = {}): Promise<Run> => {
@@ -78,30 +85,34 @@ export async function playCase(ground: Ground, each: Case): Promise<Played> {
     if (!codes.includes(result.code)) faults.push(`exit ${String(result.code)}, wanted ${codes.join(' or ')}`);
   };
   const look = async (): Promise<StatusResult> => {
-    const { result } = await run(['status', '--json']);
-    if (result.code !== 0) throw new Error(`status ended with ${String(result.code)}`);
-    return JSON.parse(result.stdout) as StatusResult;
+    for (let left = mostStalls; ; left -= 1) {
+      const { result } = await run(['status', '--json']);
+      if (result.code === 0) return JSON.parse(result.stdout) as StatusResult;
+      if (left === 0) throw new Error(`status ended with ${String(result.code)}`);
+    }
   };
 
   try {
     const args = rolloutTo(images, scenario.strategy, ...(scenario.fate === 'dies' ? ['--bake', '4s'] : []));
     let last = await run(args, kills[0]);
     let isBack = !good;
-    if (!last.killed) wants(last, [good ? 0 : 10]);
-    for (let turn = 1; last.killed; turn += 1) {
+    if (!last.killed && last.result.code !== 14) wants(last, [good ? 0 : 10]);
+    // 14 says that somebody has to go on: the machine stood still for longer than the lease allows. Whoever is told so does it, a few times.
+    const isOpen = (): boolean => last.killed || (last.result.code === 14 && (stalls += 1) <= mostStalls);
+    for (let turn = 1; isOpen(); turn += 1) {
       const seen = await look();
       const next = nextOf(each, args, seen, seen.last?.rollout !== ground.lastRollout);
       isBack = next.isBack;
-      last = { result: last.result, killed: false };
-      took = 0;
+      took = last.killed ? 0 : (took ?? 0);
       for (const { command, codes } of next.commands) {
         const isLast = command === next.commands.at(-1)?.command;
         last = await run(command, isLast ? kills[turn] : undefined, elsewhere);
         took += last.result.ms;
-        if (last.killed) break;
+        if (last.killed || last.result.code === 14) break;
         wants(last, codes);
       }
     }
+    if (last.result.code === 14) faults.push(`still open after ${String(stalls)} times exit 14`);
     ground.serving = isBack ? before : { ...before, ...images };
     const end = await look();
     ground.lastRollout = end.last?.rollout;
@@ -122,6 +133,7 @@ export async function playCase(ground: Ground, each: Case): Promise<Played> {
   return {
     deaths,
     took,
+    stalls,
     requests: summary.requests,
     excused: summary.failures - Math.min(summary.failures, lost.length),
     lost: lost.length,
@@ -144,6 +156,9 @@ function nextOf({ scenario, recovery }: Case, rollout: readonly string[], seen: 
   const again = { command: [...rollout, ...wait], codes: [end] };
   const nothing = { command: ['resume', ...wait], codes: [12] };
   const back = { command: ['rollback', '--yes'], codes: [0] };
+  // A way back that was begun by hand is gone on with.
+  if (seen.running?.kind === 'rollback')
+    return { commands: [{ command: ['resume', ...wait], codes: [0] }], isBack: true };
   if (seen.running !== undefined) {
     if (recovery === 'rollback') return { commands: [back], isBack: true };
     const resume = { command: ['resume', ...wait], codes: [end] };
