@@ -76,8 +76,11 @@ function undoing(summary: RolloutSummary): RolloutSummary {
   return { ...rest, kind: 'rollback', from: to, to: from, services: back };
 }
 
-const whatIsUndone = ({ id, by, phase }: RolloutRecord): string =>
-  `undoes rollout ${id} by ${by}, which has not ended (phase: ${phase})`;
+function whatIsUndone({ id, by, phase, outcome, reason }: RolloutRecord): string {
+  const state =
+    outcome === 'failed' ? `whose way back failed: ${reason ?? phase}` : `which has not ended (phase: ${phase})`;
+  return `undoes rollout ${id} by ${by}, ${state}`;
+}
 
 /** The plan of a record, with fresh deadlines. Instances are looked at under the new fence first, which shuts out whatever was never delivered. */
 async function continued(
