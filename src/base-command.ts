@@ -1,9 +1,12 @@
 import { setMaxListeners } from 'node:events';
+import { stripVTControlCharacters } from 'node:util';
 import { Command, Flags } from '@oclif/core';
 import type { ExitCode } from './domain/errors.js';
 import { DeployctlError, EXIT, messageOf, PortError } from './domain/errors.js';
 import type { EnvironmentSettings } from './domain/settings.js';
 import type { RunnerBox } from './operations/containers.js';
+import { nearest } from './config/suggest.js';
+import { fold } from './presentation/fold.js';
 
 /** What `--json` prints for a failure. */
 interface ErrorDocument {
@@ -33,11 +36,19 @@ export abstract class ReportingCommand extends Command {
       this.logJson(document);
       return undefined;
     }
-    const { code, message, next } = document.error;
-    this.logToStderr(`Error: ${message}`);
-    if (next.length > 0) this.logToStderr(['', 'Next:', ...next.map((line) => `  ${line}`)].join('\n'));
-    if (code === 'bug') this.logToStderr(`\n${error.stack ?? ''}`);
+    this.logToStderr(folded(errorText(document.error), process.stderr));
+    if (document.error.code === 'bug') this.logToStderr(`\n${error.stack ?? ''}`);
     return Promise.resolve(undefined);
+  }
+
+  /** A result for people. At a terminal its lines break between words; in a pipe a line is a line. What is made to be used as it is goes through `log`. */
+  protected print(text: string): void {
+    this.log(folded(text, process.stdout));
+  }
+
+  /** What was typed, as another command: `plan --backend 1.2.0` → `deployctl rollout --backend 1.2.0`. */
+  protected typedAs(command: string, without: readonly string[]): string {
+    return ['deployctl', command, ...this.argv.filter((word) => !without.includes(word)).map(quoted)].join(' ');
   }
 
   /** `--env production` alone is no command: what was typed, with that flag in the place of its own, is. */
@@ -47,8 +58,22 @@ export abstract class ReportingCommand extends Command {
     const typed = this.argv.filter((word, index) => {
       return word !== flag && !word.startsWith(`${flag}=`) && this.argv[index - 1] !== flag;
     });
-    const words = typed.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
-    return ['deployctl', ...(this.id ?? '').split(':'), ...words, line].join(' ');
+    return ['deployctl', ...(this.id ?? '').split(':'), ...typed.map(quoted), line].join(' ');
+  }
+
+  /** What oclif's parser found wrong with the words that were typed, with the flag that was probably meant. */
+  private parserDocument(said: string, exitCode: number, help: string): ErrorDocument {
+    const message = stripVTControlCharacters(said).replace(/\n+See more help with --help$/, '');
+    const code = exitCode === EXIT.usage ? 'usage' : 'error';
+    const wrong = /^Nonexistent flag: --([^\s=]+)/.exec(message)?.[1];
+    const next: string[] = [];
+    const meant = wrong === undefined ? undefined : nearest(wrong, Object.keys(this.ctor.flags ?? {}));
+    if (meant !== undefined) {
+      const words = this.argv.map((word) => quoted(word.replace(new RegExp(`^--${wrong ?? ''}(?==|$)`), `--${meant}`)));
+      next.push(['deployctl', ...(this.id ?? '').split(':'), ...words].join(' '));
+    }
+    const shown = meant === undefined ? message : `there is no flag --${wrong ?? ''}; did you mean --${meant}?`;
+    return { schemaVersion: 1, ok: false, error: { code, message: shown, exitCode, next: [...next, help] } };
   }
 
   private documentOf(error: Error & { exitCode?: number; oclif?: { exit?: number } }): ErrorDocument {
@@ -66,10 +91,23 @@ export abstract class ReportingCommand extends Command {
     if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, ['deployctl status']);
     if (error.name === 'SandboxError') return made('sandbox', error.exitCode ?? EXIT.bug, []);
     const exit = error.oclif?.exit;
-    if (exit !== undefined) return made(exit === EXIT.usage ? 'usage' : 'error', exit, [help]);
+    if (exit !== undefined) return this.parserDocument(error.message, exit, help);
     return made('bug', EXIT.bug, ['please report this with the lines below']);
   }
 }
+
+/** The error as a terminal shows it: what is wrong, and what to type or do next. */
+export function errorText({ message, next }: Pick<ErrorDocument['error'], 'message' | 'next'>): string {
+  return [`Error: ${message}`, ...(next.length === 0 ? [] : ['', 'Next:', ...next.map((line) => `  ${line}`)])].join(
+    '\n',
+  );
+}
+
+function folded(text: string, stream: { readonly isTTY?: boolean; readonly columns?: number }): string {
+  return stream.isTTY === true ? fold(text, Math.max(40, stream.columns ?? 80)) : text;
+}
+
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** A command that works on an environment of the configuration. */
 export abstract class BaseCommand extends ReportingCommand {

@@ -15,7 +15,7 @@ export default class Abort extends BaseCommand {
     return this.operate(flags, async (box) => {
       const { steer } = await import('../operations/steer.js');
       const result = await steer(box, 'abort', flags.reason === undefined ? {} : { reason: flags.reason });
-      this.log(steerText(result));
+      this.print(steerText(result));
       return result;
     });
   }

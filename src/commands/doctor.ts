@@ -19,7 +19,7 @@ Takes no lease and changes nothing. Exit 0 when nothing FAILs, else 12.`;
       const { doctor } = await import('../operations/doctor/index.js');
       const { doctorText } = await import('../presentation/doctor.js');
       const result = await doctor(box, imagesOf(flags, box.settings));
-      this.log(doctorText(result));
+      this.print(doctorText(result));
       if (!result.ok) this.ends(EXIT.refused);
       return result;
     });

@@ -15,7 +15,7 @@ export default class History extends BaseCommand {
       const { history } = await import('../operations/history.js');
       const { historyText } = await import('../presentation/history.js');
       const result = await history(box, flags.limit);
-      this.log(historyText(result));
+      this.print(historyText(result));
       return result;
     });
   }

@@ -82,9 +82,9 @@ Changes nothing in the account, and overwrites no file without --force.`;
       const [first] = draft.services;
       const next = ['deployctl doctor', `deployctl plan --image ${first?.name ?? 'SERVICE'}=TAG`];
       const services = draft.services.map((service) => service.name);
-      this.log(`wrote ${name}: ${draft.app}/${draft.environment}, ${draft.strategy}, ${services.join(', ')}`);
-      for (const remark of draft.remarks) this.log(`! ${remark}`);
-      this.log(['', 'Next:', ...next.map((line) => `  ${line}`)].join('\n'));
+      this.print(`wrote ${name}: ${draft.app}/${draft.environment}, ${draft.strategy}, ${services.join(', ')}`);
+      for (const remark of draft.remarks) this.print(`! ${remark}`);
+      this.print(['', 'Next:', ...next.map((line) => `  ${line}`)].join('\n'));
       const { app, environment, remarks } = draft;
       return { schemaVersion: 1, file: path, app, environment, services, remarks, next };
     } finally {

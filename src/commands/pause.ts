@@ -28,7 +28,7 @@ ends as held (exit 14), and resume goes on with it.`;
       const { steer } = await import('../operations/steer.js');
       const reason = flags.reason === undefined ? {} : { reason: flags.reason };
       const result = await steer(box, 'pause', { for: flags.for, ...reason });
-      this.log(steerText(result));
+      this.print(steerText(result));
       return result;
     });
   }

@@ -24,7 +24,7 @@ export default class Plan extends BaseCommand {
       const { plan } = await import('../operations/rollout.js');
       const { planText } = await import('../presentation/plan.js');
       const result = await plan(box, { images: imagesOf(flags, box.settings), options: optionsOf(flags) });
-      this.log(planText(result));
+      this.print(planText(result, this.typedAs('rollout', ['--detailed-exitcode']), process.stdout.columns));
       if (flags['detailed-exitcode'] && result.somethingToDo) this.ends(EXIT.somethingToDo);
       return result;
     });

@@ -15,7 +15,7 @@ export default class Promote extends BaseCommand {
     return this.operate(flags, async (box) => {
       const { steer } = await import('../operations/steer.js');
       const result = await steer(box, 'promote', flags.reason === undefined ? {} : { reason: flags.reason });
-      this.log(steerText(result));
+      this.print(steerText(result));
       return result;
     });
   }

@@ -14,7 +14,7 @@ export default class Resume extends BaseCommand {
       const { resume } = await import('../operations/resume.js');
       const wait = flags['lock-wait'];
       const result = await resume(box, wait === undefined ? {} : { lockWait: wait });
-      this.log(resultLine(result));
+      this.print(resultLine(result));
       this.ends(result.exitCode);
       return result;
     });

@@ -14,7 +14,7 @@ export default class Retire extends BaseCommand {
       const { retire } = await import('../operations/retire.js');
       const wait = flags['lock-wait'];
       const result = await retire(box, wait === undefined ? {} : { lockWait: wait });
-      this.log(resultLine(result));
+      this.print(resultLine(result));
       this.ends(result.exitCode);
       return result;
     });

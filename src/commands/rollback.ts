@@ -30,7 +30,7 @@ A rollout that did not end is undone. Instances that cannot be reached are left 
         ...(flags.to === undefined ? {} : { to: flags.to }),
         ...(flags['lock-wait'] === undefined ? {} : { lockWait: flags['lock-wait'] }),
       });
-      this.log(resultLine(result));
+      this.print(resultLine(result));
       this.ends(result.exitCode);
       return result;
     });

@@ -41,12 +41,12 @@ EXIT CODES
       if (flags['dry-run']) {
         const { planText } = await import('../presentation/plan.js');
         const plan = await operations.plan(box, request);
-        this.log(planText(plan));
+        this.print(planText(plan, this.typedAs('rollout', ['--dry-run']), process.stdout.columns));
         return plan;
       }
       const confirm = confirmer({ yes: flags.yes, json: this.jsonEnabled() });
       const result = await operations.rollout(box, { ...request, confirm });
-      this.log(resultLine(result));
+      this.print(resultLine(result));
       this.ends(result.exitCode);
       return result;
     });

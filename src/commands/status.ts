@@ -25,7 +25,7 @@ more. Ctrl-C ends the watching (130), not the rollout.`;
       const { status } = await import('../operations/status.js');
       const { statusText } = await import('../presentation/status.js');
       const result = await status(box);
-      this.log(statusText(result, Date.now(), process.stdout.columns));
+      this.print(statusText(result, Date.now(), process.stdout.columns));
       return result;
     });
   }
@@ -47,8 +47,8 @@ more. Ctrl-C ends the watching (130), not the rollout.`;
     }
     if (first === undefined || last === undefined) throw new Error('following gave no status');
     const { statusText } = await import('../presentation/status.js');
-    if (process.stdout.isTTY) this.log(`${statusText(last, Date.now(), process.stdout.columns)}\n`);
-    this.log(endText(first, last));
+    if (process.stdout.isTTY) this.print(`${statusText(last, Date.now(), process.stdout.columns)}\n`);
+    this.print(endText(first, last));
     this.ends(exitOf(first, last));
     return last;
   }

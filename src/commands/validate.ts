@@ -34,7 +34,7 @@ EXIT CODES
         ...(flags.for === undefined ? {} : { for: flags.for }),
         ...(flags.monitor === undefined ? {} : { monitor: flags.monitor }),
       });
-      this.log(validateText(result));
+      this.print(validateText(result));
       this.ends(result.exitCode);
       return result;
     });

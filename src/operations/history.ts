@@ -2,7 +2,6 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { OutcomeRecord, RolloutRecord, TimelineEntry } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import { imageTag } from '../domain/release.js';
-import { isUnfinished } from '../state/index.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange } from './topology.js';
 
@@ -16,10 +15,9 @@ export interface HistoryResult {
 
 /** The last rollouts, newest first, each with its reason. */
 export async function history(box: Toolbox, limit: number): Promise<HistoryResult> {
-  const [outcomes, records] = await beforeChange(() =>
-    Promise.all([box.state.listOutcomes(limit, box.signal), box.state.listRecords(1, box.signal)]),
+  const [outcomes, unfinished] = await beforeChange(() =>
+    Promise.all([box.state.listOutcomes(limit, box.signal), box.state.unfinishedRollout(box.signal)]),
   );
-  const unfinished = records.find(isUnfinished);
   return {
     schemaVersion: 1,
     app: box.settings.app,
@@ -61,13 +59,16 @@ export interface HistoryShowResult {
 }
 
 /**
- * The timeline of one rollout. `id` is the whole id, or its end where that names one only.
+ * The timeline of one rollout. `id` is the whole id, or its end where that names one only; absent: the newest rollout.
  * @throws DeployctlError `history.unknown` (exit 12)
  */
-export async function historyShow(box: Toolbox, id: string): Promise<HistoryShowResult> {
+export async function historyShow(box: Toolbox, id: string | undefined): Promise<HistoryShowResult> {
   const { signal } = box;
   const records = await beforeChange(() => box.state.listRecords(Infinity, signal));
-  const fitting = records.filter((record) => record.id === id || record.id.endsWith(`-${id}`));
+  const fitting =
+    id === undefined
+      ? records.slice(0, 1)
+      : records.filter((record) => record.id === id || record.id.endsWith(`-${id}`));
   const [record] = fitting;
   if (record === undefined || fitting.length > 1) throw unknown(box, id, records);
   const [timeline, outcomes, from, to] = await beforeChange(() =>
@@ -122,13 +123,16 @@ export function movesOf(
     .map(([name]) => ({ service: name, from: tag(from, name), to: tag(to, name) }));
 }
 
-function unknown(box: Toolbox, id: string, records: readonly RolloutRecord[]): DeployctlError {
+function unknown(box: Toolbox, id: string | undefined, records: readonly RolloutRecord[]): DeployctlError {
   const { app, environment } = box.settings;
   const ids = records.slice(0, 3).map((record) => record.id);
   const known = ids.length === 0 ? 'there is none yet' : `the newest are ${ids.join(', ')}`;
   return new DeployctlError({
     code: 'history.unknown',
-    message: `no rollout of ${app}/${environment}, or more than one, goes by the id ${JSON.stringify(id)}; ${known}`,
+    message:
+      id === undefined
+        ? `${app}/${environment} has no rollout to show: ${known}`
+        : `no rollout of ${app}/${environment}, or more than one, goes by the id ${JSON.stringify(id)}; ${known}`,
     exitCode: EXIT.refused,
     next: [`deployctl history --env ${environment}`],
   });

@@ -14,6 +14,7 @@ export function asker(asks: boolean): Ask {
         ).trim();
         const value = answer === '' ? proposal : answer;
         if (value !== undefined && (choices?.includes(value) ?? true)) return value;
+        process.stderr.write(value === undefined ? 'it needs an answer\n' : `${value} is none of these\n`);
       }
     } finally {
       terminal.close();

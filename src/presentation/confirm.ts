@@ -4,6 +4,7 @@ import { parseDuration } from '../config/units.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import { duration } from '../reporters/format.js';
+import { fold } from './fold.js';
 
 export const yesFlag = Flags.boolean({ char: 'y', description: 'ask nothing' });
 
@@ -28,7 +29,8 @@ export function confirmer(asking: Asking): (summary: RolloutSummary, warnings: r
     const changes = summary.services.map(({ service, from, to }) => `  ${service}: ${from} → ${to}`);
     const estimate = summary.estimate === undefined ? '' : `, about ${duration(summary.estimate)}`;
     const head = `${summary.kind} ${summary.app}/${summary.environment}, ${summary.strategy}${estimate}`;
-    return ask([head, ...changes, ...warnings.map((text) => `  ! ${text}`), 'Go on?'].join('\n'));
+    const lines = [head, ...changes, ...warnings.map((text) => `  ! ${text}`), 'Go on?'].join('\n');
+    return ask(fold(lines, process.stderr.columns));
   };
 }
 

@@ -17,5 +17,6 @@ export function doctorText(result: DoctorResult): string {
   const estimate = result.estimateSeconds;
   if (estimate !== undefined) lines.push('', `a rollout of all services takes about ${duration(estimate * 1000)}`);
   lines.push('', `${fail} failed, ${warn} to think about, ${ok} fine, ${skip} not looked at; nothing was changed`);
+  lines.push('', 'Next:', ...result.next.map((line) => `  ${line}`));
   return lines.join('\n');
 }

@@ -8,9 +8,17 @@ export function historyText(history: HistoryResult): string {
   const lines: string[] = [];
   if (history.unfinished !== undefined) {
     const { id, kind, by, phase } = history.unfinished;
-    lines.push(`${id}  ${kind} by ${by} has not ended: ${phase}`, '  deployctl resume, or deployctl rollback', '');
+    lines.push(
+      `${id}  ${kind} by ${by} has not ended: ${oneLine(phase)}`,
+      `  deployctl resume --env ${history.environment}     # goes on with it`,
+      `  deployctl rollback --env ${history.environment}   # undoes it`,
+      '',
+    );
   }
-  if (history.outcomes.length === 0) return [...lines, `${where} has no history yet`].join('\n');
+  if (history.outcomes.length === 0)
+    return [...lines, `${where} has no history yet`, '', 'Next:', `  deployctl plan --env ${history.environment}`].join(
+      '\n',
+    );
   for (const outcome of history.outcomes) {
     const when = new Date(outcome.endedAt).toISOString().slice(0, 16).replace('T', ' ');
     const images = Object.entries(outcome.images)
@@ -23,6 +31,11 @@ export function historyText(history: HistoryResult): string {
       `  ${outcome.reason}`,
     );
     if (outcome.excluded.length > 0) lines.push(`  left out: ${outcome.excluded.join(', ')}`);
+  }
+  const newest = history.outcomes.find(({ kind }) => kind !== 'adopted');
+  if (newest !== undefined) {
+    const show = `deployctl history show ${newest.rollout} --env ${history.environment}`;
+    lines.push('', 'Next:', `  ${show}   # its timeline`);
   }
   return lines.join('\n');
 }

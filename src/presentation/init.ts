@@ -8,7 +8,8 @@ import type { Draft, DraftColor, DraftService } from '../operations/init/draft.j
 export function configText(draft: Draft, local: boolean): string {
   const { app, region, environment } = draft;
   return [
-    '# What deployctl rolls out, and where. All keys: docs/configuration.md. `deployctl doctor` looks whether it fits.',
+    '# What deployctl rolls out, and where. All keys: docs/configuration.md.',
+    '# `deployctl doctor` looks whether it fits.',
     ...draft.remarks.map((remark) => `# Look at this: ${remark}.`),
     `app: ${scalar(app)}`,
     `region: ${region}`,
@@ -24,7 +25,8 @@ export function configText(draft: Draft, local: boolean): string {
     ...(local ? sandboxTiming : realTiming),
     '    services:',
     ...draft.services.flatMap(placementLines),
-    '    # gates: { probes: [{ name: home, url: https://www.example.com/ }] } # watched during bakes',
+    '    # watched during bakes:',
+    '    # gates: { probes: [{ name: home, url: https://www.example.com/ }] }',
     '    # notifications: { discord: { webhook: { env: DISCORD_WEBHOOK_URL } } }',
     '',
   ].join('\n');
@@ -42,9 +44,10 @@ function serviceLines(service: DraftService, withHints: boolean): readonly strin
 }
 
 const hints = [
-  '    # checks: [{ path: / }] # real routes, asked on the instance before any traffic',
+  '    # checks: [{ path: / }] # real routes, asked on the instance, before traffic',
   '    # env: { LOG_LEVEL: info }',
-  '    # secrets: { DATABASE_URL: /shop/production/database-url } # the instance reads them from Parameter Store',
+  '    # read from Parameter Store by the instance:',
+  '    # secrets: { DATABASE_URL: /shop/production/database-url }',
 ];
 
 function fleetText({ fleet }: Draft): string {
@@ -69,8 +72,10 @@ function strategyLines({ strategy }: Draft): readonly string[] {
 const realTiming = ['    # timing: { bake: 2m } # how long each step is watched'];
 
 const sandboxTiming = [
-  "    # Short, because the time of the sandbox runs faster than AWS's. On AWS leave this block out: the defaults fit there.",
-  '    timing: { settle: 6s, min-healthy: 2s, bake: 4s, health-timeout: 30s, poll: 500ms }',
+  "    # Short, because the time of the sandbox runs faster than AWS's. On AWS leave",
+  '    # this block out: the defaults fit there.',
+  '    timing:',
+  '      { settle: 6s, min-healthy: 2s, bake: 4s, health-timeout: 30s, poll: 500ms }',
 ];
 
 function placementLines({ name, blue, green, routes }: DraftService): readonly string[] {

@@ -1,10 +1,15 @@
 import type { PlanResult } from '../operations/rollout.js';
-import { duration, pad, truncate } from '../reporters/format.js';
+import { duration, pad, width, wrap } from '../reporters/format.js';
 
-const columns = 100;
+/** Widest text of a step where nothing limits the line. */
+const LONGEST = 58;
+const WHEN = 9;
 
-/** Every step with its predicted time and the capacity that is left after it. */
-export function planText(plan: PlanResult): string {
+/**
+ * Every step with its predicted time and the capacity that is left after it, and what to type to do it.
+ * @param columns of the terminal; absent in a pipe, where nothing is broken into lines
+ */
+export function planText(plan: PlanResult, rollout: string, columns?: number): string {
   const head = `plan for ${plan.app}/${plan.environment}: ${plan.strategy}`;
   const moves = plan.services.map(({ service, from, to }) => `  ${service}: ${from} → ${to}`);
   const warnings = plan.findings.map(({ text, fix }) => `  ! ${text}\n    ${fix}`);
@@ -14,16 +19,27 @@ export function planText(plan: PlanResult): string {
     const left = Object.entries(capacity)
       .map(([service, healthy]) => `${service} ${healthy}`)
       .join(' ');
-    return truncate(`  ${pad(`+${duration(after)}`, 9)} ${pad(text, 58)} ${left}`, columns).trimEnd();
+    return { when: `+${duration(after)}`, text, left };
   });
+  const title = 'healthy with traffic';
+  const rest = Math.max(title.length, ...steps.map(({ left }) => width(left)));
+  const room = columns === undefined ? LONGEST : Math.max(20, Math.min(LONGEST, columns - 2 - WHEN - 2 - rest));
+  const row = (when: string, text: string, left: string): readonly string[] => {
+    const [first = '', ...more] = columns === undefined ? [text] : wrap(text, room);
+    const filled = first + ' '.repeat(Math.max(0, room - width(first)));
+    return [`  ${pad(when, WHEN)} ${filled} ${left}`.trimEnd(), ...more.map((line) => `  ${pad('', WHEN)} ${line}`)];
+  };
   return [
     head,
     ...moves,
     ...warnings,
     '',
-    `  ${pad('when', 9)} ${pad('step', 58)} healthy with traffic`,
-    ...steps,
+    ...row('when', 'step', title),
+    ...steps.flatMap(({ when, text, left }) => row(when, text, left)),
     '',
     `about ${duration(plan.estimateSeconds * 1000)} when everything goes well; nothing was changed`,
+    '',
+    'Next:',
+    `  ${rollout}`,
   ].join('\n');
 }

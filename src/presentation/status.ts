@@ -5,8 +5,8 @@ import { age, bar, countdown, pad, timeOfDay, truncate, width } from '../reporte
 import { leaseText } from './lease.js';
 
 /** One screen: what runs where, since when, by whom, what a rollout waits for and until when, and what to type next. */
-export function statusText(status: StatusResult, now: Instant, columns = 100): string {
-  const table = status.services.flatMap((service) => [...serviceLines(service, now), '']);
+export function statusText(status: StatusResult, now: Instant, columns = Infinity): string {
+  const table = status.services.flatMap((service) => [...fitting(service, now, columns), '']);
   const lines = [
     ...headOf(status, now),
     `lock: ${leaseText(status.lease, now)}`,
@@ -60,8 +60,22 @@ function lastLines({ last, running }: StatusResult, now: Instant): readonly stri
   ];
 }
 
+/** The widest form of the table that fits: without the age of the containers, then without the zones. What still does not fit is cut. */
+function fitting(service: ServiceStatus, now: Instant, columns: number): readonly string[] {
+  const forms = [
+    { ages: true, zoned: true },
+    { ages: false, zoned: true },
+    { ages: false, zoned: false },
+  ].map((form) => serviceLines(service, now, form));
+  return forms.find((lines) => lines.every((line) => width(line) <= columns)) ?? forms.at(-1) ?? [];
+}
+
 /** One row an instance, one column a color. */
-function serviceLines(service: ServiceStatus, now: Instant): readonly string[] {
+function serviceLines(
+  service: ServiceStatus,
+  now: Instant,
+  { ages, zoned }: { readonly ages: boolean; readonly zoned: boolean },
+): readonly string[] {
   const weights = Object.entries(service.weights);
   const traffic =
     weights.length < 2
@@ -81,17 +95,17 @@ function serviceLines(service: ServiceStatus, now: Instant): readonly string[] {
     for (const target of targets) {
       const row = rows.get(target.instance) ?? { name: oneLine(target.name), zone: target.zone, cells: [] };
       rows.set(target.instance, row);
-      row.cells[index] = cellOf(target, now);
+      row.cells[index] = cellOf(target, ages ? now : undefined);
     }
   });
   const all = [...rows.values()];
   const names = Math.max(8, ...all.map(({ name }) => width(name)));
-  const zones = Math.max(4, ...all.map(({ zone }) => width(zone)));
+  const zones = zoned ? Math.max(4, ...all.map(({ zone }) => width(zone))) + 2 : 0;
   const widths = colors.map(({ color, port }, index) =>
     Math.max(width(`${color} :${String(port)}`), ...all.map(({ cells }) => width(cells[index] ?? ''))),
   );
   const line = (name: string, zone: string, cells: readonly string[]): string =>
-    `  ${pad(name, names)}  ${pad(zone, zones)}  ${widths.map((cells_, index) => pad(cells[index] ?? '', cells_)).join('   ')}`.trimEnd();
+    `  ${pad(name, names)}  ${pad(zone, zones)}${widths.map((cells_, index) => pad(cells[index] ?? '', cells_)).join('   ')}`.trimEnd();
   return [
     head,
     line(
@@ -112,10 +126,12 @@ function serviceLines(service: ServiceStatus, now: Instant): readonly string[] {
 
 const isUsed = ({ state, runs }: TargetStatus): boolean => state !== 'not registered' || runs !== 'nothing';
 
-function cellOf({ state, runs, since }: TargetStatus, now: Instant): string {
+/** @param now absent: without the age of the container */
+function cellOf({ state, runs, since }: TargetStatus, now: Instant | undefined): string {
   if (state === 'not registered' && runs === 'nothing') return '–';
   const place = state === 'not registered' ? 'no traffic' : state;
-  const up = since === undefined || runs === 'nothing' ? '' : `  up ${countdown(now - Date.parse(since))}`;
+  const up =
+    now === undefined || since === undefined || runs === 'nothing' ? '' : `  up ${countdown(now - Date.parse(since))}`;
   return `${place}  ${oneLine(runs)}${up}`;
 }
 

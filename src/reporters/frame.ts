@@ -194,14 +194,17 @@ function instanceLine(line: InstanceLine, now: Instant, columns: Columns): Piece
 
 /** Waits that no instance line shows, and why things stand as they do. */
 function waitLines(view: View, now: Instant): readonly Piece[][] {
+  const reason = oneLine(view.reason);
   const told = new Set(view.instances.filter((line) => line.waitsFor !== undefined).map((line) => line.instance));
   const waits = view.waits
     .filter((wait) => wait.instance === undefined || !told.has(wait.instance))
     .slice(0, 2)
     .map((wait) => {
       const of = wait.service === undefined ? '' : ` (${oneLine(wait.service)})`;
-      return [piece(`  waiting, ${countdown(wait.until - now)} at most: `, 'dim'), piece(`${oneLine(wait.what)}${of}`)];
+      // What is waited for is often the reason itself: said once, and whole if it can be.
+      const head = oneLine(wait.what) === reason ? '' : 'waiting, ';
+      return [piece(`  ${head}${countdown(wait.until - now)} at most: `, 'dim'), piece(`${oneLine(wait.what)}${of}`)];
     });
-  const reason = oneLine(view.reason);
-  return reason === '' ? waits : [...waits, [piece(`  ${reason}`, view.aim === 'old' ? 'warning' : 'dim')]];
+  const said = view.waits.slice(0, 2).some(({ what }) => oneLine(what) === reason);
+  return reason === '' || said ? waits : [...waits, [piece(`  ${reason}`, view.aim === 'old' ? 'warning' : 'dim')]];
 }

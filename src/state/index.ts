@@ -31,7 +31,6 @@ export type { IsAlive, LeaseView } from './lease-view.js';
 export type { Pruned } from './prune.js';
 export type { ReleaseListing } from './releases.js';
 export { CLAIMS, namesOf } from './names.js';
-export { isUnfinished } from './rollouts.js';
 export type { SteerRequest } from './steering.js';
 
 /** What deployctl remembers of one environment, and the lock that decides who may change it. Everything lives in Parameter Store. */

@@ -85,7 +85,7 @@ function shift(
     is: 'act',
     actions: [first, ...rest],
     waits: [],
-    reason: `${String(step)} % of the traffic to the ${plan.kind === 'rollback' ? 'earlier release' : 'new color'}`,
+    reason: `${String(step)}% of the traffic to the ${plan.kind === 'rollback' ? 'earlier release' : 'new color'}`,
   };
 }
 
@@ -174,7 +174,7 @@ function unreadable(plan: Plan, seen: Observation, now: Instant, services: reado
 }
 
 function foreignHand(plan: Plan, now: Instant, pair: Pair): Decision {
-  const seenAs = `${String(pair.live)}/${String(pair.idle)} (${String(Math.round(percentOf(pair)))} % on the new color)`;
+  const seenAs = `${String(pair.live)}/${String(pair.idle)} (${String(Math.round(percentOf(pair)))}% on the new color)`;
   return {
     is: 'hold',
     until: now + plan.timing.hold,

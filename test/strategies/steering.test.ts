@@ -39,7 +39,7 @@ describe('a pause', () => {
     const decision = next(s);
     expect(decision).toMatchObject({
       is: 'wait',
-      reason: 'paused by anna before: 50 % of the traffic to the new color',
+      reason: 'paused by anna before: 50% of the traffic to the new color',
       waits: [{ until: s.now - 60_000 + HOUR }],
       bake: 'shift/10',
     });

@@ -5,10 +5,11 @@ import type { HistoryShowResult } from '../../operations/history.js';
 export default class HistoryShow extends BaseCommand {
   static override summary = 'the timeline of one rollout: who, from what to what, each step, and why it ended so';
   static override examples = [
+    '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> ro-20261124-195312-4f2a',
     '<%= config.bin %> <%= command.id %> 4f2a   # the end of an id is enough',
   ];
-  static override args = { id: Args.string({ description: 'id of a rollout, or its end', required: true }) };
+  static override args = { id: Args.string({ description: 'id of a rollout, or its end; left out: the newest' }) };
 
   async run(): Promise<HistoryShowResult> {
     const { args, flags } = await this.parse(HistoryShow);
@@ -16,7 +17,7 @@ export default class HistoryShow extends BaseCommand {
       const { historyShow } = await import('../../operations/history.js');
       const { historyShowText } = await import('../../presentation/history.js');
       const result = await historyShow(box, args.id);
-      this.log(historyShowText(result));
+      this.print(historyShowText(result));
       return result;
     });
   }

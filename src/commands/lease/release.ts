@@ -19,7 +19,7 @@ export default class LeaseRelease extends BaseCommand {
       const asking = { yes: flags.yes, json: this.jsonEnabled() };
       if (held.is === 'held') await confirmText(`${leaseText(held, Date.now())}\nBreak it?`, asking);
       const broken = await breakLease(box);
-      this.log(broken.is === 'free' ? 'the lock was free' : `broken: ${leaseText(broken, Date.now())}`);
+      this.print(broken.is === 'free' ? 'the lock was free' : `broken: ${leaseText(broken, Date.now())}`);
       return broken;
     });
   }

@@ -11,7 +11,9 @@ export default class LeaseShow extends BaseCommand {
       const { leaseText } = await import('../../presentation/lease.js');
       const { readLease } = await import('../../operations/lease.js');
       const lease = await readLease(box);
-      this.log(leaseText(lease, Date.now()));
+      const { app, environment } = box.settings;
+      this.print(`the lock of ${app}/${environment}: ${leaseText(lease, Date.now())}`);
+      if (lease.is === 'held') this.print(`\nNext:\n  deployctl status --env ${environment}`);
       return lease;
     });
   }

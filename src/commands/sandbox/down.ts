@@ -22,7 +22,7 @@ export default class SandboxDown extends ReportingCommand {
     const sandbox = await import('../../sandbox/process/index.js');
     const stateDir = sandbox.stateDirOf(flags['state-dir']);
     const ending = await sandbox.takeDown(stateDir);
-    this.log(`${WORDS[ending]} in ${stateDir}`);
+    this.print(`${WORDS[ending]} in ${stateDir}`);
     return { ending };
   }
 }

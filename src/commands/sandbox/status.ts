@@ -16,7 +16,7 @@ export default class SandboxStatus extends ReportingCommand {
     const sandbox = await import('../../sandbox/process/index.js');
     const state = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
     const status = await sandbox.getStatus(state.endpoint);
-    sandbox.statusLines(status).forEach((line) => this.log(line));
+    sandbox.statusLines(status).forEach((line) => this.print(line));
     return status;
   }
 }

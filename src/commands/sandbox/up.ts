@@ -50,7 +50,7 @@ export default class SandboxUp extends ReportingCommand {
       let status: Record<string, unknown> = {};
       const tell = async (state: { readonly endpoint: string }, how: 'foreground' | 'detached'): Promise<void> => {
         status = await sandbox.getStatus(state.endpoint);
-        sandbox.upSummary(status, options.stateDir, how).forEach((line) => this.log(line));
+        sandbox.upSummary(status, options.stateDir, how).forEach((line) => this.print(line));
       };
       if (flags.detach) {
         const program = [...process.execArgv, process.argv[1] ?? ''];

@@ -23,6 +23,8 @@ export interface DoctorResult {
   readonly estimateSeconds?: number;
   readonly areas: readonly Area[];
   readonly counts: Readonly<Record<Level, number>>;
+  /** What to type next. */
+  readonly next: readonly string[];
 }
 
 /**
@@ -61,5 +63,12 @@ export async function doctor(box: Toolbox, images: ReadonlyMap<string, ImageRequ
     ...(estimate === undefined ? {} : { estimateSeconds: Math.round(estimate / 1000) }),
     areas: areas.filter(({ checks }) => checks.length > 0),
     counts,
+    next: nextFor(box, counts.fail === 0),
   };
+}
+
+function nextFor({ settings }: Toolbox, ok: boolean): readonly string[] {
+  const env = `--env ${settings.environment}`;
+  if (!ok) return [`deployctl doctor ${env}   # once more, when what FAILs is mended`];
+  return [`deployctl plan ${env} --image ${settings.services[0]?.name ?? 'SERVICE'}=TAG`];
 }

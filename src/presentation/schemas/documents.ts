@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { PLACES } from '../../domain/event.js';
 import type { ExecResult, LogsResult } from '../../operations/containers.js';
+import type { DoctorResult } from '../../operations/doctor/index.js';
 import type { OperationResult } from '../../operations/drive.js';
 import type { HistoryShowResult } from '../../operations/history.js';
+import type { Policy } from '../../operations/iam-policy.js';
 import type { ReportResult } from '../../operations/report.js';
 import type { PlanResult } from '../../operations/rollout.js';
 import type { StatusResult } from '../../operations/status.js';
@@ -304,6 +306,56 @@ const exec: z.ZodType<ExecResult> = z.strictObject({
   ),
 });
 
+const doctor: z.ZodType<DoctorResult> = z.strictObject({
+  ...version,
+  ...where,
+  ok: z.boolean().describe('No check failed'),
+  region: z.string(),
+  strategy: z.string(),
+  estimateSeconds: z.number().exactOptional(),
+  areas: z.array(
+    z.strictObject({
+      area: z.string(),
+      checks: z.array(
+        z.strictObject({
+          level: z.enum(['ok', 'warn', 'fail', 'skip']),
+          text: z.string(),
+          fix: z.string().exactOptional(),
+        }),
+      ),
+    }),
+  ),
+  counts: z.strictObject({ ok: z.number(), warn: z.number(), fail: z.number(), skip: z.number() }),
+  next: texts,
+});
+
+const init = z.strictObject({
+  ...version,
+  file: z.string().describe('Absolute path of what was written'),
+  app: z.string(),
+  environment: z.string(),
+  services: texts,
+  remarks: texts,
+  next: texts,
+});
+
+const iamPolicy: z.ZodType<Policy> = z
+  .strictObject({
+    Version: z.literal('2012-10-17'),
+    Statement: z.array(
+      z.strictObject({
+        Sid: z.string(),
+        Effect: z.literal('Allow'),
+        Action: z.array(z.string()),
+        Resource: z.union([z.string(), z.array(z.string())]),
+        Condition: z.record(z.string(), z.record(z.string(), z.string())).exactOptional(),
+      }),
+    ),
+  })
+  .describe('An IAM policy document as IAM takes it, which is why it has no schemaVersion');
+
+const completion = z.strictObject({ ...version, script: z.string() });
+
 const error = z.strictObject({
   ...version,
   ok: z.literal(false),
@@ -323,5 +375,9 @@ export const documentSchemas = {
   logs,
   exec,
   lease,
+  doctor,
+  init,
+  iamPolicy,
+  completion,
   error,
 } as const;

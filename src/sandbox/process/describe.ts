@@ -20,11 +20,16 @@ export function statusLines(status: Record<string, unknown>): string[] {
   return [
     `endpoint       ${endpoint} (${region}, ${timeScale} times the speed of AWS)`,
     `load balancer  ${loadBalancer.url}`,
-    ...targetGroups.map(({ service, color, arn }) => `target group   ${service} ${color}  ${arn}`),
+    ...targetGroups.map(({ service, color, arn }) => `target group   ${service} ${color}  ${nameIn(arn)}`),
     ...instances.map(({ id, zone, address, state }) => `instance       ${id}  ${zone}  ${address}  ${state}`),
     ...faults.map((fault) => `fault          ${JSON.stringify(fault)}`),
     ...errors.map((error) => `error          ${error}`),
   ];
+}
+
+/** `shop-backend-blue` of `arn:…:targetgroup/shop-backend-blue/7bea4f34bb2d7fe5`: the whole ARNs are in --json. */
+function nameIn(arn: string): string {
+  return arn.split('/')[1] ?? arn;
 }
 
 /** What a person needs to know when a sandbox serves, and what to type next. */
