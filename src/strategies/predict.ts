@@ -89,6 +89,7 @@ class Model {
   readonly plan: Plan;
   now: Instant;
   readonly #seen: Observation;
+  readonly #began: Instant;
   readonly #durations: Durations;
   readonly #targets = new Map<TargetGroupArn, Map<string, ObservedTarget>>();
   readonly #hosts = new Map<
@@ -114,6 +115,7 @@ class Model {
       deadline: Number.MAX_SAFE_INTEGER,
     };
     this.now = now;
+    this.#began = now;
     this.#seen = seen;
     this.#durations = durations;
     for (const [group, targets] of seen.targets) {
@@ -144,7 +146,8 @@ class Model {
     for (const [id, { containers, op, verified, connections, pulled }] of this.#hosts) {
       const silent = this.#seen.hosts.get(id)?.containers.is === 'unknown';
       hosts.set(id, {
-        containers: silent ? { is: 'unknown', why: 'cannot be reached', since: this.now } : known(containers),
+        // Silent since the beginning: silence that began anew at each look would be waited for without an end.
+        containers: silent ? { is: 'unknown', why: 'cannot be reached', since: this.#began } : known(containers),
         op,
         verified,
         connections,
