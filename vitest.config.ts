@@ -50,6 +50,7 @@ export default defineConfig({
         test: {
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
+          exclude: ['test/simulation/deep/**', '**/node_modules/**'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
@@ -91,9 +92,20 @@ export default defineConfig({
         : [
             {
               extends: true as const,
+              plugins: [plantMutants()],
+              test: {
+                name: 'deep-simulation',
+                include: ['test/simulation/deep/*.test.ts', 'test/simulation/undisturbed.test.ts'],
+                globalSetup: ['test/simulation/deep/table.ts'],
+              },
+            },
+            {
+              extends: true as const,
               test: {
                 name: 'deep',
                 include: ['test/e2e/deep/**/*.test.ts'],
+                // Live traffic is measured: nothing runs beside it.
+                sequence: { groupOrder: 3 },
                 fileParallelism: false,
                 testTimeout: 600_000,
                 hookTimeout: 120_000,

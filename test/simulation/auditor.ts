@@ -1,5 +1,6 @@
 import type { Fence, HostRequest } from '../../src/domain/host.js';
 import type { Ms, TargetGroupArn } from '../../src/domain/ids.js';
+import { Crowd } from './crowd.js';
 import type { Group, Route, Target } from './world/balancer.js';
 import type { Box, Host } from './world/docker.js';
 import type { ServiceShape } from './world/shape.js';
@@ -24,7 +25,7 @@ export class Auditor implements Watcher {
   readonly violations: string[] = [];
   /** How many changes each object has seen: `register web-1:8080`, `weights arn:…`. */
   readonly writes = new Map<string, number>();
-  requests = 0;
+  readonly crowd: Crowd;
   /** Reads may lag: what the world struck may have been taken for healthy once more, elsewhere. */
   readsLag = false;
   readonly #world: World;
@@ -50,6 +51,14 @@ export class Auditor implements Watcher {
         this.#members.set(`${service.name} ${color}`, members.length);
       }
     }
+    this.crowd = new Crowd(world, world.dice.seed, {
+      unserved: (group, target, why) => {
+        this.#unserved(group, target, why);
+      },
+      cut: (box, count) => {
+        this.violated('I2', `${String(count)} requests to ${box.service} ${box.color} get no answer: it is stopped`);
+      },
+    });
     for (const host of world.hosts.values()) for (const box of host.boxes) this.#original.push({ host, box });
     this.changed();
   }
@@ -70,13 +79,13 @@ export class Auditor implements Watcher {
   }
 
   changed(): void {
+    this.crowd.changed();
     for (const group of this.#world.balancer.groups.values()) this.#traffic(group);
     for (const service of this.#world.shape.services) this.#capacity(service);
   }
 
   #traffic(group: Group): void {
     for (const target of this.#world.balancer.receivers(group)) {
-      this.requests += 1;
       this.#lastRouted.set(target, this.#world.timeline.now);
       const host = this.#world.hosts.get(target.instance);
       if (host?.alive !== true || this.#struck.has(slotOf(target, group))) continue;
@@ -88,6 +97,12 @@ export class Auditor implements Watcher {
     }
     if (this.#world.balancer.isVoid(group) && this.#isOurs(group))
       this.violated('I2', `requests to ${group.service} ${group.color} find no target: 503`);
+  }
+
+  #unserved(group: Group, target: Target | undefined, why: 'void' | 'refused'): void {
+    if (target === undefined ? !this.#isOurs(group) : this.#struck.has(slotOf(target, group))) return;
+    if (target !== undefined && this.#world.hosts.get(target.instance)?.alive !== true) return;
+    this.violated('I2', `a request to ${target?.key ?? ''} ${group.service} ${group.color} fails: ${why}`);
   }
 
   /** Whether deployctl, not the world and not a downtime that was allowed, left a group without targets. */
@@ -133,6 +148,7 @@ export class Auditor implements Watcher {
 
   stopping(host: Host, box: Box): void {
     this.#count(`stop ${host.id} ${box.service} ${box.color}`);
+    this.crowd.ends(box, !this.#isStruck(host, box));
     const group = [...this.#world.balancer.groups.values()].find(
       (each) => each.service === box.service && each.port === box.port && (host.color ?? each.color) === each.color,
     );
@@ -150,11 +166,16 @@ export class Auditor implements Watcher {
 
   struck(host: Host, box: Box): void {
     this.#restarted.add(box);
+    this.crowd.ends(box, false);
     const group = [...this.#world.balancer.groups.values()].find(
       (each) => each.service === box.service && each.port === box.port && (host.color ?? each.color) === each.color,
     );
     const target = group?.targets.get(`${host.id}:${box.port}`);
     if (group !== undefined && target !== undefined) this.#struck.add(slotOf(target, group));
+  }
+
+  #isStruck(host: Host, box: Box): boolean {
+    return this.#struck.has(`${host.id} ${box.service} ${box.color}`);
   }
 
   registering(group: Group, target: Target): void {
@@ -229,6 +250,10 @@ export class Auditor implements Watcher {
         this.violated('I6', `the ${box.service} of before is not on ${host.id} any more`);
     }
     this.#original.length = 0;
+  }
+
+  gone(host: Host): void {
+    for (const box of host.boxes) this.crowd.ends(box, false);
   }
 
   ran(task: string): void {

@@ -1,3 +1,4 @@
+import { Fingerprints } from './fingerprint.js';
 import type { Ended } from './play.js';
 import { Play } from './play.js';
 import type { Kill, KillPhase } from './process.js';
@@ -9,24 +10,34 @@ import { describeScenario, parseScenario } from './scenario.js';
 export const recoveries = ['resume', 'rollback', 'another'] as const;
 export type Recovery = (typeof recoveries)[number];
 
-/** One run that can be repeated from its text: `rolling/ports/backend/2/good/released/1 resume 37:lost 12:before`. */
+/**
+ * One run that can be repeated from its text: `rolling/ports/backend/2/good/released/1 resume 37:lost`, and with two deaths
+ * `… resume,rollback 37:lost 12:before`: who comes after the first one dies too.
+ */
 export interface Case {
   readonly scenario: Scenario;
-  readonly recovery: Recovery;
+  /** Who comes after the first death, after the second, and so on; the last one after all others. */
+  readonly recovery: readonly [Recovery, ...Recovery[]];
   /** Where the first process dies, where the one that comes after it does, and so on. */
   readonly kills: readonly Kill[];
 }
 
+export const describeKill = ({ call, phase }: Kill): string => `${String(call)}:${phase}`;
+
 export const describeCase = ({ scenario, recovery, kills }: Case): string =>
-  [describeScenario(scenario), recovery, ...kills.map(({ call, phase }) => `${String(call)}:${phase}`)].join(' ');
+  [describeScenario(scenario), recovery.join(), ...kills.map(describeKill)].join(' ');
 
 export function parseCase(text: string): Case {
-  const [scenario = '', recovery, ...kills] = text.trim().split(/\s+/);
-  const found = recoveries.find((each) => each === recovery);
-  if (found === undefined) throw new Error(`${String(recovery)} is none of ${recoveries.join(', ')}`);
+  const [scenario = '', named = '', ...kills] = text.trim().split(/\s+/);
+  const [first, ...others] = named.split(',').map((name) => {
+    const found = recoveries.find((each) => each === name);
+    if (found === undefined) throw new Error(`${name} is none of ${recoveries.join(', ')}`);
+    return found;
+  });
+  if (first === undefined) throw new Error(`${text}: wanted SCENARIO RECOVERY KILL…`);
   return {
     scenario: parseScenario(scenario),
-    recovery: found,
+    recovery: [first, ...others],
     kills: kills.map((kill) => {
       const [call, phase] = kill.split(':');
       const known: KillPhase | undefined = killPhases.find((each) => each === phase);
@@ -39,12 +50,25 @@ export function parseCase(text: string): Case {
 /** The one command that replays a case, with its trace. */
 export const replayOf = (each: Case): string => `npm run simulate -- '${describeCase(each)}'`;
 
-/** What undisturbed runs of a scenario do: calls to be killed at, ends to be compared with, and how often each object is written. */
+/** A point at which a process may die, and what it would leave (`Fingerprints`). */
+export interface Point extends Kill {
+  readonly leaves: string;
+}
+
+/** What undisturbed runs of a scenario do: points to die at, ends to be compared with, and how often each object is written. */
 export interface Reference {
-  /** One entry a call: what may tell kill points apart. */
-  readonly points: readonly { readonly call: number; readonly key: string; readonly use: 'read' | 'change' }[];
+  readonly points: readonly Point[];
   readonly ends: ReadonlyMap<'new' | 'old', ReadonlySet<string>>;
   readonly writes: ReadonlyMap<string, number>;
+}
+
+/** One of all points that leave the same world: a dead process leaves nothing else. */
+export function distinct(points: readonly Point[], seen = new Set<string>()): readonly Point[] {
+  return points.filter(({ leaves }) => {
+    if (seen.has(leaves)) return false;
+    seen.add(leaves);
+    return true;
+  });
 }
 
 const rest = 20_000;
@@ -52,16 +76,11 @@ const rest = 20_000;
 export async function referenceOf(scenario: Scenario): Promise<Reference> {
   const play = await Play.begin(scenario);
   const initial = play.signature();
-  const process = play.process();
-  await play.run(process, 'rollout');
+  const points: Point[] = [];
+  const onPoint = pointsInto(points, play);
+  await play.run(play.process({ onPoint }), 'rollout');
   await play.rest(rest);
   const ends = { new: new Set([play.signature()]), old: new Set([initial]) };
-  let changes = 0;
-  const points = process.calls.map(({ number, use, version }) => {
-    const key = `${String(version)}/${String(changes)}`;
-    if (use === 'change') changes += 1;
-    return { call: number, key, use };
-  });
   const writes = new Map(play.auditor.writes);
   const more = async (fate: Scenario['fate']): Promise<void> => {
     const other = await Play.begin({ ...scenario, fate });
@@ -81,35 +100,66 @@ export async function referenceOf(scenario: Scenario): Promise<Reference> {
   return { points, ends: new Map(Object.entries(ends) as ['new' | 'old', Set<string>][]), writes };
 }
 
-/** Plays a case and holds it to the reference. Gives the violations, and the trace to look them up in. */
-export async function playCase(each: Case, reference: Reference): Promise<Play> {
+function pointsInto(points: Point[], { world }: Play): (kill: Kill) => void {
+  const fingerprints = new Fingerprints(world);
+  return (kill) => {
+    points.push({ ...kill, leaves: fingerprints.now() });
+  };
+}
+
+/**
+ * Plays a case and holds it to the reference. Gives the violations, and the trace to look them up in.
+ * @param points gets every point at which the process that comes after the last death could die too
+ */
+export async function playCase(each: Case, reference: Reference, points?: Point[]): Promise<Play> {
   const play = await Play.begin(each.scenario);
-  const ended = await recover(play, each, await play.run(play.process({ kill: each.kills[0] }), 'rollout'));
+  const ended = await recover(play, each, await play.run(play.process({ kill: each.kills[0] }), 'rollout'), points);
   await play.rest(rest);
   play.truth(ended);
   judge(play, each, ended, reference);
   return play;
 }
 
-/** Commands after a death, until one of them ends by itself. An outcome that is stored already is the end, unless somebody wants to go back. */
-async function recover(play: Play, { scenario, recovery, kills }: Case, first: Ended): Promise<Ended> {
+/** Commands after a death, until one of them ends by itself. */
+async function recover(
+  play: Play,
+  { recovery, kills }: Case,
+  first: Ended,
+  points: Point[] | undefined,
+): Promise<Ended> {
   let ended = first;
-  const before = scenario.before === 'released' ? 1 : 0;
-  const isOver = (): boolean => recovery !== 'rollback' && (play.outcome()?.generation ?? 0) > before;
   for (let turn = 1; ended.is === 'killed' && turn <= kills.length; turn += 1) {
-    const machine = recovery === 'another' ? `elsewhere-${String(turn)}` : 'laptop';
+    const who = recovery[Math.min(turn, recovery.length) - 1] ?? 'resume';
+    const machine = who === 'another' ? `elsewhere-${String(turn)}` : 'laptop';
+    const onPoint = turn === kills.length && points !== undefined ? pointsInto(points, play) : undefined;
     const next = (command: 'rollout' | 'resume' | 'rollback'): Promise<Ended> =>
-      play.run(play.process({ machine, kill: kills[turn] }), command);
+      play.run(play.process({ machine, kill: kills[turn], onPoint }), command);
     await play.rest(500);
-    if (isOver()) return ended;
-    if (recovery === 'another') {
+    if (who !== 'rollback' && isOver(play)) {
+      nothingIsLeft(play, await next('resume'));
+      return ended;
+    }
+    if (who === 'another') {
       ended = await next('rollout');
       if (isRefused(ended, 'rollout.unfinished')) ended = await next('resume');
-    } else ended = await next(recovery);
+    } else ended = await next(who);
     // It died before it had stored what it wanted.
     if (isRefused(ended, 'resume.nothing')) ended = await next('rollout');
   }
   return ended;
+}
+
+/** The outcome of the newest rollout is stored: it came to its end before its process died. */
+function isOver(play: Play): boolean {
+  const records = [...play.world.store.values.keys()].filter((name) => name.includes('/rollouts/')).sort();
+  const newest = records.at(-1)?.split('/').at(-1);
+  return newest !== undefined && play.outcome()?.rollout === newest;
+}
+
+/** Whoever resumes what has ended is told so, and changes nothing. */
+function nothingIsLeft(play: Play, ended: Ended): void {
+  if (ended.is !== 'killed' && !isRefused(ended, 'resume.nothing'))
+    play.auditor.violated('L2', `the outcome is stored, and a resume says: ${JSON.stringify(ended)}`);
 }
 
 const isRefused = (ended: Ended, code: string): boolean => ended.is === 'refused' && ended.error.code === code;
@@ -118,14 +168,18 @@ function judge(play: Play, { scenario, recovery }: Case, ended: Ended, reference
   const { auditor } = play;
   const killed = play.deaths;
   const good = scenario.fate === 'good';
-  const back = recovery === 'rollback' && killed > 0;
+  const came = Array.from({ length: killed }, (_, index) => recovery[Math.min(index, recovery.length - 1)]);
+  const back = came.includes('rollback');
+  // One that died before it had said that it goes back has not begun to: whoever resumes goes on to where it was going before.
+  const either = back && came.some((who) => who !== 'rollback');
   if (ended.is === 'killed' && play.outcome() === undefined) auditor.violated('L1', 'nobody came to an end');
   const exits = back ? [0, 10, 12] : [good ? 0 : 10];
   if (ended.exit !== undefined && !exits.includes(ended.exit))
     auditor.violated('I11', `exit ${String(ended.exit)}, wanted ${exits.join(' or ')}: ${JSON.stringify(ended)}`);
-  const end = back || !good ? 'old' : 'new';
+  const end: 'old' | 'new' = back || !good ? 'old' : 'new';
   const signature = play.signature();
-  if (reference.ends.get(end)?.has(signature) !== true)
+  const ends = either ? (['old', 'new'] as const) : [end];
+  if (!ends.some((each) => reference.ends.get(each)?.has(signature) === true))
     auditor.violated('L1', `the end is not that of an undisturbed run (${end}):\n${signature}`);
   for (const [object, count] of auditor.writes) {
     const most = (reference.writes.get(object) ?? 0) + killed;

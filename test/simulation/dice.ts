@@ -1,8 +1,10 @@
 /** Repeatable randomness (mulberry32): the same seed, the same throws. */
 export class Dice {
+  readonly seed: number;
   #state: number;
 
   constructor(seed: number) {
+    this.seed = seed;
     this.#state = seed >>> 0;
   }
 

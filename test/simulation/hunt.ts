@@ -52,7 +52,8 @@ export async function hunt(references: readonly Reference[]): Promise<Find | und
     const reference = references[index];
     if (reference === undefined) continue;
     const find =
-      (await attempt({ scenario, recovery: 'resume', kills: [] }, reference)) ?? found(await again(scenario), 'again');
+      (await attempt({ scenario, recovery: ['resume'], kills: [] }, reference)) ??
+      found(await again(scenario), 'again');
     if (find !== undefined) return find;
   }
   for (const scenario of alone) {
@@ -71,7 +72,7 @@ export async function hunt(references: readonly Reference[]): Promise<Find | und
       if (reference === undefined || point === undefined) continue;
       const recovery = recoveries[round % recoveries.length] ?? 'resume';
       const phase = killPhases[dice.between(0, 2)] ?? 'lost';
-      const find = await attempt({ scenario, recovery, kills: [{ call: point.call, phase }] }, reference);
+      const find = await attempt({ scenario, recovery: [recovery], kills: [{ call: point.call, phase }] }, reference);
       if (find !== undefined) return find;
     }
   }

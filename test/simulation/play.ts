@@ -21,6 +21,7 @@ export type Command = 'rollout' | 'resume' | 'rollback';
 /** What is read of a stored outcome here, by a reader of its own. */
 const outcomeShape = z.looseObject({
   generation: z.number(),
+  rollout: z.string(),
   outcome: z.string(),
   serving: z.string().nullable(),
   images: z.record(z.string(), z.string()),

@@ -56,6 +56,8 @@ export interface ProcessOptions {
   readonly time?: MachineTime;
   readonly kill?: Kill | undefined;
   readonly weather?: Weather | undefined;
+  /** Told of every point at which it could die, when it is there. */
+  readonly onPoint?: ((point: Kill) => void) | undefined;
 }
 
 /** One run of the CLI: what is around the production code. It can die between any two things that it does outside of itself. */
@@ -72,12 +74,16 @@ export class Process {
   dead = false;
   onDeath: (() => void) | undefined;
   readonly #kill: Kill | undefined;
+  readonly #onPoint: ((point: Kill) => void) | undefined;
+  /** Calls whose answers came, after which nothing was done yet. */
+  readonly #answered: number[] = [];
   #dying = false;
 
-  constructor({ world, name, machine, time = { skew: 0 }, kill, weather = calm }: ProcessOptions) {
+  constructor({ world, name, machine, time = { skew: 0 }, kill, weather = calm, onPoint }: ProcessOptions) {
     this.world = world;
     this.name = name;
     this.#kill = kill;
+    this.#onPoint = onPoint;
     this.weather = weather;
     this.random = new Dice(world.dice.between(0, 0xffffffff));
     this.actor = { name, host: machine, bootId: 'boot', pid: Number(world.id('')), processStart: '1' };
@@ -86,6 +92,7 @@ export class Process {
       ...clock,
       sleep: (duration, signal) => {
         if (this.#dying) this.die();
+        this.#next();
         return clock.sleep(duration, signal).then(() => (this.#still() > 0 ? this.#thaw() : undefined));
       },
     };
@@ -102,8 +109,10 @@ export class Process {
   async call<T>(name: string, use: Call['use'], effect: () => T, signal?: AbortSignal): Promise<T> {
     if (this.#dying) this.die();
     if (this.dead) return never();
+    this.#next();
     const call: Call = { number: this.calls.length, name, use, version: this.world.version };
     this.calls.push(call);
+    this.#onPoint?.({ call: call.number, phase: 'before' });
     const kill = this.#kill?.call === call.number ? this.#kill.phase : undefined;
     if (kill === 'before') return this.#end();
     if (isAborted(signal)) throw failure('aborted', name, signal?.reason);
@@ -116,16 +125,26 @@ export class Process {
     try {
       result = fault?.is === 'stale' ? this.world.past(fault.by, effect) : effect();
     } catch (error) {
+      this.#onPoint?.({ call: call.number, phase: 'lost' });
+      this.#answered.push(call.number);
       if (kill === 'lost') return this.#end();
       this.#dying ||= kill === 'after';
       throw error;
     }
+    this.#onPoint?.({ call: call.number, phase: 'lost' });
     if (kill === 'lost') return this.#end();
     if (use === 'change') await this.#pass(latency.answer);
     if (this.#still() > 0) await this.#thaw();
+    this.#answered.push(call.number);
     if (fault?.is === 'lost') throw failure(fault.kind, name);
     if (kill === 'after') this.#dying = true;
     return result;
+  }
+
+  /** It goes on after its answers: with the next thing that it does outside of itself, or with a sleep. */
+  #next(): void {
+    if (this.#onPoint === undefined) return;
+    for (const call of this.#answered.splice(0)) this.#onPoint({ call, phase: 'after' });
   }
 
   #still(): Ms {

@@ -182,6 +182,22 @@ export class Balancer {
     return false;
   }
 
+  /** For each node where it sends the requests of a route: groups with their shares, and the targets there that get requests. */
+  places(route: Route): readonly (readonly { group: Group; targets: readonly Target[]; share: number }[])[] {
+    return nodes.map((node) => {
+      const heard = route.heard[node];
+      return [...(heard?.weights ?? [])].flatMap(([arn, weight]) => {
+        const group = this.groups.get(arn);
+        // Clients that are bound to a group go on to it, whatever the weights say.
+        const share = heard?.sticky === true && route.bound.has(arn) ? Math.max(weight, 10) : weight;
+        if (group === undefined || share === 0) return [];
+        const on = [...group.targets.values()].filter((target) => target.on[node] === true);
+        const healthy = on.filter((target) => target.state === 'healthy');
+        return [{ group, targets: healthy.length > 0 ? healthy : on, share }];
+      });
+    });
+  }
+
   routeView(arn: RouteArn): RouteView {
     const { weights, sticky, frame } = this.#route(arn);
     return {

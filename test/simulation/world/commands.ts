@@ -12,11 +12,15 @@ interface Sent {
   readonly request: HostRequest;
   readonly fence: Fence | undefined;
   readonly timeout: Ms;
+  readonly instance: InstanceId;
+  readonly at: Ms;
   state: HostCommandState;
 }
 
 /** Run Command: delivery, the fence and the lock on the instance, time limits, and answers that come a little later. */
 export class Commands {
+  /** Grows with every command that is sent or ends. */
+  version = 0;
   readonly #world: World;
   readonly #sent = new Map<string, Sent>();
 
@@ -26,8 +30,10 @@ export class Commands {
 
   send(instance: InstanceId, request: HostRequest, fence: Fence | undefined, timeout: Ms, delivery: Delivery): string {
     const id = this.#world.id('command-');
-    const sent: Sent = { request, fence, timeout, state: { is: 'pending' } };
+    const at = this.#world.timeline.now;
+    const sent: Sent = { request, fence, timeout, instance, at, state: { is: 'pending' } };
     this.#sent.set(id, sent);
+    this.version += 1;
     const { timeline } = this.#world;
     const late = delivery === 'zombie' ? takes.undelivered + this.#world.dice.between(1000, 40_000) : takes.delivery;
     if (delivery === 'never' || delivery === 'zombie') this.#undelivered(sent);
@@ -48,9 +54,20 @@ export class Commands {
     return this.#sent.get(id)?.state ?? { is: 'pending' };
   }
 
+  /** Commands that change something and have not ended: what each is, and how old. */
+  open(): readonly string[] {
+    const { now } = this.#world.timeline;
+    return [...this.#sent.values()]
+      .filter(({ request, state }) => state.is === 'pending' && request.phase !== 'inspect')
+      .map(({ request, instance, at }) => {
+        const slot = 'slot' in request ? `${request.slot.service} ${request.slot.color}` : '';
+        return `${instance} ${request.phase} ${slot} ${String(Math.floor((now - at) / 2000))}`;
+      });
+  }
+
   #undelivered(sent: Sent): void {
     this.#world.timeline.after(takes.undelivered, () => {
-      sent.state = { is: 'lost', why: 'SSM reports DeliveryTimedOut' };
+      this.#end(sent, { is: 'lost', why: 'SSM reports DeliveryTimedOut' });
     });
   }
 
@@ -137,15 +154,20 @@ export class Commands {
 
   #lose(sent: Sent, why: string): void {
     this.#world.timeline.after(takes.report, () => {
-      sent.state = { is: 'lost', why };
+      this.#end(sent, { is: 'lost', why });
     });
   }
 
   #answer(host: Host, sent: Sent, reply: HostReply): void {
     this.#world.timeline.after(takes.report, () => {
       if (sent.state.is !== 'pending') return;
-      sent.state = host.alive ? { is: 'replied', reply } : { is: 'lost', why: 'the instance is gone' };
+      this.#end(sent, host.alive ? { is: 'replied', reply } : { is: 'lost', why: 'the instance is gone' });
     });
+  }
+
+  #end(sent: Sent, state: HostCommandState): void {
+    sent.state = state;
+    this.version += 1;
   }
 }
 

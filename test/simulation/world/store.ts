@@ -7,6 +7,8 @@ interface Told {
 /** Parameter Store: one creator wins, an overwrite of nothing fails, 4096 bytes. */
 export class Store {
   readonly values = new Map<string, string>();
+  /** Grows with every change. */
+  version = 0;
   readonly #told: Told;
 
   constructor(told: Told) {
@@ -27,10 +29,12 @@ export class Store {
 
   remove(names: readonly string[]): void {
     for (const name of names) this.values.delete(name);
+    this.version += 1;
   }
 
   #put(name: string, value: string, by: string): void {
     this.values.set(name, value);
+    this.version += 1;
     this.#told.stored(name, value, by);
   }
 }

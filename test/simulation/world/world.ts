@@ -25,6 +25,8 @@ export interface Watcher {
   /** The world itself, not deployctl, ended a container. */
   struck(host: Host, box: Box): void;
   ran(task: string): void;
+  /** The world ended an instance, and what runs there with it. */
+  gone(host: Host): void;
 }
 
 /** What can be read of the world, now or as it was. */
@@ -106,6 +108,7 @@ export class World {
   terminate(id: InstanceId): void {
     const host = this.hosts.get(id);
     if (host?.alive !== true) return;
+    this.watcher?.gone(host);
     host.alive = false;
     host.boxes = [];
     this.balancer.lost(id);
@@ -156,6 +159,11 @@ export class World {
         }
       });
     }
+  }
+
+  /** Groups whose release is about to die. */
+  dying(): readonly TargetGroupArn[] {
+    return [...this.#dying].map(({ arn }) => arn);
   }
 
   /** How a group's release dies, when it is one that does and all of it serves. */
