@@ -7,5 +7,5 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 // Absent on Node 20: called through the namespace because a named import would be a SyntaxError there.
 module.enableCompileCache?.();
 
-const { execute } = await import('@oclif/core');
+const { execute } = await import('../dist/main.js');
 await execute({ dir: import.meta.url });

@@ -1,7 +1,7 @@
-import type * as Ec2 from '@aws-sdk/client-ec2';
-import type * as Ecr from '@aws-sdk/client-ecr';
-import type * as Elbv2 from '@aws-sdk/client-elastic-load-balancing-v2';
-import type * as Ssm from '@aws-sdk/client-ssm';
+import type * as Ec2 from './sdk/ec2.js';
+import type * as Ecr from './sdk/ecr.js';
+import type * as Elbv2 from './sdk/elbv2.js';
+import type * as Ssm from './sdk/ssm.js';
 import { PortError } from '../domain/errors.js';
 import type { Clock } from '../engine/ports.js';
 import type { Clients, Loaded, Use } from './clients.js';

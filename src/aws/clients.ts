@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import type * as Ec2 from '@aws-sdk/client-ec2';
-import type * as Ecr from '@aws-sdk/client-ecr';
-import type * as Elbv2 from '@aws-sdk/client-elastic-load-balancing-v2';
-import type * as Ssm from '@aws-sdk/client-ssm';
+import type * as Ec2 from './sdk/ec2.js';
+import type * as Ecr from './sdk/ecr.js';
+import type * as Elbv2 from './sdk/elbv2.js';
+import type * as Ssm from './sdk/ssm.js';
+import type { SSMClientConfig } from '@aws-sdk/client-ssm';
 import type { Ms } from '../domain/ids.js';
 
 /**
@@ -23,7 +24,7 @@ export interface Loaded<Sdk, Client> {
   readonly client: Client;
 }
 
-/** SDK clients, made when first used: importing client-ec2 alone costs most of a second. */
+/** SDK clients, made when first used: importing one costs time that not every command has to spend. */
 export interface Clients {
   ec2(use: Use): Promise<Loaded<typeof Ec2, Ec2.EC2Client>>;
   elbv2(use: Use): Promise<Loaded<typeof Elbv2, Elbv2.ElasticLoadBalancingV2Client>>;
@@ -38,7 +39,7 @@ export interface Clients {
 export function createClients(region: string): Clients {
   const open: { destroy(): void }[] = [];
   /** Of the first client; the others take it over, so that SSO, a process or the metadata service is asked once. */
-  let credentials: Ssm.SSMClientConfig['credentials'];
+  let credentials: SSMClientConfig['credentials'];
   const memory = new Map<string, Promise<unknown>>();
 
   const config = (use: Use, where: string) => ({
@@ -77,25 +78,25 @@ export function createClients(region: string): Clients {
     ec2: (use) =>
       once(`ec2.${use}`, async () => {
         quiet();
-        const sdk = await import('@aws-sdk/client-ec2');
+        const sdk = await import('./sdk/ec2.js');
         return { sdk, client: keep(new sdk.EC2Client(config(use, region))) };
       }),
     elbv2: (use) =>
       once(`elbv2.${use}`, async () => {
         quiet();
-        const sdk = await import('@aws-sdk/client-elastic-load-balancing-v2');
+        const sdk = await import('./sdk/elbv2.js');
         return { sdk, client: keep(new sdk.ElasticLoadBalancingV2Client(config(use, region))) };
       }),
     ssm: (use) =>
       once(`ssm.${use}`, async () => {
         quiet();
-        const sdk = await import('@aws-sdk/client-ssm');
+        const sdk = await import('./sdk/ssm.js');
         return { sdk, client: keep(new sdk.SSMClient(config(use, region))) };
       }),
     ecr: (where) =>
       once(`ecr.${where}`, async () => {
         quiet();
-        const sdk = await import('@aws-sdk/client-ecr');
+        const sdk = await import('./sdk/ecr.js');
         return { sdk, client: keep(new sdk.ECRClient(config('read', where))) };
       }),
     close() {

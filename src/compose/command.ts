@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import { messageOf } from '../domain/errors.js';
 import type { Ms } from '../domain/ids.js';
 
@@ -20,6 +19,8 @@ export async function failureOf(
   },
 ): Promise<string | undefined> {
   const { signal, timeout, env = {} } = options;
+  // Loaded when there is a command to run: most environments have none.
+  const { execa } = await import('execa');
   if (signal?.aborted === true) return 'interrupted before it began';
   const child = execa(file, args, {
     detached: true,

@@ -1,4 +1,3 @@
-import { Agent, request } from 'undici';
 import type { HttpPort, HttpSample } from '../engine/ports.js';
 
 /** No more of an answer is read than this. */
@@ -11,10 +10,11 @@ const BODY_LIMIT = 64 * 1024;
  * `ok` of a sample: the status was 200-299 and the body arrived. A sample without `status` had no answer; `error` then says why in words.
  */
 export function createHttp(): HttpPort {
-  // Without pipelining undici sends `Connection: close` and keeps no connection (undici, docs/api/Client.md, "pipelining").
-  const agent = new Agent({ pipelining: 0 });
+  let opened: ReturnType<typeof open> | undefined;
   return {
     async probe(url, options, signal) {
+      // Loaded when the first probe is sent: most commands send none.
+      const { request, agent } = await (opened ??= open());
       const cut = new AbortController();
       const timer = setTimeout(() => cut.abort('timeout'), options.timeout);
       const stop = (): void => cut.abort('stopped');
@@ -47,6 +47,12 @@ export function createHttp(): HttpPort {
       }
     },
   };
+}
+
+async function open() {
+  const { Agent, request } = await import('undici');
+  // Without pipelining undici sends `Connection: close` and keeps no connection (undici, docs/api/Client.md, "pipelining").
+  return { request, agent: new Agent({ pipelining: 0 }) };
 }
 
 async function firstOf(stream: AsyncIterable<Buffer>): Promise<string> {

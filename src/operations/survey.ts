@@ -1,5 +1,5 @@
 import type { Fence, HostFacts, Slot } from '../domain/host.js';
-import type { InstanceId, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import type { InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import type { Container, FleetInstance, RouteView, TargetView } from '../domain/observation.js';
 import type { PlacedService, Topology } from './topology.js';
 import { HostBook } from '../engine/book.js';
@@ -48,6 +48,8 @@ export async function survey(box: Toolbox, topology: Topology, fence: (() => Fen
 
 /** How often an instance is asked before it counts as silent. */
 const rounds = 3;
+/** Before its answer is first asked for. */
+const firstPause: Ms = 125;
 
 /** Looks at the containers of each instance. Without a fence it takes no lock and changes nothing. */
 export async function look(
@@ -75,8 +77,9 @@ export async function look(
     await beforeChange(() =>
       Promise.all(ids.map((id) => book.send(id, { phase: 'inspect', slots }, hostCommand, box.signal))),
     );
-    while (book.busy.length > 0) {
-      await box.clock.sleep(Math.min(poll, 1000), box.signal);
+    // A look is over in a second or less: asked for often at first, and the longer it takes the seldomer.
+    for (let pause = firstPause; book.busy.length > 0; pause *= 2) {
+      await box.clock.sleep(Math.min(pause, poll, 1000), box.signal);
       await book.poll(box.signal);
     }
     asked = ids.filter((id) => book.view([id]).get(id)?.op.is === 'lost');

@@ -1,0 +1,2 @@
+/** What bin/run.js starts. Commands get their classes from the same place. */
+export { execute } from '@oclif/core';
