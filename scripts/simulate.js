@@ -8,6 +8,7 @@ if (wanted === '') {
   );
   process.exit(64);
 }
-const args = ['--no-install', 'vitest', 'run', '--project', 'simulation', 'test/simulation/replay.test.ts'];
-const { status } = spawnSync('npx', args, { stdio: 'inherit', env: { ...process.env, DEPLOYCTL_SIMULATE: wanted } });
+const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'simulation', 'test/simulation/replay.test.ts'];
+const env = { ...process.env, DEPLOYCTL_SIMULATE: wanted };
+const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', env });
 process.exit(status ?? 1);

@@ -4,6 +4,7 @@ import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import { imageTag } from '../domain/release.js';
 import type { RolloutRecord } from '../domain/record.js';
+import type { Lease } from '../state/index.js';
 import type { Prediction } from '../strategies/predict.js';
 import { isChanged } from '../strategies/preload.js';
 import type { Ground } from './begin.js';
@@ -57,7 +58,7 @@ export async function rollout(box: Toolbox, request: RolloutRequest): Promise<Op
     const ground = await groundOf(box, topology, fences);
     const prepared = await prepare(box, ground, request, lease.generation);
     refuseOn(prepared.findings);
-    await proveRights(box, ground, prepared.plan);
+    await proveRights(box, ground, lease, prepared.plan);
     const { plan, record } = prepared;
     const warnings = prepared.findings.map(({ text }) => text);
     if (nothingToDo(prepared)) return nothing(plan, warnings);
@@ -178,7 +179,10 @@ function nothing(made: Plan, warnings: readonly string[]): OperationResult {
 }
 
 /** Rights that can be proven without a change: registering a target that is registered changes nothing. */
-async function proveRights(box: Toolbox, ground: Ground, made: Plan): Promise<void> {
+async function proveRights(box: Toolbox, ground: Ground, lease: Lease, made: Plan): Promise<void> {
+  if (lease.lost.aborted) throw lease.lost.reason;
+  // The reads before may have taken longer than the lease lasts: what was registered then may be another's to take out by now.
+  if (!lease.isValid(box.changeLimit)) return;
   for (const service of made.services) {
     const color = service.colors[service.live];
     if (color === undefined) continue;

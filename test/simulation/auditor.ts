@@ -17,6 +17,9 @@ export interface Promised {
 /** A weight may be raised on what was healthy this long ago: a reading, and the call, take their time. */
 const reaction: Ms = 6000;
 
+/** Between two heartbeats of a lease, and the longest that one takes. */
+const heartbeat: Ms = 15_000;
+
 /**
  * Holds deployctl to its promises from the world's side: it knows nothing of plans and decisions. Looks after every change, as if a request were sent
  * to each target that may get one at that moment.
@@ -39,6 +42,8 @@ export class Auditor implements Watcher {
   readonly #lastRouted = new Map<Target, Ms>();
   readonly #fences = new Map<string, string>();
   readonly #leases = new Map<number, { by: string; beats: boolean }>();
+  /** When somebody removed the lease of a process. */
+  readonly #removed = new Map<string, Ms>();
   readonly #tasks = new Set<string>();
   readonly #original: { readonly host: Host; readonly box: Box }[] = [];
 
@@ -110,7 +115,8 @@ export class Auditor implements Watcher {
     const members = this.#members.get(`${group.service} ${group.color}`) ?? 0;
     if (this.#promised.allowDowntime && members <= 1) return false;
     const struck = [...group.targets.values()].filter((target) => this.#struck.has(slotOf(target, group))).length;
-    return members - struck * (this.readsLag ? 2 : 1) - this.#lost > 0 && group.targets.size > 0;
+    const window = this.#promised.strategy === 'rolling' ? this.#promised.maxParallel : 0;
+    return members - window - struck * (this.readsLag ? 2 : 1) - this.#lost > 0 && group.targets.size > 0;
   }
 
   #capacity(service: ServiceShape): void {
@@ -167,11 +173,7 @@ export class Auditor implements Watcher {
   struck(host: Host, box: Box): void {
     this.#restarted.add(box);
     this.crowd.ends(box, false);
-    const group = [...this.#world.balancer.groups.values()].find(
-      (each) => each.service === box.service && each.port === box.port && (host.color ?? each.color) === each.color,
-    );
-    const target = group?.targets.get(`${host.id}:${box.port}`);
-    if (group !== undefined && target !== undefined) this.#struck.add(slotOf(target, group));
+    this.#struck.add(`${host.id} ${box.service} ${box.color}`);
   }
 
   #isStruck(host: Host, box: Box): boolean {
@@ -219,6 +221,9 @@ export class Auditor implements Watcher {
 
   /** A change that no fence guards: only the owner of the highest lease that ever beat may make it. */
   acting(by: string): void {
+    // Its holder learns with its next heartbeat that somebody has removed a lease by hand.
+    const removed = this.#removed.get(by);
+    if (removed !== undefined && this.#world.timeline.now - removed < heartbeat) return;
     const own = Math.max(0, ...[...this.#leases].filter(([, lease]) => lease.by === by).map(([number]) => number));
     const higher = [...this.#leases].find(([number, lease]) => number > own && lease.beats);
     if (own === 0) this.violated('I8', `${by} changes the load balancer without a lease`);
@@ -227,6 +232,12 @@ export class Auditor implements Watcher {
         'I8',
         `${by} (generation ${String(own)}) changes the load balancer, and ${higher[1].by} owns generation ${String(higher[0])}`,
       );
+  }
+
+  /** Somebody removes a lease by hand. */
+  removed(name: string): void {
+    const lease = this.#leases.get(Number(name.split('/').at(-1)));
+    if (lease !== undefined) this.#removed.set(lease.by, this.#world.timeline.now);
   }
 
   stored(name: string, value: string, by: string): void {

@@ -47,7 +47,9 @@ function standingIn(world: World): string {
   }
   for (const { arn, weights, sticky, heard, bound } of balancer.routes.values()) {
     const nodes = heard.map((node) => `${weightsOf(node.weights)}${node.sticky ? ' sticky' : ''}`).join(' ');
-    parts.push(`${arn} ${weightsOf(weights)} ${String(sticky.enabled)} heard ${nodes} bound ${[...bound].join()}`);
+    parts.push(
+      `${arn} ${weightsOf(weights)} ${String(sticky.enabled)} heard ${nodes} bound ${[...bound.keys()].join()}`,
+    );
   }
   parts.push(`under way ${[...world.commands.open()].sort().join(', ')}`, `dying ${world.dying().join()}`);
   return parts.join('\n');

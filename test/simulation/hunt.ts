@@ -1,15 +1,14 @@
-import type { Case, Reference } from './case.js';
-import { describeCase, playCase, recoveries } from './case.js';
+import type { Reference } from './case.js';
+import { describeCase, recoveries } from './case.js';
 import { Dice } from './dice.js';
-import { contend } from './lease-turns.js';
-import { Play } from './play.js';
 import { killPhases } from './process.js';
+import { replay } from './replays.js';
 import type { Scenario } from './scenario.js';
 import { describeScenario } from './scenario.js';
-import type { FaultId } from './storm.js';
-import { describeStorm, playStorm } from './storms.js';
+import type { FaultId } from './faults.js';
+import { describeStorm } from './storms.js';
 
-/** What found a defect, and in which case. */
+/** What found a defect: the promise that broke, and the text that replays it (`replays.ts`). */
 export interface Find {
   readonly by: string;
   readonly where: string;
@@ -29,68 +28,17 @@ export const hunted: readonly Scenario[] = [
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'restarts', seed: 5 },
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'balancer-only' },
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'crash-loop' },
+  { ...base, strategy: 'rolling', layout: 'ports', fate: 'dies', before: 'adopted' },
 ];
 
 /** Only to be run undisturbed: nobody can know of what ended, and began again, while no process looked. */
-const alone: readonly Scenario[] = [
+const watched: readonly Scenario[] = [
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'hiccup' },
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'hiccup' },
 ];
 
-/** Looks for a broken promise, the cheap ways first: undisturbed runs, deaths, storms, leases. `references` are those of the sound code. */
-export async function hunt(references: readonly Reference[]): Promise<Find | undefined> {
-  let runs = 0;
-  const found = (violations: readonly string[], where: string): Find | undefined => {
-    runs += 1;
-    return violations[0] === undefined ? undefined : { by: violations[0].slice(0, 300), where, runs };
-  };
-  const attempt = async (each: Case, reference: Reference): Promise<Find | undefined> => {
-    const { auditor } = await playCase(each, reference);
-    return found(auditor.violations, describeCase(each));
-  };
-  for (const [index, scenario] of hunted.entries()) {
-    const reference = references[index];
-    if (reference === undefined) continue;
-    const find =
-      (await attempt({ scenario, recovery: ['resume'], kills: [] }, reference)) ??
-      found(await again(scenario), 'again');
-    if (find !== undefined) return find;
-  }
-  for (const scenario of alone) {
-    const play = await Play.begin(scenario);
-    const { exit } = await play.run(play.process(), 'rollout');
-    const missed = exit === 10 ? [] : [`I11: exit ${String(exit)}, and a container ended in the bake`];
-    const find = found([...play.auditor.violations, ...missed], describeScenario(scenario));
-    if (find !== undefined) return find;
-  }
-  const dice = new Dice(11);
-  for (let round = 0; round < 8; round += 1) {
-    for (const [index, scenario] of hunted.entries()) {
-      const reference = references[index];
-      const points = reference?.points ?? [];
-      const point = points[dice.between(0, points.length - 1)];
-      if (reference === undefined || point === undefined) continue;
-      const recovery = recoveries[round % recoveries.length] ?? 'resume';
-      const phase = killPhases[dice.between(0, 2)] ?? 'lost';
-      const find = await attempt({ scenario, recovery: [recovery], kills: [{ call: point.call, phase }] }, reference);
-      if (find !== undefined) return find;
-    }
-  }
-  for (const only of storms) {
-    for (let seed = 1; seed <= 12; seed += 1) {
-      const scenario = hunted[dice.between(0, hunted.length - 1)];
-      if (scenario === undefined) continue;
-      const each = { scenario: { ...scenario, seed }, only };
-      const { auditor } = await playStorm(each);
-      const find = found(auditor.violations, describeStorm(each));
-      if (find !== undefined) return find;
-    }
-  }
-  const lease = await contend(300);
-  return lease === undefined ? undefined : { by: lease, where: 'lease', runs };
-}
-
-const storms: readonly (readonly FaultId[])[] = [
+/** Faults that show a defect best alone or in company. */
+const weathers: readonly (readonly FaultId[])[] = [
   ['F2', 'F4'],
   ['F1', 'K1'],
   ['F8', 'F9', 'F10', 'F14', 'K1'],
@@ -99,14 +47,46 @@ const storms: readonly (readonly FaultId[])[] = [
   ['F16', 'F11', 'S1'],
 ];
 
-/** Running it again changes nothing. */
-async function again(scenario: Scenario): Promise<readonly string[]> {
-  if (scenario.fate !== 'good') return [];
-  const play = await Play.begin(scenario);
-  await play.run(play.process(), 'rollout');
-  await play.rest(20_000);
-  const [writes, stored] = [JSON.stringify([...play.auditor.writes]), play.outcome()?.generation];
-  await play.run(play.process(), 'rollout');
-  const same = JSON.stringify([...play.auditor.writes]) === writes && play.outcome()?.generation === stored;
-  return same ? [] : ['L2: a second run of the same rollout has changed something'];
+/** Looks for a broken promise, the cheap ways first: undisturbed runs, deaths, storms, leases. `references` are those of the sound code. */
+export async function hunt(references: readonly Reference[]): Promise<Find | undefined> {
+  let runs = 0;
+  for (const where of places(references)) {
+    runs += 1;
+    const { violations } = await replay(where, (scenario) => Promise.resolve(referenceIn(references, scenario)));
+    if (violations[0] !== undefined) return { by: violations[0].slice(0, 300), where, runs };
+  }
+  return undefined;
+}
+
+function referenceIn(references: readonly Reference[], scenario: Scenario): Reference {
+  const wanted = describeScenario(scenario);
+  const found = references[hunted.findIndex((each) => describeScenario(each) === wanted)];
+  if (found === undefined) throw new Error(`${wanted} is not hunted in`);
+  return found;
+}
+
+function* places(references: readonly Reference[]): Generator<string> {
+  for (const scenario of hunted) {
+    yield describeCase({ scenario, recovery: ['resume'], kills: [] });
+    if (scenario.fate === 'good') yield `again ${describeScenario(scenario)}`;
+  }
+  for (const scenario of watched) yield `watched ${describeScenario(scenario)}`;
+  const dice = new Dice(11);
+  for (let round = 0; round < 8; round += 1) {
+    for (const [index, scenario] of hunted.entries()) {
+      const points = references[index]?.points ?? [];
+      const point = points[dice.between(0, points.length - 1)];
+      const recovery = recoveries[round % recoveries.length] ?? 'resume';
+      const phase = killPhases[dice.between(0, 2)] ?? 'lost';
+      if (point !== undefined)
+        yield describeCase({ scenario, recovery: [recovery], kills: [{ call: point.call, phase }] });
+    }
+  }
+  for (const only of weathers) {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const scenario = hunted[dice.between(0, hunted.length - 1)];
+      if (scenario !== undefined) yield describeStorm({ scenario: { ...scenario, seed }, only });
+    }
+  }
+  yield 'lease';
 }

@@ -160,7 +160,6 @@ export const mutants: readonly Mutant[] = [
     "return plan.aim.to === 'new' ? service.to : service.from;",
     'return service.to;',
   ),
-  // Unknown is not absent
   // Fences, lease, record
   mutant('operations/drive.ts', 'all commands have one fence', 'this.#send++]', 'this.#send]'),
   mutant('operations/drive.ts', 'the fence has no generation', '[this.#generation, this.#epoch', '[1, this.#epoch'),
@@ -170,6 +169,127 @@ export const mutants: readonly Mutant[] = [
     'if (higher !== undefined && higher.generation > this.generation) this.#loseTo(higher);',
     '',
   ),
+  // What a resume or a second process gets wrong
+  mutant(
+    'state/lease-view.ts',
+    'a holder that is seen once is taken for dead',
+    'seen.until - seen.since >= (lease?.ttl ?? this.#ttl)',
+    'seen.until - seen.since >= 0',
+  ),
+  mutant(
+    'operations/rollout.ts',
+    'a rollout begins over an unfinished one',
+    '  if (record === undefined) return;\n  const { environment }',
+    '  if (record === undefined || record.generation > 0) return;\n  const { environment }',
+  ),
+  mutant(
+    'operations/plan.ts',
+    'a resume forgets that it was on the way back',
+    'aim: record.aim,',
+    "aim: { to: 'new', epoch: 0 },",
+  ),
+  mutant(
+    'engine/loop.ts',
+    'changes are made without a look at the lease',
+    'if (!lease.isValid(this.#deps.changeLimit)) {',
+    'if (this.#plan.deadline < 0) {',
+  ),
   // The truth
-  // Time
+  mutant(
+    'operations/drive.ts',
+    'no outcome is stored',
+    '    await box.state.writeOutcome(outcomeRecord(plan, result, outcome, serving, now), lease);\n',
+    '',
+  ),
+  mutant(
+    'operations/drive.ts',
+    'the record says the new release serves after a way back',
+    "    case 'rolled-back':\n      return plan.from.id;",
+    "    case 'rolled-back':\n      return plan.to.id;",
+  ),
+  mutant(
+    'operations/drive.ts',
+    'a way back is called a success',
+    "    case 'rolled-back':\n      return EXIT.rolledBack;",
+    "    case 'rolled-back':\n      return EXIT.done;",
+  ),
+  mutant(
+    'operations/rollout.ts',
+    'nothing to do is done again',
+    'if (nothingToDo(prepared)) return nothing(plan, warnings);',
+    '',
+  ),
+  mutant(
+    'strategies/rolling.ts',
+    'a rollout with a bad instance is a success',
+    'return failing(plan, seen, now, fleet, work.bad);',
+    "return { is: 'done', outcome: 'succeeded', reason: 'good enough' };",
+  ),
+  // Capacity, health and the way back
+  mutant(
+    'strategies/amounts.ts',
+    'the window is the whole fleet, and the floor with it',
+    'return Math.max(1, Math.min(wanted, total));',
+    'return wanted < 0 ? 1 : total;',
+  ),
+  mutant(
+    'strategies/standing.ts',
+    'registered counts as healthy',
+    "      return warming(now, { ...base, until }, 'registered; waits for its first health check by the load balancer');",
+    "      return { ...base, place: 'serving' };",
+  ),
+  mutant(
+    'strategies/standing.ts',
+    'no settling: healthy once is healthy',
+    "      if (now < settled) return { ...base, place: 'settling', until: settled, why: 'healthy; must stay so' };\n      if (ofThis !== undefined && ofThis.at < settled) {",
+    '      if (plan.deadline < 0 && ofThis !== undefined) {',
+  ),
+  mutant(
+    'engine/act.ts',
+    'nothing is kept for the way back',
+    'release, spec, keep: plan.keep };',
+    'release, spec, keep: 0 };',
+  ),
+  mutant(
+    'strategies/work.ts',
+    'the way back starts from the image, as a rollout does',
+    "is: plan.aim.to === 'old' || plan.kind === 'rollback' ? 'restore' : 'start',",
+    "is: plan.deadline < 0 ? 'restore' : 'start',",
+  ),
+  mutant(
+    'strategies/shift.ts',
+    'only one route of a service is shifted',
+    '    for (const route of service.routes) {\n      const pair',
+    '    for (const route of service.routes.slice(0, 1)) {\n      const pair',
+  ),
+  mutant(
+    'strategies/shift.ts',
+    'the way back gives the traffic to the new color',
+    'return weightsAction(pair, before > 0 ? before : pair.total, 0, stickiness);',
+    'return weightsAction(pair, 0, before > 0 ? before : pair.total, stickiness);',
+  ),
+  mutant(
+    'strategies/work.ts',
+    'of several targets in one call only the first counts',
+    '{ ...same, targets: [...same.targets, ...action.targets] }',
+    '{ ...same, targets: [...same.targets] }',
+  ),
+  mutant(
+    'strategies/in-place.ts',
+    'an instance that is out of the load balancer is given up',
+    "    case 'unverified':\n    case 'quiet':\n      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;",
+    "    case 'unverified':\n    case 'quiet':\n      return { actions: [], waits: [] };",
+  ),
+  mutant(
+    'engine/loop.ts',
+    'the record does not say that it goes back',
+    'await this.#save({ aim: this.#plan.aim, deadline: this.#plan.deadline, reason });',
+    '',
+  ),
+  mutant(
+    'state/acquire.ts',
+    'the generation does not go up',
+    'Math.max(highest, known) + 1 :',
+    'Math.max(highest, known) :',
+  ),
 ];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DeployctlError, messageOf } from '../../src/domain/errors.js';
+import { DeployctlError, EXIT, messageOf, PortError } from '../../src/domain/errors.js';
 import type { Ms } from '../../src/domain/ids.js';
 import type { OperationResult } from '../../src/operations/drive.js';
 import { resume } from '../../src/operations/resume.js';
@@ -76,7 +76,8 @@ export class Play {
       .then(
         (result): Ended => ({ is: 'result', result, exit: result.exitCode }),
         (error: unknown): Ended => {
-          if (error instanceof DeployctlError) return { is: 'refused', error, exit: error.exitCode };
+          const known = refusalIn(error);
+          if (known !== undefined) return { is: 'refused', error: known, exit: known.exitCode };
           this.auditor.violated(
             'bug',
             `${command} threw ${messageOf(error)} ${error instanceof Error ? (error.stack ?? '') : ''}`,
@@ -184,6 +185,13 @@ export class Play {
     }
     return lines.sort().join('\n');
   }
+}
+
+/** What the command line makes an exit code of: our errors, and AWS's refusal of who asks (src/base-command.ts). Anything else is a bug. */
+function refusalIn(error: unknown): DeployctlError | undefined {
+  if (error instanceof DeployctlError) return error;
+  if (!(error instanceof PortError) || !['expired-credentials', 'access-denied'].includes(error.kind)) return undefined;
+  return new DeployctlError({ code: `aws.${error.kind}`, message: error.message, exitCode: EXIT.inProgress });
 }
 
 function endedText(ended: Ended): string {

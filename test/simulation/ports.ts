@@ -20,7 +20,12 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
     traffic: trafficPort(process),
     images: {
       resolve: (repository, tag, signal) =>
-        process.call('ecr:DescribeImages', 'read', () => digestOf(repository.split('/')[1] ?? '', tag), signal),
+        process.call(
+          'ecr:DescribeImages',
+          'read',
+          () => digestOf(repository.split('/')[1] ?? '', world.tagsMoved ? 'newer' : tag),
+          signal,
+        ),
     },
     identity: { credentialsEnd: () => Promise.resolve(undefined) },
     account: {

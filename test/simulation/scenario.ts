@@ -142,6 +142,7 @@ export async function worldOf(scenario: Scenario): Promise<World> {
   for (const { name, colors, routes } of world.shape.services) {
     world.publish(digestOf(name, 'old'), 'good');
     world.publish(digestOf(name, 'new'), changed(scenario).includes(name) ? scenario.fate : 'good');
+    world.publish(digestOf(name, 'newer'), 'good');
     for (const route of routes) world.balancer.place(route, name, new Map([[colors.blue.group, 100]]));
     for (const host of world.hosts.values()) {
       if (host.color === 'green') continue;

@@ -2,41 +2,23 @@ import type { PortErrorKind } from '../../src/domain/errors.js';
 import type { InstanceId, Ms } from '../../src/domain/ids.js';
 import { Dice } from './dice.js';
 import type { Call, Fault, Weather } from './process.js';
+import type { FaultId } from './faults.js';
+import { faultIds } from './faults.js';
 import type { MachineTime } from './timeline.js';
 import type { Delivery } from './world/commands.js';
-import { instanceId, zoneOf } from './world/shape.js';
+import { digestOf, instanceId, zoneOf } from './world/shape.js';
 import type { World } from './world/world.js';
 
-/**
- * What can go wrong besides the release. A seed enables some of them: all at once would hide each other.
- */
-export const faultIds = {
-  F1: 'a change took effect and its answer was lost',
-  F2: 'a call failed before it had an effect',
-  F3: 'a call took seconds',
-  F4: 'half a minute in which the load balancer answers hardly any call',
-  F8: 'a command on an instance ran twice',
-  F9: 'a command was never delivered',
-  F10: 'a command ran long after it was reported undelivered',
-  F11: 'an SSM agent was offline for a while',
-  F14: 'a command was killed in the middle',
-  F16: 'a target was ill for a while',
-  F19: 'another hand changed weights, and changed them back',
-  F22: 'an instance was terminated',
-  F23: 'an instance joined',
-  F25: 'a zone was lost',
-  F28: 'a second operator wants to go on at the same time',
-  F29: 'a process stood still past its lease, and woke up',
-  F30: 'somebody removed the lease by hand',
-  F31: 'a wall clock jumped',
-  S1: 'a read showed the past',
-  K1: 'a process was killed',
-} as const;
-export type FaultId = keyof typeof faultIds;
 const all = Object.keys(faultIds) as FaultId[];
 
 const unclear: readonly [PortErrorKind, ...PortErrorKind[]] = ['timeout', 'network', 'server'];
 const clear: readonly [PortErrorKind, ...PortErrorKind[]] = ['throttled', 'server', 'timeout', 'conflict'];
+
+/** Who is told of what the world itself takes, so that it is not blamed on deployctl. */
+export interface Told {
+  lost(): void;
+  removed(lease: string): void;
+}
 
 /** Faults of calls, commands and the world, by seed, for the first minutes; then calm. */
 export class Storm implements Weather {
@@ -45,19 +27,25 @@ export class Storm implements Weather {
   readonly end: Ms = 240_000;
   readonly #world: World;
   readonly #dice: Dice;
-  readonly #onLost: () => void;
+  readonly #told: Told;
   #throttled: Ms = -1;
+  #expired: Ms = -1;
+  #denied: { readonly call: string; readonly until: Ms } | undefined;
   /** The load balancer has been changed by somebody else, who has not yet changed it back. */
   foreign = false;
   frozen: Ms = -1;
 
-  constructor(world: World, seed: number, onLost: () => void, only?: readonly FaultId[]) {
+  constructor(world: World, seed: number, told: Told, only?: readonly FaultId[]) {
     this.#world = world;
-    this.#onLost = onLost;
+    this.#told = told;
     this.#dice = new Dice(seed * 7919 + 17);
     this.enabled = new Set(only ?? all.filter(() => this.#dice.chance(0.3)));
     world.keepsPast = this.enabled.has('S1');
     for (const id of this.enabled) this.#plan(id);
+    if (this.enabled.has('F21')) {
+      world.counted('F21');
+      world.balancer.bind({ enabled: true, seconds: 20 });
+    }
   }
 
   #hit(id: FaultId, share: number): boolean {
@@ -72,6 +60,14 @@ export class Storm implements Weather {
     if (this.#throttled > now && name.startsWith('elbv2') && this.#dice.chance(0.8)) {
       this.#world.counted('F4');
       return { is: 'refused', kind: 'throttled' };
+    }
+    if (this.#expired > now) {
+      this.#world.counted('F5');
+      return { is: 'refused', kind: 'expired-credentials' };
+    }
+    if (this.#denied !== undefined && this.#denied.until > now && name.startsWith(this.#denied.call)) {
+      this.#world.counted('F6');
+      return { is: 'refused', kind: 'access-denied' };
     }
     if (use === 'change' && this.#hit('F1', 0.05)) return { is: 'lost', kind: this.#dice.pick(unclear) };
     if (this.#hit('F2', 0.04)) return { is: 'refused', kind: this.#dice.pick(clear) };
@@ -91,6 +87,7 @@ export class Storm implements Weather {
     if (this.#hit('F8', 0.1)) return 'twice';
     if (this.#hit('F9', 0.05)) return 'never';
     if (this.#hit('F10', 0.05)) return 'zombie';
+    if (this.#hit('F12', 0.05)) return 'cut';
     return this.#hit('F14', 0.06) ? 'killed' : 'normal';
   }
 
@@ -122,6 +119,54 @@ export class Storm implements Weather {
     switch (id) {
       case 'F4':
         after(() => (this.#throttled = this.#world.timeline.now + 30_000));
+        return;
+      case 'F5':
+        after(() => (this.#expired = this.#world.timeline.now + this.#dice.between(3000, 40_000)));
+        return;
+      case 'F6':
+        after(() => {
+          const call = this.#dice.pick([
+            'elbv2:RegisterTargets',
+            'elbv2:DeregisterTargets',
+            'elbv2:ModifyRule',
+            'ssm:Send',
+          ]);
+          this.#denied = { call, until: this.#world.timeline.now + this.#dice.between(5000, 40_000) };
+        });
+        return;
+      case 'F13':
+        after(() => this.#endSoon());
+        return;
+      case 'F14b':
+        after(() => this.#fillDisk());
+        return;
+      case 'F27':
+        after(() => {
+          const lost = this.#anyone();
+          if (lost === undefined || !this.#lose([lost])) return;
+          this.#world.counted('F27');
+          this.#join(lost);
+        });
+        return;
+      case 'F35':
+        after(() => this.#dependency());
+        return;
+      case 'F36':
+        after(() => {
+          this.#world.counted('F36');
+          this.#world.slowStart = this.#dice.between(2000, 9000);
+          this.#world.timeline.after(60_000, () => (this.#world.slowStart = 0));
+        });
+        return;
+      case 'F38':
+        this.#world.counted('F38');
+        this.#world.deaf = true;
+        return;
+      case 'F40':
+        after(() => {
+          this.#world.counted('F40');
+          this.#world.tagsMoved = true;
+        });
         return;
       case 'F11':
         after(() => this.#agentRests());
@@ -196,13 +241,51 @@ export class Storm implements Weather {
     });
   }
 
-  #lose(ids: readonly (InstanceId | undefined)[]): void {
+  /** Some container of the new release, the next one that passes its checks, ends for good a moment later. */
+  #endSoon(): void {
+    let over = false;
+    this.#world.onWell = (host, box) => {
+      if (over || box.digest !== digestOf(box.service, 'new')) return;
+      over = true;
+      this.#world.timeline.after(this.#dice.between(500, 8000), () => {
+        if (box.status !== 'running') return;
+        this.#world.counted('F13');
+        host.crash(box, true);
+      });
+    };
+  }
+
+  #fillDisk(): void {
+    const host = this.#world.hosts.get(this.#anyone() ?? 'i-');
+    if (host === undefined) return;
+    this.#world.counted('F14b');
+    host.diskFull = true;
+    this.#world.timeline.after(this.#dice.between(5000, 60_000), () => {
+      host.diskFull = false;
+    });
+  }
+
+  /** A database is away: whatever serves the service, old or new, answers 503. */
+  #dependency(): void {
+    const service = this.#dice.pick(['backend', 'frontend']);
+    const shape = this.#world.shape.services.find(({ name }) => name === service);
+    if (shape === undefined) return;
+    this.#world.counted('F35');
+    const duration = this.#dice.between(3000, 25_000);
+    for (const host of this.#world.hosts.values()) {
+      if (!host.alive) continue;
+      for (const port of new Set([shape.colors.blue.port, shape.colors.green.port])) host.sicken(port, duration);
+    }
+  }
+
+  #lose(ids: readonly (InstanceId | undefined)[]): boolean {
     for (const id of ids) {
-      if (id === undefined || [...this.#world.hosts.values()].filter((host) => host.alive).length <= 2) return;
+      if (id === undefined || [...this.#world.hosts.values()].filter((host) => host.alive).length <= 2) return false;
       this.#world.counted('F22');
-      this.#onLost();
+      this.#told.lost();
       this.#world.terminate(id);
     }
+    return true;
   }
 
   #loseZone(): void {
@@ -211,12 +294,15 @@ export class Storm implements Weather {
     this.#lose(zone.map(({ id }) => id));
   }
 
-  #join(): void {
+  /** `inPlaceOf`: it has the name and the color of one that is gone. */
+  #join(inPlaceOf?: InstanceId): void {
     const index = this.#world.hosts.size + 1;
     this.#world.counted('F23');
     const two = this.#world.shape.layout === 'instances';
-    const color = two ? this.#dice.pick(['blue', 'green']) : undefined;
-    this.#world.addHost({ id: instanceId(index), zone: zoneOf(index), color, joined: true });
+    const before = inPlaceOf === undefined ? undefined : this.#world.hosts.get(inPlaceOf);
+    const color = before === undefined ? (two ? this.#dice.pick(['blue', 'green']) : undefined) : before.color;
+    const name = before === undefined ? {} : { name: before.name };
+    this.#world.addHost({ id: instanceId(index), zone: zoneOf(index), color, joined: true, ...name });
   }
 
   #removeLease(): void {
@@ -224,6 +310,7 @@ export class Storm implements Weather {
     const [last] = names.sort((a, b) => Number(b.split('/').at(-1)) - Number(a.split('/').at(-1)));
     if (last === undefined) return;
     this.#world.counted('F30');
+    this.#told.removed(last);
     this.#world.store.remove([last]);
   }
 }

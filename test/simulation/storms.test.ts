@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { scenarioOf } from './scenarios.js';
-import { faultIds } from './storm.js';
+import { faultIds } from './faults.js';
 import { describeStorm, playStorm } from './storms.js';
 
 const seeds = 80;

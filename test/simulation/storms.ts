@@ -1,9 +1,11 @@
 import type { Ended } from './play.js';
 import { Play } from './play.js';
 import type { Scenario } from './scenario.js';
-import { describeScenario, parseScenario } from './scenario.js';
-import type { FaultId } from './storm.js';
-import { faultIds, Storm } from './storm.js';
+import { changed, describeScenario, parseScenario } from './scenario.js';
+import type { FaultId } from './faults.js';
+import { faultIds } from './faults.js';
+import { Storm } from './storm.js';
+import { digestOf } from './world/shape.js';
 
 /** A rollout in bad weather: the scenario's seed decides what goes wrong, and when. `only`: these faults, whatever the seed says. */
 export interface StormCase {
@@ -28,14 +30,7 @@ export function parseStorm(text: string): StormCase {
 export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const play = await Play.begin(scenario);
   const { world, auditor } = play;
-  const storm = new Storm(
-    world,
-    scenario.seed,
-    () => {
-      auditor.lost();
-    },
-    only,
-  );
+  const storm = new Storm(world, scenario.seed, auditor, only);
   auditor.readsLag = world.keepsPast;
   const next = (command: 'rollout' | 'resume', turn: number): Promise<Ended> => {
     const call = storm.kill();
@@ -47,7 +42,9 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
       command,
     );
   };
-  const rival = storm.enabled.has('F28') ? rivalOf(play, storm) : undefined;
+  if (storm.enabled.has('F39')) auditor.crowd.long = 40;
+  const stickiness = stickinessIn(play);
+  const rival = storm.enabled.has('F28') || storm.enabled.has('F32') ? rivalOf(play, storm) : undefined;
   let ended = await next('rollout', 0);
   for (let turn = 1; turn <= 12 && !isOver(ended); turn += 1) {
     await play.rest(turn < 8 ? 15_000 : 120_000);
@@ -55,17 +52,24 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
     ended = await next(begun ? 'resume' : 'rollout', turn);
   }
   const other = rival === undefined ? undefined : await play.finish(rival);
-  if (ended.is === 'refused' && other?.is === 'result') ended = other;
+  // Of two that came to an end, the record tells of the one that came last.
+  if (other?.is === 'result' && (ended.is === 'refused' || play.outcome()?.rollout === other.result.rollout))
+    ended = other;
   if (!isOver(ended)) auditor.violated('L1', `after twelve turns: ${JSON.stringify(ended)}`);
-  await play.rest(Math.max(0, storm.end + 60_000 - world.timeline.now));
+  await play.rest(Math.max(30_000, storm.end + 60_000 - world.timeline.now));
   // A way back that the world has kept from its end is a person's to end, once the world is well again.
   const repaired = ended.exit === 11 ? await play.run(play.process(), 'rollback') : undefined;
   play.truth(repaired ?? ended);
   const good = scenario.fate === 'good';
-  if (!good && ended.exit === 0) auditor.violated('I11', `a release that is ${scenario.fate} has succeeded`);
+  // Of two operators one may have gone back: that succeeds, and what serves is the old release.
+  const serves = changed(scenario).some((name) => play.serving(name).includes(digestOf(name, 'new')));
+  if (!good && ended.exit === 0 && serves) auditor.violated('I11', `a release that is ${scenario.fate} has succeeded`);
+  if ((ended.exit === 0 || ended.exit === 10) && stickinessIn(play) !== stickiness)
+    auditor.violated('I12', `stickiness was ${stickiness} and is ${stickinessIn(play)}`);
+  world.counted('F39', auditor.crowd.cutLong);
   world.counted(`exit ${String(ended.exit)}`);
   // A joiner cannot get what somebody started by hand elsewhere.
-  const excused = scenario.before === 'adopted' && storm.enabled.has('F23');
+  const excused = scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'));
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
       'L1',
@@ -74,15 +78,18 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   return play;
 }
 
-/** Somebody on another machine who tries to resume while the first one is at work, and takes over when it is silent for too long. */
+const stickinessIn = ({ world }: Play): string =>
+  [...world.balancer.routes.values()].map(({ sticky }) => `${String(sticky.enabled)} ${String(sticky.seconds)}`).join();
+
+/** Somebody on another machine who tries to resume, or to go back, while the first one is at work, and takes over when it is silent for too long. */
 function rivalOf(play: Play, storm: Storm): Promise<Ended> {
   const { world } = play;
   return new Promise((resolve) => {
     world.timeline.after(world.dice.between(1000, 100_000), () => {
-      world.counted('F28');
-      resolve(
-        play.start(play.process({ machine: 'rival', weather: storm, time: storm.time() }), 'resume', 'new', 200_000),
-      );
+      const back = storm.enabled.has('F32') && (!storm.enabled.has('F28') || world.dice.chance(0.5));
+      world.counted(back ? 'F32' : 'F28');
+      const process = play.process({ machine: 'rival', weather: storm, time: storm.time() });
+      resolve(play.start(process, back ? 'rollback' : 'resume', 'new', 200_000));
     });
   });
 }

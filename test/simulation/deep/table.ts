@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { faultIds } from '../storm.js';
+import { faultIds } from '../faults.js';
 import { parts } from './parts.js';
 import { Results } from './tally.js';
 

@@ -41,8 +41,8 @@ export interface Route {
   frame: string;
   /** What each node has heard. */
   readonly heard: { weights: ReadonlyMap<TargetGroupArn, number>; sticky: boolean }[];
-  /** Groups to which clients are bound by stickiness, whatever the weights say. */
-  readonly bound: Set<TargetGroupArn>;
+  /** Groups to which clients are bound by stickiness, whatever the weights say, and until when. */
+  readonly bound: Map<TargetGroupArn, Ms>;
 }
 
 /** Rules, weights, targets, health checks and draining, with what lies between a change and the nodes that act on it. */
@@ -64,7 +64,15 @@ export class Balancer {
   place(route: RouteArn, service: string, weights: ReadonlyMap<TargetGroupArn, number>): void {
     const heard = nodes.map(() => ({ weights, sticky: false }));
     const sticky = { enabled: false };
-    this.routes.set(route, { arn: route, service, weights, sticky, frame: 'frame-0', heard, bound: new Set() });
+    this.routes.set(route, { arn: route, service, weights, sticky, frame: 'frame-0', heard, bound: new Map() });
+  }
+
+  /** Stickiness that somebody has set before, on all routes. */
+  bind(sticky: Route['sticky']): void {
+    for (const route of this.routes.values()) {
+      route.sticky = sticky;
+      for (const heard of route.heard) heard.sticky = sticky.enabled;
+    }
   }
 
   /** Puts a target there that has been healthy for long. */
@@ -125,6 +133,7 @@ export class Balancer {
       this.#world.timeline.after(this.#lag(), () => {
         const heard = route.heard[node];
         if (heard === undefined) return;
+        if (heard.sticky) this.#bind(route, heard.weights);
         [heard.weights, heard.sticky] = [route.weights, route.sticky.enabled];
         if (!route.heard.some((each) => each.sticky)) route.bound.clear();
         this.#world.changed('');
@@ -176,8 +185,7 @@ export class Balancer {
       const heard = route.heard[node];
       const weight = heard?.weights.get(group.arn);
       if (heard === undefined || weight === undefined) continue;
-      if (heard.sticky && weight > 0) route.bound.add(group.arn);
-      if (weight > 0 || route.bound.has(group.arn)) return true;
+      if (weight > 0 || isBound(route, heard, group.arn, this.#world.timeline.now)) return true;
     }
     return false;
   }
@@ -189,7 +197,8 @@ export class Balancer {
       return [...(heard?.weights ?? [])].flatMap(([arn, weight]) => {
         const group = this.groups.get(arn);
         // Clients that are bound to a group go on to it, whatever the weights say.
-        const share = heard?.sticky === true && route.bound.has(arn) ? Math.max(weight, 10) : weight;
+        const bound = heard !== undefined && isBound(route, heard, arn, this.#world.timeline.now);
+        const share = bound ? Math.max(weight, 10) : weight;
         if (group === undefined || share === 0) return [];
         const on = [...group.targets.values()].filter((target) => target.on[node] === true);
         const healthy = on.filter((target) => target.state === 'healthy');
@@ -218,6 +227,15 @@ export class Balancer {
       views.set(key, attached || state === 'draining' ? { state } : { state: 'unused', reason: 'Target.NotInUse' });
     }
     return views;
+  }
+
+  /** Clients that got an answer from a group with weight go on to it for a while. */
+  #bind(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void {
+    const lasts = (route.sticky.seconds ?? 60) * 1000;
+    for (const [arn, weight] of weights) if (weight > 0) route.bound.set(arn, this.#world.timeline.now + lasts);
+    this.#world.timeline.after(lasts + 1, () => {
+      this.#world.changed('');
+    });
   }
 
   #leave(target: Target): void {
@@ -300,6 +318,11 @@ export class Balancer {
     if (route === undefined) throw refused('not-found', `there is no route ${arn}`);
     return route;
   }
+}
+
+/** Whether clients go on to a group though it has no weight: as long as the node heeds what binds them. */
+function isBound(route: Route, heard: Route['heard'][number], arn: TargetGroupArn, now: Ms): boolean {
+  return heard.sticky && (route.bound.get(arn) ?? -1) >= now;
 }
 
 export function refused(kind: PortErrorKind, message: string): PortError {

@@ -6,7 +6,7 @@ import { takes } from './shape.js';
 import type { World } from './world.js';
 
 /** What may become of a command besides being run once. */
-export type Delivery = 'normal' | 'twice' | 'never' | 'zombie' | 'killed';
+export type Delivery = 'normal' | 'twice' | 'never' | 'zombie' | 'killed' | 'cut';
 
 interface Sent {
   readonly request: HostRequest;
@@ -147,7 +147,8 @@ export class Commands {
       }
       if (sent.fence !== undefined) host.answers.set(sent.fence.join('.'), step.value);
       release();
-      this.#answer(host, sent, step.value);
+      if (delivery === 'cut') this.#lose(sent, 'its answer is cut off');
+      else this.#answer(host, sent, step.value);
     };
     go();
   }

@@ -28,6 +28,15 @@ export interface Box {
   everWell: boolean;
 }
 
+export interface HostFacts {
+  readonly id: InstanceId;
+  readonly zone: string;
+  readonly color?: Color | undefined;
+  /** It came later. */
+  readonly joined?: boolean;
+  readonly name?: string;
+}
+
 type Slotted = Extract<HostRequest, { phase: 'start' | 'restore' | 'stop' }>['slot'];
 type StartRequest = Extract<HostRequest, { phase: 'start' | 'restore' }>;
 
@@ -46,6 +55,7 @@ class Failed extends Error {
  */
 export class Host {
   readonly id: InstanceId;
+  readonly name: string;
   readonly zone: string;
   readonly color: Color | undefined;
   readonly joined: boolean;
@@ -63,9 +73,10 @@ export class Host {
   readonly queue: (() => void)[] = [];
   readonly #world: World;
 
-  constructor(world: World, facts: { id: InstanceId; zone: string; color?: Color | undefined; joined?: boolean }) {
+  constructor(world: World, facts: HostFacts) {
     this.#world = world;
     this.id = facts.id;
+    this.name = facts.name ?? `web-${facts.id.slice(-2)}`;
     this.zone = facts.zone;
     this.color = facts.color;
     this.joined = facts.joined === true;
@@ -78,6 +89,7 @@ export class Host {
 
   isWell(box: Box): boolean {
     if ((this.ill.get(box.port) ?? -1) > this.#world.timeline.now) return false;
+    if (this.#world.timeline.now - box.startedAt < this.#world.slowStart) return false;
     const { fate } = this.#world.app(box.digest);
     return fate !== 'never-healthy' && fate !== 'crash-loop';
   }
@@ -268,7 +280,7 @@ export class Host {
         throw new Failed('unhealthy', 'the health path answers 503', { containers: this.containers() });
     }
     [box.witnessed, box.everWell] = [true, true];
-    this.#world.changed(`${this.id} ${box.service} ${box.color} is well`);
+    this.#world.well(this, box);
   }
 
   /** Sets aside what runs in the slot, or on its port without labels, but not `but`. */
@@ -276,7 +288,7 @@ export class Host {
     for (const box of this.#inSlot(slot)) {
       if (box === but || !isUp(box)) continue;
       box.restart = false;
-      yield takes.stop;
+      yield this.#world.deaf ? takes.kill : takes.stop;
       if (!this.boxes.includes(box) || !isUp(box)) continue;
       this.#world.stopping(this, box);
       [box.status, box.endedAt, box.witnessed] = ['exited', this.#world.timeline.now, false];

@@ -43,6 +43,8 @@ export const takes = {
   pull: 3000,
   create: 300,
   stop: 500,
+  /** Until docker kills what does not stop. */
+  kill: 4000,
   startTimeout: 6000,
   dockerRestart: 800,
 } as const satisfies Record<string, Ms>;

@@ -1,5 +1,5 @@
 import type { Fence, HostRequest } from '../../../src/domain/host.js';
-import type { Color, Digest, InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../../../src/domain/ids.js';
+import type { Digest, InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../../../src/domain/ids.js';
 import type { FleetInstance, RouteView, TargetView } from '../../../src/domain/observation.js';
 import { Dice } from '../dice.js';
 import type { Timeline } from '../timeline.js';
@@ -7,6 +7,7 @@ import type { Group, Route, Target } from './balancer.js';
 import { Balancer } from './balancer.js';
 import { Commands } from './commands.js';
 import type { Box } from './docker.js';
+import type { HostFacts } from './docker.js';
 import { Host } from './docker.js';
 import type { App, Fate, Shape } from './shape.js';
 import { listed, Store } from './store.js';
@@ -63,6 +64,14 @@ export class World {
   readonly #past: { readonly at: Ms; readonly view: WorldView }[] = [];
   #shown: WorldView | undefined;
   keepsPast = false;
+  /** How much longer than usual a container needs until it is well. */
+  slowStart: Ms = 0;
+  /** Containers do not heed the signal to stop: they are killed after their time. */
+  deaf = false;
+  /** The tags of the registry name other images than before. */
+  tagsMoved = false;
+  /** Told of each container that has passed its checks on the instance. */
+  onWell: ((host: Host, box: Box) => void) | undefined;
   readonly #present: WorldView = {
     fleet: () => this.fleet(),
     route: (arn) => (this.balancer.routes.has(arn) ? this.balancer.routeView(arn) : undefined),
@@ -94,11 +103,11 @@ export class World {
     return `${prefix}${String(this.#serial)}`;
   }
 
-  counted(what: string): void {
-    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  counted(what: string, times = 1): void {
+    if (times > 0) this.counts.set(what, (this.counts.get(what) ?? 0) + times);
   }
 
-  addHost(facts: { id: InstanceId; zone: string; color?: Color | undefined; joined?: boolean }): Host {
+  addHost(facts: HostFacts): Host {
     const host = new Host(this, facts);
     this.hosts.set(facts.id, host);
     this.changed(facts.joined === true ? `${facts.id} joins` : '');
@@ -118,9 +127,9 @@ export class World {
   fleet(): readonly FleetInstance[] {
     return [...this.hosts.values()]
       .filter(({ alive }) => alive)
-      .map(({ id, zone, color, agent }) => ({
+      .map(({ id, name, zone, color, agent }) => ({
         id,
-        name: `web-${id.slice(-2)}`,
+        name,
         zone,
         address: '10.0.0.1',
         agent,
@@ -251,6 +260,11 @@ export class World {
   stored(name: string, value: string, by: string): void {
     if (this.keepsPast) this.#past.push({ at: this.timeline.now, view: this.#picture() });
     this.watcher?.stored(name, value, by);
+  }
+
+  well(host: Host, box: Box): void {
+    this.changed(`${host.id} ${box.service} ${box.color} is well`);
+    this.onWell?.(host, box);
   }
 
   struck(host: Host, box: Box): void {
