@@ -1,12 +1,13 @@
-import type { CommandInvocation } from '@aws-sdk/client-ssm';
-import { PortError } from '../domain/errors.js';
 import type { InstanceId, Instant } from '../domain/ids.js';
 import { isInstanceId } from '../domain/ids.js';
 import type { CommandState, RunnerPort } from '../engine/ports.js';
+import type { Script } from './batches.js';
+import { createBatches } from './batches.js';
 import type { Calls } from './calls.js';
 import { callLimit } from './clients.js';
 import { isOver, stateOf } from './command-state.js';
-import { listed, portError } from './errors.js';
+import { portError } from './errors.js';
+import { getInvocation, listAfter, listedState, listOf } from './invocations.js';
 import { eachOf } from './parallel.js';
 
 /** Seconds in which the agent has to fetch a command; after that it is reported undelivered (it may run all the same). */
@@ -15,110 +16,164 @@ const deliverySeconds = 60;
 const executionSeconds = { least: 5, most: 172_800 };
 /** From this many on, one listing of the account's recent commands is cheaper than one call a command. */
 const listFrom = 4;
-const listPageSize = 50;
 /** An account where others send so much that ours are not in 500 is asked for each of ours. */
 const listPages = 10;
+/** Commands that are listed, and outputs that are fetched, in one poll: at the rate of SSM that takes some seconds, and a tick waits for it. */
+const mostLists = 16;
+const mostFetches = 32;
 /** States that can't change any more, kept so that the output is fetched once. */
 const remembered = 500;
+/** Ids that nobody asks for any more go when there are more than this. */
+const mostOpen = 20_000;
 const width = 6;
 /** The service's clock and ours may differ. */
 const skew = 60_000;
 
-interface Sent {
+/** One command on one instance. */
+interface Asked {
   readonly id: string;
   readonly instance: InstanceId;
 }
 
-/** Run Command of Systems Manager. */
-export function createRunner(calls: Calls): RunnerPort {
-  /** When SSM took the commands of this process, on its clock. */
-  const sentAt = new Map<string, Instant>();
-  const over = new Map<string, CommandState>();
+/** What this process knows of an id that it gave out. */
+interface Sent {
+  /** SSM's own id. */
+  readonly command: string;
+  /** When SSM took it, on its clock. */
+  readonly at: Instant;
+}
 
-  const fetchOne = async ({ id, instance }: Sent, signal: AbortSignal | undefined): Promise<CommandState> => {
-    const state = await getInvocation(calls, id, instance, signal);
-    if (state.is !== 'pending' && state.is !== 'running') {
-      over.set(id, state);
-      sentAt.delete(id);
-      trim(over, remembered);
-    }
+/**
+ * Run Command of Systems Manager. Sends of the same script that are asked for together are one SendCommand, and are read together. An id names one
+ * command on one instance: SSM's own, with the instance behind it where there are several.
+ */
+export function createRunner(calls: Calls): RunnerPort {
+  const sent = new Map<string, Sent>();
+  const over = new Map<string, CommandState>();
+  /** When each command was listed last, so that all get their turn. */
+  const turns = new Map<string, number>();
+  let turn = 0;
+
+  const end = (id: string, state: CommandState): CommandState => {
+    if (state.is === 'pending' || state.is === 'running') return state;
+    over.set(id, state);
+    const command = sent.get(id)?.command;
+    if (command !== undefined) turns.delete(command);
+    sent.delete(id);
     return state;
   };
 
+  const fetchAll = async (asked: readonly Asked[], states: Map<string, CommandState>, signal?: AbortSignal) => {
+    const some = asked.slice(0, mostFetches);
+    const fetched = await eachOf(some, width, ({ id, instance }) =>
+      getInvocation(calls, sent.get(id)?.command ?? commandOf(id), instance, signal),
+    );
+    for (const [index, { id }] of some.entries()) states.set(id, end(id, fetched[index] ?? { is: 'pending' }));
+  };
+
+  /** Commands of several instances: one listing answers for all of them. */
+  const readTogether = async (asked: readonly Asked[], states: Map<string, CommandState>, signal?: AbortSignal) => {
+    const groups = new Map<string, Asked[]>();
+    for (const one of asked) groups.set(commandOf(one.id), [...(groups.get(commandOf(one.id)) ?? []), one]);
+    const due = [...groups].sort(([a], [b]) => (turns.get(a) ?? 0) - (turns.get(b) ?? 0)).slice(0, mostLists);
+    const toFetch: Asked[] = [];
+    await eachOf(due, width, async ([command, members]) => {
+      turns.set(command, (turn += 1));
+      const found = new Map((await listOf(calls, command, signal)).map((one) => [one.InstanceId, one]));
+      for (const member of members) {
+        const one = found.get(member.instance);
+        if (one === undefined) continue;
+        const state = listedState(one);
+        if (state === undefined) toFetch.push(member);
+        else states.set(member.id, end(member.id, state));
+      }
+    });
+    await fetchAll(toFetch, states, signal);
+  };
+
   /** One pass over the account's recent invocations, newest first; ids that are not in it are missing in the answer. */
-  const listRecent = async (
-    commands: readonly Sent[],
-    signal: AbortSignal | undefined,
-  ): Promise<ReadonlyMap<string, string | undefined>> => {
-    const times = commands.flatMap(({ id }) => sentAt.get(id) ?? []);
-    const wanted = new Set(commands.map(({ id }) => id).filter((id) => sentAt.has(id)));
+  const listRecent = async (asked: readonly Asked[], signal: AbortSignal | undefined) => {
+    const known = asked.flatMap(({ id }) => sent.get(id) ?? []);
+    const wanted = new Set(known.map(({ command }) => command));
     const found = new Map<string, string | undefined>();
-    if (wanted.size < listFrom) {
-      return found;
-    }
-    const oldest = Math.min(...times) - skew;
+    if (wanted.size < listFrom) return found;
+    const oldest = Math.min(...known.map(({ at }) => at)) - skew;
     let token: string | undefined;
     for (let page = 0; page < listPages; page += 1) {
-      const { items, next } = await listInvocations(calls, oldest, token, signal);
+      const { items, next } = await listAfter(calls, oldest, token, signal);
       for (const { CommandId: id, Status: status } of items) {
-        if (id !== undefined && wanted.has(id)) {
-          found.set(id, status);
-        }
+        if (id !== undefined && wanted.has(id)) found.set(id, status);
       }
-      if (next === undefined || found.size === wanted.size) {
-        break;
-      }
+      if (next === undefined || found.size === wanted.size) break;
       token = next;
     }
     return found;
   };
 
+  const readSingle = async (asked: readonly Asked[], states: Map<string, CommandState>, signal?: AbortSignal) => {
+    const recent = await listRecent(asked, signal);
+    const toFetch = asked.filter(({ id }) => {
+      const status = recent.get(id);
+      if (!recent.has(id) || isOver(status)) return true;
+      states.set(id, stateOf({ status, details: undefined, code: undefined, stdout: '', stderr: '' }));
+      return false;
+    });
+    await fetchAll(toFetch, states, signal);
+  };
+
+  const send = createBatches(async ({ script, comment, timeout }: Script, instances, signal) => {
+    const seconds = Math.min(executionSeconds.most, Math.max(executionSeconds.least, Math.ceil(timeout / 1000)));
+    const answer = await calls.ssm({ operation: 'SendCommand', use: 'change', signal }, (sdk, client, options) =>
+      client.send(
+        new sdk.SendCommandCommand({
+          DocumentName: 'AWS-RunShellScript',
+          InstanceIds: [...instances],
+          Comment: comment,
+          TimeoutSeconds: deliverySeconds,
+          Parameters: { commands: [script], executionTimeout: [String(seconds)], workingDirectory: ['/'] },
+          // All at once, and what fails on one instance stops no other (the default of MaxErrors is 0).
+          ...(instances.length === 1
+            ? {}
+            : { MaxConcurrency: String(instances.length), MaxErrors: String(instances.length) }),
+        }),
+        options,
+      ),
+    );
+    const command = answer.Command?.CommandId;
+    if (command === undefined) {
+      const which = instances.join(', ');
+      throw portError('server', 'ssm:SendCommand', `the answer has no command id; ${which} may run the command`);
+    }
+    const at = answer.Command?.RequestedDateTime?.getTime() ?? calls.clock.now() - callLimit.change;
+    for (const instance of instances) {
+      const id = instances.length === 1 ? command : `${command}/${instance}`;
+      sent.set(id, { command, at });
+    }
+    trim(sent, mostOpen);
+    return command;
+  });
+
   return {
     async send({ instance, script, comment, timeout }, signal) {
-      const seconds = Math.min(executionSeconds.most, Math.max(executionSeconds.least, Math.ceil(timeout / 1000)));
-      const answer = await calls.ssm({ operation: 'SendCommand', use: 'change', signal }, (sdk, client, options) =>
-        client.send(
-          new sdk.SendCommandCommand({
-            DocumentName: 'AWS-RunShellScript',
-            InstanceIds: [instance],
-            Comment: comment,
-            TimeoutSeconds: deliverySeconds,
-            Parameters: { commands: [script], executionTimeout: [String(seconds)], workingDirectory: ['/'] },
-          }),
-          options,
-        ),
-      );
-      const id = answer.Command?.CommandId;
-      if (id === undefined) {
-        throw portError('server', 'ssm:SendCommand', `the answer has no command id; ${instance} may run the command`);
-      }
-      sentAt.set(id, answer.Command?.RequestedDateTime?.getTime() ?? calls.clock.now() - callLimit.change);
-      trim(sentAt, remembered);
-      return id;
+      const { command, together } = await send(instance, { script, comment, timeout }, signal);
+      return together === 1 ? command : `${command}/${instance}`;
     },
 
     async poll(commands, signal) {
       const states = new Map<string, CommandState>();
       const open = commands.filter(({ id }) => {
         const known = over.get(id);
-        if (known !== undefined) {
-          states.set(id, known);
-        }
+        states.set(id, known ?? { is: 'pending' });
         return known === undefined;
       });
-      const recent = await listRecent(open, signal);
-      const toFetch = open.filter(({ id }) => {
-        const status = recent.get(id);
-        if (!recent.has(id) || isOver(status)) {
-          return true;
-        }
-        states.set(id, stateOf({ status, details: undefined, code: undefined, stdout: '', stderr: '' }));
-        return false;
-      });
-      const fetched = await eachOf(toFetch, width, (command) => fetchOne(command, signal));
-      for (const [index, { id }] of toFetch.entries()) {
-        states.set(id, fetched[index] ?? { is: 'pending' });
-      }
+      const together = open.filter(({ id }) => id.includes('/'));
+      await readTogether(together, states, signal);
+      await readSingle(
+        open.filter(({ id }) => !id.includes('/')),
+        states,
+        signal,
+      );
+      trim(over, Math.max(remembered, commands.length));
       return states;
     },
 
@@ -126,13 +181,13 @@ export function createRunner(calls: Calls): RunnerPort {
       const found: { id: string; instance: InstanceId; comment: string }[] = [];
       let token: string | undefined;
       do {
-        const { items, next } = await listInvocations(calls, since - skew, token, signal);
+        const { items, next } = await listAfter(calls, since - skew, token, signal);
         for (const one of items) {
           const { CommandId: id, InstanceId: instance, Comment: comment = '' } = one;
           if (id !== undefined && instance !== undefined && isInstanceId(instance) && !isOver(one.Status)) {
             if (comment.startsWith(commentPrefix)) {
               found.push({ id, instance, comment });
-              sentAt.set(id, one.RequestedDateTime?.getTime() ?? since);
+              sent.set(id, { command: id, at: one.RequestedDateTime?.getTime() ?? since });
             }
           }
         }
@@ -143,56 +198,7 @@ export function createRunner(calls: Calls): RunnerPort {
   };
 }
 
-/** Status and output in one call. Right after a send SSM does not know the command yet (API: "eventual consistency"): `pending`. */
-async function getInvocation(
-  calls: Calls,
-  id: string,
-  instance: InstanceId,
-  signal: AbortSignal | undefined,
-): Promise<CommandState> {
-  try {
-    const answer = await calls.ssm({ operation: 'GetCommandInvocation', use: 'read', signal }, (sdk, client, options) =>
-      client.send(new sdk.GetCommandInvocationCommand({ CommandId: id, InstanceId: instance }), options),
-    );
-    return stateOf({
-      status: answer.Status,
-      details: answer.StatusDetails,
-      code: answer.ResponseCode,
-      stdout: answer.StandardOutputContent ?? '',
-      stderr: answer.StandardErrorContent ?? '',
-    });
-  } catch (error) {
-    if (error instanceof PortError && /^(InvocationDoesNotExist|InvalidCommandId)/.test(error.serviceCode ?? '')) {
-      return { is: 'pending' };
-    }
-    throw error;
-  }
-}
-
-async function listInvocations(
-  calls: Calls,
-  after: Instant,
-  token: string | undefined,
-  signal: AbortSignal | undefined,
-): Promise<{ readonly items: readonly CommandInvocation[]; readonly next: string | undefined }> {
-  const operation = 'ListCommandInvocations';
-  const answer = await calls.ssm({ operation, use: 'read', signal }, (sdk, client, options) =>
-    client.send(
-      new sdk.ListCommandInvocationsCommand({
-        // The documented form of the time stamp has no fraction.
-        Filters: [{ key: 'InvokedAfter', value: new Date(after).toISOString().replace(/\.\d+Z$/, 'Z') }],
-        MaxResults: listPageSize,
-        NextToken: token,
-      }),
-      options,
-    ),
-  );
-  const next = answer.NextToken === '' ? undefined : answer.NextToken;
-  if (next !== undefined && next === token) {
-    throw portError('server', `ssm:${operation}`, `the answer repeats the page token ${next}`);
-  }
-  return { items: listed(`ssm:${operation}`, 'CommandInvocations', answer.CommandInvocations), next };
-}
+const commandOf = (id: string): string => id.split('/')[0] ?? id;
 
 /** Forgets the oldest entries. */
 function trim(map: Map<string, unknown>, most: number): void {

@@ -1,5 +1,6 @@
 import { PortError } from '../domain/errors.js';
-import type { Fence } from '../domain/host.js';
+import type { Fence, HostRequest } from '../domain/host.js';
+import type { Ms } from '../domain/ids.js';
 import type { HostCommandState, HostPort } from '../engine/host-port.js';
 import type { CommandState, RunnerPort } from '../engine/ports.js';
 import { encodeAsk, encodeList, encodeRequest, encodeResolve, HostRequestError } from '../host/encode.js';
@@ -15,11 +16,23 @@ export function createHostPort(
 ): HostPort {
   const { app, environment, region } = scope;
   const prefix = `deployctl ${app}/${environment} `;
+  /** The same object is sent to many instances. */
+  const scripts = new WeakMap<
+    HostRequest,
+    { readonly fence: Fence | undefined; readonly timeout: Ms; readonly script: string }
+  >();
+  const scriptOf = (request: HostRequest, fence: Fence | undefined, timeout: Ms): string => {
+    const before = scripts.get(request);
+    if (before !== undefined && before.fence === fence && before.timeout === timeout) return before.script;
+    const script = encoded(() =>
+      encodeRequest({ app, environment, region, request, timeout, ...(fence === undefined ? {} : { fence }) }),
+    );
+    scripts.set(request, { fence, timeout, script });
+    return script;
+  };
   return {
     send: ({ instance, request, fence, timeout }, signal) => {
-      const script = encoded(() =>
-        encodeRequest({ app, environment, region, request, timeout, ...(fence === undefined ? {} : { fence }) }),
-      );
+      const script = scriptOf(request, fence, timeout);
       const comment = `${prefix}${request.phase} ${fenceText(fence)}`.slice(0, 100);
       return runner.send({ instance, script, comment, timeout }, signal);
     },

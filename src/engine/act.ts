@@ -2,6 +2,7 @@ import type { Action } from '../domain/decision.js';
 import type { HostRequest, Slot } from '../domain/host.js';
 import type { Color, Ms } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
+import type { Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import type { ServiceRelease } from '../domain/release.js';
 import { needsPull } from '../strategies/preload.js';
@@ -15,13 +16,20 @@ interface ActDeps {
   readonly observer: Observer;
 }
 
+/** What is the same for all actions of one decision. */
+export interface Turn {
+  readonly seen: Observation;
+  /** What was sent in this turn: an instance that gets the same as another gets the same object, and they share a call. */
+  readonly requests: Map<string, HostRequest>;
+}
+
 /** The slots of a plan: both colors of all its services. */
 export function slotsOf(plan: Plan): readonly Slot[] {
   return plan.services.flatMap((service) => Object.values(service.colors).map((color) => slot(service, color.color)));
 }
 
 /** Makes one action happen: one short call. Rejects with PortError; the next observation tells what it did. */
-export async function act(deps: ActDeps, plan: Plan, action: Action, signal?: AbortSignal): Promise<void> {
+export async function act(deps: ActDeps, plan: Plan, action: Action, turn: Turn, signal?: AbortSignal): Promise<void> {
   switch (action.is) {
     case 'register':
     case 'deregister': {
@@ -43,13 +51,25 @@ export async function act(deps: ActDeps, plan: Plan, action: Action, signal?: Ab
     case 'start':
     case 'restore':
     case 'stop':
-      await deps.book.send(action.instance, requestOf(deps, plan, action), timeoutOf(plan, action), signal);
+      await deps.book.send(
+        action.instance,
+        shared(turn, requestOf(turn, plan, action)),
+        timeoutOf(plan, action),
+        signal,
+      );
   }
 }
 
 type HostAction = Extract<Action, { readonly instance: unknown }>;
 
-function requestOf(deps: ActDeps, plan: Plan, action: HostAction): HostRequest {
+function shared({ requests }: Turn, request: HostRequest): HostRequest {
+  const key = JSON.stringify(request);
+  const before = requests.get(key) ?? request;
+  requests.set(key, before);
+  return before;
+}
+
+function requestOf({ seen }: Turn, plan: Plan, action: HostAction): HostRequest {
   switch (action.is) {
     case 'inspect':
       return { phase: 'inspect', slots: slotsOf(plan) };
@@ -59,7 +79,6 @@ function requestOf(deps: ActDeps, plan: Plan, action: HostAction): HostRequest {
       return { phase: 'quiet', slot: own, container, window: plan.timing.quiet };
     }
     case 'pull': {
-      const seen = deps.observer.snapshot();
       const instance =
         seen.fleet.is === 'known' ? seen.fleet.value.find(({ id }) => id === action.instance) : undefined;
       const lacking = plan.services.filter(

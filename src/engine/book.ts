@@ -63,6 +63,8 @@ export class HostBook {
   readonly #deps: BookDeps;
   readonly #entries = new Map<InstanceId, Entry>();
   readonly #troubles: Troubles;
+  /** Instances that are sent the very same request get the same command, under one fence: it can go to all of them in one call. */
+  readonly #together = new WeakMap<HostRequest, { readonly fence: Fence | undefined; readonly to: Set<InstanceId> }>();
 
   constructor(deps: BookDeps) {
     this.#deps = deps;
@@ -109,11 +111,14 @@ export class HostBook {
     return all.sort((a, b) => a.at - b.at)[0];
   }
 
-  /** Sends one command. What SSM says of the send decides whether it may run: then it is lost until an inspect has shut it out. */
+  /**
+   * Sends one command. What SSM says of the send decides whether it may run: then it is lost until an inspect has shut it out.
+   * @param request the same object for all instances that get the same command in the same turn
+   */
   async send(instance: InstanceId, request: HostRequest, timeout: Ms, signal?: AbortSignal): Promise<void> {
     const entry = this.#entry(instance);
     const now = this.#deps.clock.now();
-    const fence = this.#deps.nextFence();
+    const fence = this.#fenceFor(instance, request);
     const service = serviceOf(request);
     const until = now + timeout + deliveryGrace;
     entry.op = {
@@ -136,6 +141,18 @@ export class HostBook {
       if (error.mayHaveTakenEffect) this.#lose(instance, entry, request, messageOf(error));
       else this.#notSent(instance, entry, request, error);
     }
+  }
+
+  /** The fence under which others were sent this request. An instance that had it already gets a higher one: it would repeat its first answer else. */
+  #fenceFor(instance: InstanceId, request: HostRequest): Fence | undefined {
+    const before = this.#together.get(request);
+    if (before !== undefined && !before.to.has(instance)) {
+      before.to.add(instance);
+      return before.fence;
+    }
+    const fence = this.#deps.nextFence();
+    this.#together.set(request, { fence, to: new Set([instance]) });
+    return fence;
   }
 
   /** Reads the state of every open command and takes in what ended. */

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Action, Decision, Outcome } from '../domain/decision.js';
 import { DeployctlError, EXIT, messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
+import type { HostRequest } from '../domain/host.js';
 import type { Instant, Ms, RouteArn } from '../domain/ids.js';
 import type { GroupWeight, HostFailure, Observation } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
@@ -10,6 +11,7 @@ import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
 import { isForward, movesTraffic } from '../strategies/steering.js';
 import { outOfService, viewOf } from '../strategies/view.js';
+import type { Turn } from './act.js';
 import { act } from './act.js';
 import type { HostBook } from './book.js';
 import { describeAction } from '../strategies/describe-action.js';
@@ -19,6 +21,13 @@ import { Movements } from './movements.js';
 import type { StoredWait } from './waits.js';
 import { Troubles } from './troubles.js';
 import { differ, STORE_WAITS_EVERY, waitsOf } from './waits.js';
+
+/** After a host command was sent, until it is first asked for its answer. */
+const FIRST_STEP: Ms = 250;
+
+/** What that grows to; with many commands it takes longer, because asking for 50 of them is a call. */
+const LAST_STEP: Ms = 1000;
+const STEP_PER_COMMAND: Ms = 4;
 
 export interface LoopDeps {
   readonly clock: Clock;
@@ -61,6 +70,8 @@ export class Loop {
   #heldSince: Instant | undefined;
   #phase = '';
   #storedAt: Instant = 0;
+  /** Until host commands are asked for their answers the next time. */
+  #step: Ms = FIRST_STEP;
   readonly #movements: Movements;
   readonly #steered = new Set<string>();
   readonly #troubles: Troubles;
@@ -132,7 +143,7 @@ export class Loop {
       case 'wait':
         observer.setBake(decision.bake);
         await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
-        await clock.sleep(this.#pause(decision.recheckAt, now), stop);
+        await this.#rest(this.#pause(decision.recheckAt, now), stop);
         return undefined;
       case 'abort':
         return this.#abort(decision.reason, now);
@@ -148,23 +159,44 @@ export class Loop {
     return Math.max(Math.min(recheckAt - now, this.#plan.timing.poll), Math.min(250, this.#plan.timing.poll));
   }
 
+  /**
+   * Sleeps, and asks for the answers of host commands in between: soon after they were sent, then ever more seldom. Most take a second, a whole look at the
+   * world costs more calls than the account has for every quarter of a second. Ends early when one has answered.
+   */
+  async #rest(duration: Ms, stop: AbortSignal): Promise<void> {
+    const { book, clock } = this.#deps;
+    let rest = duration;
+    while (rest > 0 && book.busy.length > 0) {
+      const step = Math.min(rest, this.#step);
+      this.#step = Math.min(this.#step * 2, Math.max(LAST_STEP, book.busy.length * STEP_PER_COMMAND));
+      await clock.sleep(step, stop);
+      rest -= step;
+      const open = book.busy.length;
+      await book.poll(stop);
+      if (book.busy.length < open) return;
+    }
+    if (rest > 0) await clock.sleep(rest, stop);
+  }
+
   async #act(actions: readonly Action[], stop: AbortSignal): Promise<void> {
-    for (const action of actions) if (action.is === 'weights') await this.#write(action, stop);
+    const turn = { seen: this.#deps.observer.snapshot(), requests: new Map<string, HostRequest>() };
+    for (const action of actions) if (action.is === 'weights') await this.#write(action, turn, stop);
     for (const action of actions) {
       // A task runs once: that it is about to is stored before it can.
       if (action.is === 'task') await this.#save({ tasks: { ...this.#record.tasks, [action.service]: 'intended' } });
     }
     const others = actions.filter((action) => action.is !== 'weights');
-    await Promise.all(others.map((action) => this.#perform(action, stop)));
+    await Promise.all(others.map((action) => this.#perform(action, turn, stop)));
     if (others.some((action) => action.is === 'register' || action.is === 'deregister')) return;
-    if (others.length > 0) await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
+    this.#step = FIRST_STEP;
+    if (others.length > 0) await this.#deps.clock.sleep(Math.min(FIRST_STEP, this.#plan.timing.poll), stop);
   }
 
   /** A weight write: intent first, then the write with its read-back, then what came of it. So each kill point can be told apart. */
-  async #write(action: Extract<Action, { is: 'weights' }>, stop: AbortSignal): Promise<void> {
+  async #write(action: Extract<Action, { is: 'weights' }>, turn: Turn, stop: AbortSignal): Promise<void> {
     const set: Readonly<Record<RouteArn, readonly GroupWeight[]>> = { [action.route]: action.set };
     await this.#save({ weightsIntended: { ...this.#record.weightsIntended, ...set } });
-    const done = await this.#perform(action, stop);
+    const done = await this.#perform(action, turn, stop);
     if (!done) return;
     await this.#save({ weightsLast: { ...this.#record.weightsLast, ...set } });
     const [service, color, percent] = this.#shareOf(action);
@@ -185,17 +217,17 @@ export class Loop {
   }
 
   /** @returns whether the call was accepted. A refused or lost one is not an error here: the next observation shows what is. */
-  async #perform(action: Action, stop: AbortSignal): Promise<boolean> {
+  async #perform(action: Action, turn: Turn, stop: AbortSignal): Promise<boolean> {
     const { emit, traffic, book, observer } = this.#deps;
     if (!this.#mayChange()) {
       // Changes only within the lease. The heartbeat either renews it in a moment or declares it lost.
       await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
       return false;
     }
-    const text = describeAction(this.#plan, observer.snapshot(), action);
+    const text = describeAction(this.#plan, turn.seen, action);
     try {
       emit({ type: 'action.sent', action, text });
-      await act({ traffic, book, observer }, this.#plan, action, stop);
+      await act({ traffic, book, observer }, this.#plan, action, turn, stop);
       return true;
     } catch (error) {
       if (!(error instanceof PortError) || error.kind === 'aborted') throw error;

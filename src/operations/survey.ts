@@ -74,9 +74,8 @@ export async function look(
   // A look that was lost is asked for again: one lost command says nothing of the instance.
   for (let round = 0; round < rounds && asked.length > 0; round += 1) {
     const ids = asked;
-    await beforeChange(() =>
-      Promise.all(ids.map((id) => book.send(id, { phase: 'inspect', slots }, hostCommand, box.signal))),
-    );
+    const request = { phase: 'inspect', slots } as const;
+    await beforeChange(() => Promise.all(ids.map((id) => book.send(id, request, hostCommand, box.signal))));
     // A look is over in a second or less: asked for often at first, and the longer it takes the seldomer.
     for (let pause = firstPause; book.busy.length > 0; pause *= 2) {
       await box.clock.sleep(Math.min(pause, poll, 1000), box.signal);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { HostRequest, Slot } from '../../src/domain/host.js';
+import type { Fence, HostRequest, Slot } from '../../src/domain/host.js';
 import type { ObservedHost } from '../../src/domain/observation.js';
 import { HostBook } from '../../src/engine/book.js';
 import type { HostReply } from '../../src/engine/host-port.js';
@@ -18,15 +18,21 @@ let clock: ManualClock;
 let reply: HostReply;
 let book: HostBook;
 let notes: string[];
+let fences: (Fence | undefined)[];
 
 beforeEach(() => {
   clock = new ManualClock();
   notes = [];
   const notUsed = (): Promise<never> => Promise.reject(new Error('not part of this test'));
   let sent = 0;
+  let turns = 0;
+  fences = [];
   book = new HostBook({
     hosts: {
-      send: () => Promise.resolve(`command-${String((sent += 1))}`),
+      send: ({ fence }) => {
+        fences.push(fence);
+        return Promise.resolve(`command-${String((sent += 1))}`);
+      },
       poll: (open) => Promise.resolve(new Map(open.map(({ id }) => [id, { is: 'replied', reply }]))),
       sendResolve: notUsed,
       sendAsk: notUsed,
@@ -37,7 +43,7 @@ beforeEach(() => {
       if (event.type === 'note') notes.push(event.text);
     },
     nameOf: () => 'shop-1',
-    nextFence: () => [1, 0, sent],
+    nextFence: () => [1, 0, (turns += 1)],
   });
 });
 
@@ -124,5 +130,20 @@ describe('an instance that refuses to be looked at', () => {
     expect((await ask(inspect, fullDisk)).containers).toMatchObject({ is: 'unknown', why: fullDisk.message, since });
     await clock.advance(5000);
     expect((await ask(inspect, fullDisk)).containers).toMatchObject({ is: 'unknown', since });
+  });
+});
+
+describe('one request for several instances', () => {
+  it('goes under one fence, and under a higher one to an instance that had it before', async () => {
+    await book.send('i-00000001', inspect, 10_000);
+    await book.send('i-00000002', inspect, 10_000);
+    await book.send('i-00000001', inspect, 10_000);
+    await book.send('i-00000002', start, 10_000);
+    expect(fences).toEqual([
+      [1, 0, 1],
+      [1, 0, 1],
+      [1, 0, 2],
+      [1, 0, 3],
+    ]);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PortError } from '../../src/domain/errors.js';
 import type { EventBody } from '../../src/domain/event.js';
 import type { Plan } from '../../src/domain/plan.js';
@@ -159,8 +159,23 @@ describe.each([
         });
       },
     });
-    expect(result).toMatchObject({ outcome: 'interrupted', reason: 'SIGTERM' });
+    expect(result).toMatchObject({ outcome: 'interrupted', reason: expect.stringMatching(/^SIGTERM/) as string });
     expect(world.changes).toBe(at);
+  });
+
+  it('asks for the answers of instances between two looks at the world', async () => {
+    const asked: string[] = [];
+    const { result } = await run({
+      plan,
+      arrange: (w) => {
+        const { hosts, traffic } = w;
+        const [poll, targets] = [hosts.poll.bind(hosts), traffic.targets.bind(traffic)];
+        vi.spyOn(hosts, 'poll').mockImplementation((...args) => (asked.push('answers'), poll(...args)));
+        vi.spyOn(traffic, 'targets').mockImplementation((...args) => (asked.push('world'), targets(...args)));
+      },
+    });
+    expect(result.outcome).toBe('succeeded');
+    expect(asked.join(' ')).toContain('answers answers');
   });
 
   it('moves no traffic before the condition has passed, and goes back when it fails', async () => {

@@ -75,7 +75,10 @@ export async function drive(
       return false;
     }
     try {
-      await act({ traffic: world.traffic, book, observer }, plan, action);
+      await act({ traffic: world.traffic, book, observer }, plan, action, {
+        seen: observer.snapshot(),
+        requests: new Map(),
+      });
     } catch (error) {
       if (!(error instanceof PortError)) throw error;
       world.advance(plan.timing.poll);

@@ -128,6 +128,8 @@ export class Commands {
   #steps(host: Host, sent: Sent, delivery: Delivery, release: () => void): void {
     const { timeline } = this.#world;
     const work = host.run(sent.request);
+    const { phase } = sent.request;
+    this.#world.note(`${host.id} begins ${phase}`);
     const end = timeline.now + sent.timeout;
     const dies = delivery === 'killed' ? timeline.now + this.#world.dice.between(0, 4000) : Infinity;
     const go = (): void => {
@@ -145,6 +147,7 @@ export class Commands {
         timeline.after(step.value, go);
         return;
       }
+      this.#world.note(`${host.id} ends ${phase}`);
       if (sent.fence !== undefined) host.answers.set(sent.fence.join('.'), step.value);
       release();
       if (delivery === 'cut') this.#lose(sent, 'its answer is cut off');

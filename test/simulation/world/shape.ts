@@ -60,20 +60,22 @@ const letters: Readonly<Record<string, string>> = { older: '1', old: '2', new: '
 export const digestOf = (service: string, tag: string): Digest =>
   `sha256:${`${letters[tag] ?? '9'}${service === 'backend' ? 'b' : 'f'}`.repeat(32)}`;
 
+const elb = 'arn:aws:elasticloadbalancing:eu-central-1:123456789012';
+
 export function shapeOf(layout: Layout['is']): Shape {
   const service = (name: string, port: number, routes: readonly RouteArn[]): ServiceShape => ({
     name,
     colors: {
-      blue: { port, group: `arn:tg/${name}-blue` },
-      green: { port: layout === 'ports' ? port + 1 : port, group: `arn:tg/${name}-green` },
+      blue: { port, group: `${elb}:targetgroup/${name}-blue/1` },
+      green: { port: layout === 'ports' ? port + 1 : port, group: `${elb}:targetgroup/${name}-green/1` },
     },
     routes,
   });
   return {
     layout,
     services: [
-      service('backend', 8080, ['arn:rule/api', 'arn:rule/hooks']),
-      service('frontend', 3000, ['arn:listener/default']),
+      service('backend', 8080, [`${elb}:listener-rule/app/shop/1/1/api`, `${elb}:listener-rule/app/shop/1/1/hooks`]),
+      service('frontend', 3000, [`${elb}:listener/app/shop/1/1`]),
     ],
   };
 }
