@@ -19,12 +19,6 @@ export const mutants: readonly Mutant[] = [
   ),
   mutant(
     'strategies/standing.ts',
-    'stops what still drains',
-    "if (target.state === 'draining') {",
-    "if (target.state === 'draining' && plan.deadline < 0) {",
-  ),
-  mutant(
-    'strategies/standing.ts',
     'stops before it deregisters',
     "  if (isRegistered(target)) return { ...base, place: 'old' };\n",
     '',
