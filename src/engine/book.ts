@@ -14,6 +14,7 @@ import type {
 import { slotKey } from '../domain/observation.js';
 import { messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
+import { failureOf, serviceOf } from './failure.js';
 import type { HostCommandState, HostPort, HostReply } from './host-port.js';
 import type { Clock } from './ports.js';
 import { Troubles } from './troubles.js';
@@ -375,36 +376,4 @@ function confirm(entry: Entry, lookedAt: Instant): void {
 /** `start backend`, `pull`. */
 function nameOf(request: HostRequest): string {
   return `${request.phase} ${serviceOf(request) ?? ''}`.trim();
-}
-
-function serviceOf(request: HostRequest): string | undefined {
-  switch (request.phase) {
-    case 'inspect':
-    case 'quiet':
-    case 'pull':
-      return undefined;
-    case 'task':
-      return request.service;
-    case 'start':
-    case 'restore':
-    case 'stop':
-      return request.slot.service;
-  }
-}
-
-function failureOf(request: HostRequest, reply: Extract<HostReply, { ok: false }>, at: Instant): HostFailure {
-  const service = serviceOf(request);
-  const release = 'release' in request ? request.release : undefined;
-  return {
-    phase: request.phase,
-    code: reply.code,
-    message: reply.message,
-    at,
-    ...(service === undefined ? {} : { service }),
-    ...(release === undefined ? {} : { release }),
-    ...(reply.lastProbe === undefined ? {} : { lastProbe: reply.lastProbe }),
-    ...(reply.exitCode === undefined ? {} : { exitCode: reply.exitCode }),
-    ...(reply.oomKilled === undefined ? {} : { oomKilled: reply.oomKilled }),
-    ...(reply.logTail === undefined ? {} : { logTail: reply.logTail }),
-  };
 }
