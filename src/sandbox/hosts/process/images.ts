@@ -151,11 +151,17 @@ export class Registry {
 
   /** Lets a pull in. @throws DaemonError as long as a fault keeps it out */
   async admit({ repository }: Reference): Promise<void> {
-    const { down, denied, slowMs } = this.faults;
     const host = registryHost(repository) ?? 'registry-1.docker.io';
-    if (down === true) throw new DaemonError(`Get "https://${host}/v2/": dial tcp: connect: connection refused`);
+    const connect = (): void => {
+      if (this.faults.down === true)
+        throw new DaemonError(`Get "https://${host}/v2/": dial tcp: connect: connection refused`);
+    };
+    connect();
+    const { slowMs } = this.faults;
     if (slowMs !== undefined) await sleepReal(slowMs);
-    if (denied === true) throw new DaemonError(DENIED.replace('%', repository));
+    // A pull is many requests: what begins while it is under way meets those that are left.
+    connect();
+    if (this.faults.denied === true) throw new DaemonError(DENIED.replace('%', repository));
   }
 
   /** Deletes a tag and what it names. @returns false when there is none */
