@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { loadSettings, selectEnvironment } from '../../src/config/load.js';
 import type { EnvironmentSettings } from '../../src/domain/settings.js';
 import { instanceScript } from '../../src/host/script.js';
-import { instancePolicyFor, instanceTrust } from '../../src/operations/iam-policy.js';
+import { instancePolicyFor, instanceTrust, policyFor } from '../../src/operations/iam-policy.js';
+import { documentSchemas } from '../../src/presentation/schemas/documents.js';
 
 const account = '123456789012';
 const ecr = `${account}.dkr.ecr.eu-west-1.amazonaws.com/shop/backend`;
@@ -59,4 +60,11 @@ describe('the policy of an instance', () => {
     expect(principal('eu-west-1')).toBe('ec2.amazonaws.com');
     expect(principal('cn-north-1')).toBe('ec2.amazonaws.com.cn');
   });
+});
+
+it('all three documents are what their schemas say', async () => {
+  const settings = await everyKey();
+  expect(documentSchemas.iamPolicy.safeParse(policyFor(settings, account)).error).toBeUndefined();
+  expect(documentSchemas.iamPolicy.safeParse(instancePolicyFor(settings, account)).error).toBeUndefined();
+  expect(documentSchemas.trustPolicy.safeParse(instanceTrust(settings)).error).toBeUndefined();
 });

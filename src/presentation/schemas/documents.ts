@@ -4,7 +4,7 @@ import type { ExecResult, LogsResult } from '../../operations/containers.js';
 import type { DoctorResult } from '../../operations/doctor/index.js';
 import type { OperationResult } from '../../operations/drive.js';
 import type { HistoryShowResult } from '../../operations/history.js';
-import type { Policy } from '../../operations/iam-policy.js';
+import type { Policy, TrustPolicy } from '../../operations/iam-policy.js';
 import type { ReportResult } from '../../operations/report.js';
 import type { PlanResult } from '../../operations/rollout.js';
 import type { StatusResult } from '../../operations/status.js';
@@ -354,6 +354,15 @@ const iamPolicy: z.ZodType<Policy> = z
   })
   .describe('An IAM policy document as IAM takes it, which is why it has no schemaVersion');
 
+const trustPolicy: z.ZodType<TrustPolicy> = z
+  .strictObject({
+    Version: z.literal('2012-10-17'),
+    Statement: z.array(
+      z.strictObject({ Effect: z.literal('Allow'), Principal: z.strictObject({ Service: z.string() }), Action: texts }),
+    ),
+  })
+  .describe('The trust policy of a role as IAM takes it');
+
 const completion = z.strictObject({ ...version, script: z.string() });
 
 const error = z.strictObject({
@@ -378,6 +387,7 @@ export const documentSchemas = {
   doctor,
   init,
   iamPolicy,
+  trustPolicy,
   completion,
   error,
 } as const;
