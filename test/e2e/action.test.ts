@@ -159,7 +159,7 @@ describe('the GitHub action', () => {
     const cancelled = await step(
       'main',
       { backend: '2.0.0', strategy: 'blue-green', arguments: '--bake\n20s' },
-      { cancelAt: /10 ?% of the traffic/ },
+      { cancelAt: /10% of the traffic goes/ },
     );
     expect(cancelled.code, cancelled.log).toBe(130);
     expect(cancelled.outputs).toMatchObject({ outcome: 'interrupted', 'exit-code': '130' });

@@ -34,7 +34,7 @@ describe('iam-policy', () => {
     await shop.run(0, ['plan', '--backend', '1.1.0']);
     await shop.run(0, rolloutTo({ backend: '1.1.0' }, 'rolling', '--skip-validation'));
     const running = shop.start(rolloutTo('2.0.0', 'blue-green'));
-    await running.until(/10 ?% of the traffic/);
+    await running.until(/10% of the traffic goes/);
     running.kill('SIGINT');
     expect((await running.done).code).toBe(130);
     await shop.run(0, ['resume']);

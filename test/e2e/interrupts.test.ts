@@ -31,7 +31,7 @@ describe('a rollout that dies is gone on with, or undone, from what is observed'
     expectClean(
       await shop.underLoad(async () => {
         const running = shop.start(rolloutTo('2.0.0', 'blue-green'));
-        await running.until(/10% of the traffic/);
+        await running.until(/10% of the traffic goes/);
         running.kill('SIGKILL');
         await running.done;
         const { stderr } = await shop.run(12, ['rollback', '--to', older, '--force', '--yes']);
@@ -83,7 +83,7 @@ describe('a rollout that dies is gone on with, or undone, from what is observed'
 
   it('a second rollout meanwhile is turned away with 13, and abort steers the first one back', async () => {
     const running = shop.start(rolloutTo('1.0.0', 'blue-green', '--bake', '20s'));
-    await running.until(/10% of the traffic/);
+    await running.until(/10% of the traffic goes/);
     const second = await shop.run(13, rolloutTo('1.1.0', 'rolling'));
     expect(second.stderr).toMatch(/is locked by .*deployctl status/s);
     await shop.run(0, ['abort', '--reason', 'numbers look bad']);
@@ -97,7 +97,7 @@ describe('a rollout that dies is gone on with, or undone, from what is observed'
     expectClean(
       await shop.underLoad(async () => {
         const running = shop.start(rolloutTo('1.1.0', 'blue-green'));
-        await running.until(/50% of the traffic/);
+        await running.until(/50% of the traffic goes/);
         running.kill('SIGKILL');
         await running.done;
         await shop.run(0, ['resume']);

@@ -26,7 +26,7 @@ describe('status', () => {
 
   it('explains split weights by the rollout that runs, follows it from another terminal, and ends with its exit code', async () => {
     const rollout = shop.start(rolloutTo({ backend: '1.1.0' }, 'blue-green', '--bake', '60s'));
-    await rollout.until(/10% of the traffic/);
+    await rollout.until(/10% of the traffic goes/);
     await rollout.until(/bake: /);
     const seen = await shop.json<Status>(0, ['status']);
     expect(seen.problems).toEqual([]);
@@ -64,7 +64,7 @@ describe('status', () => {
 
   it('says that nobody drives a rollout whose process is gone, and stops following it with 14', async () => {
     const rollout = shop.start(rolloutTo({ backend: '1.1.0' }, 'blue-green', '--bake', '60s'));
-    await rollout.until(/10% of the traffic/);
+    await rollout.until(/10% of the traffic goes/);
     rollout.kill('SIGKILL');
     await rollout.done;
     const { stdout } = await shop.run(14, ['status', '--watch']);

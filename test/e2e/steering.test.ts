@@ -14,7 +14,7 @@ describe('steering from another terminal', () => {
     expectClean(
       await shop.underLoad(async () => {
         const running = shop.start(rolloutTo('1.1.0', 'blue-green', '--steps', '10,100', '--bake', '60s'));
-        await running.until(/10% of the traffic/);
+        await running.until(/10% of the traffic goes/);
         const { stdout } = await shop.run(0, ['pause', '--for', '5m', '--reason', 'looking at the checkout']);
         expect(stdout).toMatch(/asked ro-\S+ to pause before its next change[^]*deployctl promote/);
         await running.until(/asked to pause: looking at the checkout/);
@@ -50,7 +50,7 @@ describe('steering from another terminal', () => {
 
   it('abort with nobody there says what acts on it, and the rollback does', async () => {
     const running = shop.start(rolloutTo('1.0.0', 'blue-green', '--bake', '60s'));
-    await running.until(/10% of the traffic/);
+    await running.until(/10% of the traffic goes/);
     running.kill('SIGKILL');
     await running.done;
     const { stdout } = await shop.run(0, ['abort', '--reason', 'wrong day']);
