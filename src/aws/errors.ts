@@ -1,4 +1,4 @@
-import { PortError } from '../domain/errors.js';
+import { iamAction, PortError } from '../domain/errors.js';
 import type { PortErrorKind } from '../domain/errors.js';
 
 /** The reason of an abort that we caused ourselves because a call took longer than it may. */
@@ -64,9 +64,6 @@ const networkCodes: ReadonlySet<string> = new Set([
   'ENOTFOUND',
   'EPIPE',
 ]);
-
-/** The prefix that IAM gives the rights of a service; the operation's name is ours (`elbv2:ModifyRule`). */
-const iamPrefix: Readonly<Record<string, string>> = { elbv2: 'elasticloadbalancing' };
 
 /** What the SDK threw, as far as it tells. */
 interface WireError {
@@ -248,8 +245,7 @@ function advice(kind: PortErrorKind, wire: WireError, operation: string): string
     wire.code !== undefined &&
     /AccessDenied|Unauthorized|NotAuthorized/.test(wire.code)
   ) {
-    const [service = '', action = ''] = operation.split(':');
-    return `; the credentials need the right ${iamPrefix[service] ?? service}:${action}`;
+    return `; the credentials need the right ${iamAction(operation)}`;
   }
   return '';
 }

@@ -88,6 +88,15 @@ export class PortError extends Error {
   }
 }
 
+/** The prefix that IAM gives the rights of a service, where the operation's name has another. */
+const iamPrefix: Readonly<Record<string, string>> = { elbv2: 'elasticloadbalancing' };
+
+/** The right that an operation needs, as a policy names it: `elbv2:ModifyRule` → `elasticloadbalancing:ModifyRule`. */
+export function iamAction(operation: string): string {
+  const [service = '', action = ''] = operation.split(':');
+  return `${iamPrefix[service] ?? service}:${action}`;
+}
+
 /** `error.message`, or a printable form of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

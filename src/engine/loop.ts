@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Action, Decision, Outcome } from '../domain/decision.js';
-import { DeployctlError, EXIT, messageOf, PortError } from '../domain/errors.js';
+import { DeployctlError, EXIT, iamAction, messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
 import type { HostRequest } from '../domain/host.js';
 import type { Instant, Ms, RouteArn } from '../domain/ids.js';
@@ -258,13 +258,17 @@ export class Loop {
   #withoutRights(error: PortError): DeployctlError {
     const fix =
       error.kind === 'expired-credentials'
-        ? 'renew the credentials, then: deployctl resume'
-        : `allow ${error.operation} for this identity, then: deployctl resume`;
+        ? 'renew the AWS credentials'
+        : `allow ${iamAction(error.operation)} for this identity`;
     return new DeployctlError({
       code: `aws.${error.kind}`,
       message: `${error.operation} was refused in the middle of the rollout: ${error.message}. The fleet is as it was after the last accepted change`,
       exitCode: EXIT.inProgress,
-      next: [fix, `deployctl rollback --env ${this.#plan.environment}`],
+      next: [
+        fix,
+        `deployctl resume --env ${this.#plan.environment}     # then goes on with it`,
+        `deployctl rollback --env ${this.#plan.environment}   # or undoes it`,
+      ],
       cause: error,
     });
   }
@@ -370,7 +374,7 @@ export class Loop {
       code: 'lease.lost',
       message: `another deployctl has taken over this rollout: ${book.fencedOut}`,
       exitCode: EXIT.leaseHeld,
-      next: ['deployctl status'],
+      next: [`deployctl status --env ${this.#plan.environment}`],
     });
   }
 

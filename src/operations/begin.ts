@@ -79,7 +79,10 @@ export async function groundOf(
       code: 'lease.behind',
       message: `${seen.fencedOut}. The store's lease is behind what the instances have seen`,
       exitCode: EXIT.refused,
-      next: ['deployctl lease show', 'deployctl lease release'],
+      next: [
+        `deployctl lease show --env ${box.settings.environment}      # who holds it`,
+        `deployctl lease release --env ${box.settings.environment}   # counts on from what the instances have seen`,
+      ],
     });
   }
   const now = box.clock.now();
@@ -91,7 +94,7 @@ export async function groundOf(
     if (before !== undefined && unfinished !== undefined && explains(unfinished, service, seen))
       live.set(service.settings.name, before);
     else if ('live' in color) live.set(service.settings.name, color.live);
-    else findings.push(weightProblem(service, color.problem));
+    else findings.push(weightProblem(box, service, color));
   }
   const recorded = await recordedRelease(box, outcomes);
   const present = await presentRelease(box, topology, seen, live, recorded, now);

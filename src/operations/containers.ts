@@ -3,6 +3,7 @@ import type { Color, Ms } from '../domain/ids.js';
 import type { Container, FleetInstance } from '../domain/observation.js';
 import type { RunnerPort } from '../engine/ports.js';
 import { groundOf } from './begin.js';
+import { nameOf } from './preflight.js';
 import { membersOf, occupantIn } from './present.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange, resolveTopology } from './topology.js';
@@ -51,10 +52,15 @@ export async function choose(box: Toolbox, choice: Choice): Promise<readonly Cho
     return container === undefined ? [] : [{ instance, color, container }];
   });
   if (chosen.length > 0) return chosen;
+  const fleet = ground.seen.fleet.map(nameOf);
+  const known = ground.seen.fleet.some(({ name, id }) => choice.instance === name || choice.instance === id);
   const where = choice.instance ?? 'any instance';
   throw new DeployctlError({
     code: 'containers.none',
-    message: `${choice.service} does not run on ${where} in ${color}`,
+    message:
+      choice.instance === undefined || known
+        ? `${choice.service} does not run on ${where} in ${color}`
+        : `${environment} has no instance ${choice.instance}; it has ${fleet.join(', ')}`,
     exitCode: EXIT.refused,
     next: [`deployctl status --env ${environment}`],
   });

@@ -70,7 +70,7 @@ export async function historyShow(box: Toolbox, id: string | undefined): Promise
       ? records.slice(0, 1)
       : records.filter((record) => record.id === id || record.id.endsWith(`-${id}`));
   const [record] = fitting;
-  if (record === undefined || fitting.length > 1) throw unknown(box, id, records);
+  if (record === undefined || fitting.length > 1) throw unknown(box, id, records, fitting);
   const [timeline, outcomes, from, to] = await beforeChange(() =>
     Promise.all([
       box.state.readTimeline(record.id, signal),
@@ -123,17 +123,28 @@ export function movesOf(
     .map(([name]) => ({ service: name, from: tag(from, name), to: tag(to, name) }));
 }
 
-function unknown(box: Toolbox, id: string | undefined, records: readonly RolloutRecord[]): DeployctlError {
+function unknown(
+  box: Toolbox,
+  id: string | undefined,
+  records: readonly RolloutRecord[],
+  fitting: readonly RolloutRecord[],
+): DeployctlError {
   const { app, environment } = box.settings;
-  const ids = records.slice(0, 3).map((record) => record.id);
-  const known = ids.length === 0 ? 'there is none yet' : `the newest are ${ids.join(', ')}`;
+  const few = (all: readonly RolloutRecord[]): string =>
+    all
+      .slice(0, 3)
+      .map((record) => record.id)
+      .join(', ');
+  const known = records.length === 0 ? 'there is none yet' : `the newest are ${few(records)}`;
+  const several = `${String(fitting.length)} rollouts of ${app}/${environment} end with ${JSON.stringify(id)}: ${few(fitting)}`;
+  const none =
+    id === undefined
+      ? `${app}/${environment} has no rollout to show: ${known}`
+      : `no rollout of ${app}/${environment} has the id ${JSON.stringify(id)}, or ends with it; ${known}`;
   return new DeployctlError({
     code: 'history.unknown',
-    message:
-      id === undefined
-        ? `${app}/${environment} has no rollout to show: ${known}`
-        : `no rollout of ${app}/${environment}, or more than one, goes by the id ${JSON.stringify(id)}; ${known}`,
+    message: fitting.length > 1 ? several : none,
     exitCode: EXIT.refused,
-    next: [`deployctl history --env ${environment}`],
+    next: [`deployctl ${records.length === 0 ? 'status' : 'history'} --env ${environment}`],
   });
 }

@@ -30,7 +30,9 @@ export class Hooks {
       code: 'hook.refused',
       message: `the hook pre-rollout refused the rollout: ${why}. Nothing was changed`,
       exitCode: EXIT.refused,
-      next: [`deployctl status --env ${this.#summary.environment}`],
+      next: [
+        'give the hook what it asks for, or change hooks.pre-rollout in deployctl.yml; then the same command again',
+      ],
     });
   }
 

@@ -8,6 +8,7 @@ import { NO_RELEASE } from '../domain/release.js';
 import { floorOf } from '../strategies/amounts.js';
 import { isChanged } from '../strategies/preload.js';
 import { occupantOf } from '../strategies/standing.js';
+import type { NoLiveColor } from './present.js';
 import { membersOf } from './present.js';
 import type { Survey } from './survey.js';
 import type { PlacedService, Topology } from './topology.js';
@@ -52,7 +53,8 @@ export function refuseOn(findings: readonly Finding[]): void {
     code: 'preflight.refused',
     message: `refused before any change:\n${refusals.map(({ text }) => `  - ${text}`).join('\n')}`,
     exitCode: EXIT.refused,
-    next: refusals.map(({ fix }) => fix),
+    // Ten instances may lack the same: what to do about it is said once.
+    next: [...new Set(refusals.map(({ fix }) => fix))],
   });
 }
 
@@ -80,7 +82,7 @@ export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Fin
       findings.push({
         level: 'refuse',
         text: `rolling ${service.service} over ${String(members)} instance${members === 1 ? '' : 's'} would go below its floor of ${String(floorOf(members, plan.how))} healthy targets`,
-        fix: 'use --strategy blue-green, or set allow-downtime: true',
+        fix: `use --strategy blue-green, or set environments.${plan.environment}.allow-downtime: true`,
       });
     }
   }
@@ -111,14 +113,15 @@ export function judgeHosts(seen: Survey, plan: Plan): readonly Finding[] {
     const refuse = (text: string, fix: string): void =>
       void findings.push({ level: 'refuse', text: `${who}: ${text}`, fix });
     if (facts.dockerVersion === undefined)
-      refuse('Docker does not answer', 'install and start Docker (20.10 or newer) on it');
-    if (!facts.curl) refuse('it has no curl, which the health checks on the instance need', 'install curl on it');
-    if (!facts.flock) refuse('it has no flock, which keeps commands apart', 'install util-linux on it');
+      refuse('Docker does not answer', 'install and start Docker (20.10 or newer) on the instance');
+    if (!facts.curl)
+      refuse('it has no curl, which the health checks on the instance need', 'install curl on the instance');
+    if (!facts.flock) refuse('it has no flock, which keeps commands apart', 'install util-linux on the instance');
     if (plan.kind !== 'rollout' || changed.length === 0) continue;
     if (facts.diskFreeBytes !== undefined && facts.diskFreeBytes < diskWanted) {
       refuse(
         `${size(facts.diskFreeBytes)} of disk are free for images, ${size(diskWanted)} are wanted`,
-        'docker image prune -a --filter until=240h on it, or give it a larger disk',
+        'docker image prune -a --filter until=240h on the instance, or give it a larger disk',
       );
     }
     if (plan.how.is !== 'blue-green' || plan.layout.is !== 'ports' || facts.memoryAvailableBytes === undefined)
@@ -173,7 +176,7 @@ export function judgeGroups(topology: Topology, plan: Plan): readonly Finding[] 
       findings.push({
         level: 'refuse',
         text: `target group ${group.name} drains for ${seconds(group.deregistrationDelay)}, longer than timing.drain-cap (${seconds(plan.timing.drainCap)})`,
-        fix: 'lower deregistration_delay.timeout_seconds of the group, or raise drain-cap',
+        fix: 'lower deregistration_delay.timeout_seconds of the group, or raise timing.drain-cap',
       });
     }
     const stops = plan.services.filter((service) =>
@@ -221,8 +224,12 @@ export async function judgeOthers(
   }
   for (const use of uses) {
     if (routed.has(use.route)) continue;
-    const text = `${use.name} forwards to a target group of this environment and is not among its routes`;
-    const fix = `add ${use.route} to the routes of that service`;
+    const owner = topology.services.find(({ colors }) =>
+      Object.values(colors).some(({ group }) => use.groups.includes(group)),
+    );
+    const service = owner?.settings.name ?? 'a service';
+    const text = `${use.name} forwards to a target group of ${service} and is not among its routes`;
+    const fix = `add ${use.route} to the routes of ${service} in deployctl.yml`;
     findings.push({ level: plan.how.is === 'blue-green' ? 'refuse' : 'warn', text, fix });
   }
   return findings;
@@ -241,13 +248,15 @@ async function judgeCredentials(box: Toolbox, plan: Plan, estimate: Ms): Promise
   ];
 }
 
-/** Weights that are not all on one color of a service. */
-export function weightProblem(service: PlacedService, problem: string): Finding {
-  return {
-    level: 'refuse',
-    text: problem,
-    fix: `deployctl resume if a rollout was interrupted; else set one color of ${service.settings.name} to 100 and the other to 0`,
-  };
+/** Routes that do not send a service's traffic to one color. */
+export function weightProblem(box: Pick<Toolbox, 'settings'>, service: PlacedService, found: NoLiveColor): Finding {
+  const { environment } = box.settings;
+  const { name } = service.settings;
+  const fix =
+    found.of === 'route'
+      ? `correct environments.${environment}.services.${name}.routes in deployctl.yml`
+      : `deployctl resume --env ${environment}   # if a rollout was interrupted; else set one color of ${name} to 100 and the other to 0`;
+  return { level: 'refuse', text: found.problem, fix };
 }
 
 /** Both colors on one host port of one instance: they would share fate. */
@@ -257,7 +266,7 @@ export function sharedPorts(topology: Topology, layout: Plan['layout']): readonl
     const { blue, green } = colors;
     if (blue === undefined || blue.port !== green?.port) return [];
     const text = `blue and green of ${settings.name} share host port ${String(blue.port)} on every instance`;
-    return [{ level: 'refuse', text, fix: 'give green a host port of its own' }];
+    return [{ level: 'refuse', text, fix: `give green of ${settings.name} a host port of its own in deployctl.yml` }];
   });
 }
 

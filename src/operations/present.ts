@@ -16,36 +16,42 @@ export interface Present {
   readonly remarks: readonly string[];
 }
 
+/** Why the live color of a service cannot be said; `of`: what is to be put right. */
+export interface NoLiveColor {
+  readonly problem: string;
+  readonly of: 'route' | 'weights';
+}
+
 /** The live color of a service by the weights of all its routes, or why that cannot be said. */
-export function liveColor(
-  service: PlacedService,
-  seen: Survey,
-): { readonly live: Color } | { readonly problem: string } {
+export function liveColor(service: PlacedService, seen: Survey): { readonly live: Color } | NoLiveColor {
   const { blue, green } = service.colors;
   if (blue === undefined) return { live: 'green' };
   if (green === undefined || service.routes.length === 0) return { live: 'blue' };
-  const lives = new Set<Color>();
+  const lives = new Map<Color, string>();
   for (const arn of service.routes) {
     const route = seen.routes.get(arn);
-    if (route === undefined) return { problem: `route ${arn} does not exist` };
+    if (route === undefined) return { problem: `route ${arn} of ${service.settings.name} does not exist`, of: 'route' };
     const weight = (group: string): number => route.weights.find((entry) => entry.group === group)?.weight ?? 0;
     const [b, g] = [weight(blue.group), weight(green.group)];
     if (b > 0 && g > 0) {
       return {
+        of: 'weights',
         problem: `${route.name} splits ${service.settings.name} ${String(b)}/${String(g)} between blue and green, and no rollout of ours explains it`,
       };
     }
     if (b === 0 && g === 0) {
       return {
+        of: 'weights',
         problem: `${route.name} sends nothing to the target groups of ${service.settings.name} (blue 0, green 0)`,
       };
     }
-    lives.add(b > 0 ? 'blue' : 'green');
+    lives.set(b > 0 ? 'blue' : 'green', route.name);
   }
-  const [only, ...more] = [...lives];
+  const [only, ...more] = lives.keys();
   if (only === undefined || more.length > 0) {
     return {
-      problem: `the routes of ${service.settings.name} disagree: one sends its traffic to blue, another to green`,
+      of: 'weights',
+      problem: `the routes of ${service.settings.name} disagree: ${lives.get('blue') ?? 'one'} sends its traffic to blue, ${lives.get('green') ?? 'another'} to green`,
     };
   }
   return { live: only };

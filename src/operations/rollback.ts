@@ -6,7 +6,7 @@ import type { RolloutRecord } from '../domain/record.js';
 import { NO_RELEASE } from '../domain/release.js';
 import type { Release } from '../domain/release.js';
 import type { RolloutSummary } from '../domain/event.js';
-import { rollbackTarget } from '../state/index.js';
+import { currentRelease, rollbackTarget } from '../state/index.js';
 import { releaseOf } from '../strategies/standing.js';
 import type { Ground } from './begin.js';
 import { begin, declined, groundOf, lockWaitOf, withLease } from './begin.js';
@@ -116,6 +116,7 @@ async function targetOf(box: Toolbox, ground: Ground, named: string | undefined)
   if (release === undefined) {
     const known = (await beforeChange(() => box.state.listReleases(box.signal))).releases.map((each) => each.id);
     throw refused(`there is no release ${id} of ${environment}; known: ${known.slice(-10).join(', ') || 'none'}`, [
+      ...known.slice(-1).map((each) => `deployctl rollback --env ${environment} --to ${each}`),
       `deployctl history --env ${environment}`,
     ]);
   }
@@ -124,7 +125,9 @@ async function targetOf(box: Toolbox, ground: Ground, named: string | undefined)
   }
   const empty = Object.entries(release.services).find(([, service]) => service.release === NO_RELEASE);
   if (empty !== undefined) {
-    throw refused(`before the first rollout nothing ran for ${empty[0]}, so there is nothing to go back to`, []);
+    throw refused(`before the first rollout nothing ran for ${empty[0]}, so there is nothing to go back to`, [
+      `deployctl history --env ${environment}   # what has served here`,
+    ]);
   }
   return release;
 }
@@ -134,15 +137,23 @@ function defaultTarget(box: Toolbox, ground: Ground): string {
   const { environment } = box.settings;
   if (target.is === 'release') {
     if (ground.present.found) {
-      throw refused(
-        `the instances do not run what the record says serves (${ground.present.remarks.join('; ') || 'they run something else'})`,
-        [`deployctl rollback --env ${environment} --to ${target.release}   # if that is what you want`],
-      );
+      throw refused(`the instances do not run what the record says serves: ${differences(ground)}`, [
+        `deployctl status --env ${environment}   # what runs where`,
+        `deployctl rollback --env ${environment} --to ${target.release}   # if that is what you want`,
+      ]);
     }
     return target.release;
   }
   const candidates = target.candidates.map((release) => `deployctl rollback --env ${environment} --to ${release}`);
   throw refused(target.reason, candidates.length > 0 ? candidates : [`deployctl status --env ${environment}`]);
+}
+
+/** What the record says and what was found. */
+function differences({ outcomes, present }: Ground): string {
+  const recorded = currentRelease(outcomes);
+  const found = Object.entries(present.release.services).map(([service, { release }]) => `${service} ${release}`);
+  const said = recorded.is === 'known' ? recorded.release : 'no single release';
+  return [`it says ${said}, they run ${found.join(', ')}`, ...present.remarks].join('; ');
 }
 
 /**

@@ -83,10 +83,10 @@ export async function plan(box: Toolbox, request: Omit<RolloutRequest, 'confirm'
   const conflicts = await beforeChange(() => box.state.claimConflicts(claimed(box, topology), box.signal));
   const findings: Finding[] = [
     ...prepared.findings,
-    ...conflicts.map(({ what, app, environment }) => ({
+    ...conflicts.map(({ name, what, app, environment }) => ({
       level: 'refuse' as const,
       text: `${what} is managed by ${app}/${environment}`,
-      fix: 'give this environment target groups, routes and host ports of its own',
+      fix: `give this environment another one in deployctl.yml, or, if ${app}/${environment} has given it up: aws ssm delete-parameter --name ${name}`,
     })),
   ];
   refuseOn(findings);

@@ -92,7 +92,7 @@ function refuseUseless(
     const minutes = Math.max(1, Math.floor(left / 60_000));
     throw refused(
       'pause.too-long',
-      `the pause would outlast the deadline of ${record.id}, at which it is rolled back: ${String(minutes)} minutes are left (timing.deadline)`,
+      `a pause of ${String(Math.ceil(options.for / 60_000))} minutes would outlast the deadline of ${record.id}, at which it is rolled back: ${String(minutes)} minutes are left (timing.deadline)`,
       [`deployctl pause ${env} --for ${String(minutes)}m`],
     );
   }

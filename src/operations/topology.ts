@@ -1,4 +1,4 @@
-import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
+import { DeployctlError, EXIT, iamAction, PortError } from '../domain/errors.js';
 import type { Color, RouteArn } from '../domain/ids.js';
 import type { ColorPlan } from '../domain/plan.js';
 import type { ServiceSettings } from '../domain/settings.js';
@@ -56,7 +56,7 @@ export async function beforeChange<T>(read: () => Promise<T>): Promise<T> {
     if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
     throw new DeployctlError({
       code: `aws.${error.kind}`,
-      message: `${error.message} (${error.operation}${error.requestId === undefined ? '' : `, request ${error.requestId}`}). Nothing was changed`,
+      message: `${error.message}${error.requestId === undefined ? '' : ` (request ${error.requestId})`}. Nothing was changed`,
       exitCode: EXIT.refused,
       next: [fixFor(error)],
       cause: error,
@@ -70,7 +70,7 @@ export function fixFor(error: PortError): string {
     case 'access-denied':
       if (error.serviceCode === 'CredentialsProviderError')
         return 'give deployctl AWS credentials: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
-      return `allow ${error.operation} for this identity`;
+      return `allow ${iamAction(error.operation)} for this identity`;
     case 'expired-credentials':
       return 'renew the AWS credentials and try again';
     case 'not-found':
@@ -79,12 +79,11 @@ export function fixFor(error: PortError): string {
     case 'throttled':
     case 'conflict':
     case 'server':
+    case 'already-exists':
+    case 'aborted':
       return 'try again in a moment';
     case 'timeout':
     case 'network':
       return 'check the connection to AWS (region, AWS_ENDPOINT_URL, proxy) and try again';
-    case 'already-exists':
-    case 'aborted':
-      return 'deployctl status';
   }
 }

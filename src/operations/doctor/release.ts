@@ -77,11 +77,11 @@ export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<rea
         box.state.claimConflicts(claimed(box, topology), box.signal),
       )
     : undefined;
-  for (const { what, app, environment: other } of conflicts ?? []) {
+  for (const { name, what, app, environment: other } of conflicts ?? []) {
     checks.push(
       fail(
         `${what} is managed by ${app}/${other}`,
-        'give this environment target groups, routes and host ports of its own',
+        `give this environment another one in deployctl.yml, or, if ${app}/${other} has given it up: aws ssm delete-parameter --name ${name}`,
       ),
     );
   }

@@ -19,7 +19,7 @@ export async function routeChecks(box: Toolbox, evidence: Evidence): Promise<rea
       continue;
     }
     const color = liveColor(service, seen);
-    if ('problem' in color) checks.push(ofFinding(weightProblem(service, color.problem)));
+    if ('problem' in color) checks.push(ofFinding(weightProblem(box, service, color)));
     else checks.push(ok(`${name}: ${color.live} is live on ${known.map((route) => route.name).join(', ')}`));
     checks.push(...known.flatMap((route) => stickiness(box, route)));
   }
