@@ -51,14 +51,32 @@ export abstract class ReportingCommand extends Command {
     return ['deployctl', command, ...this.argv.filter((word) => !without.includes(word)).map(quoted)].join(' ');
   }
 
-  /** `--env production` alone is no command: what was typed, with that flag in the place of its own, is. */
-  private whole(line: string): string {
-    const flag = /^(--[a-z-]+) \S+$/.exec(line)?.[1];
-    if (flag === undefined) return line;
+  /**
+   * What to type, as it can be typed. `--lock-wait 10m` alone is no command: what was typed, with that flag in the place of its own, is, where this command
+   * has it. Who knows no environment says `deployctl status`: the one that was typed is meant.
+   */
+  private whole(line: string): readonly string[] {
+    const flags = Object.keys({ ...this.ctor.flags, ...this.ctor.baseFlags });
+    const [, flag, comment = ''] = /^--([a-z-]+) \S+( {2,}#.*)?$/.exec(line) ?? [];
+    if (flag === undefined) return [flags.includes('env') ? this.withEnvironment(line) : line];
+    if (!flags.includes(flag)) return [];
     const typed = this.argv.filter((word, index) => {
-      return word !== flag && !word.startsWith(`${flag}=`) && this.argv[index - 1] !== flag;
+      return word !== `--${flag}` && !word.startsWith(`--${flag}=`) && this.argv[index - 1] !== `--${flag}`;
     });
-    return ['deployctl', ...(this.id ?? '').split(':'), ...typed.map(quoted), line].join(' ');
+    const words = [
+      'deployctl',
+      ...(this.id ?? '').split(':'),
+      ...typed.map(quoted),
+      line.slice(0, line.length - comment.length),
+    ];
+    return [`${words.join(' ')}${comment}`];
+  }
+
+  private withEnvironment(line: string): string {
+    const at = this.argv.findIndex((word) => word === '--env' || word.startsWith('--env='));
+    const typed = this.argv[at] === '--env' ? this.argv[at + 1] : this.argv[at]?.slice('--env='.length);
+    if (typed === undefined || !line.startsWith('deployctl ') || / --(env|help)\b/.test(line)) return line;
+    return line.replace(/^[^#]*?(?= *(#|$))/, (command) => `${command} --env ${quoted(typed)}`);
   }
 
   /** What oclif's parser found wrong with the words that were typed, with the flag that was probably meant. */
@@ -85,10 +103,16 @@ export abstract class ReportingCommand extends Command {
     const help = `deployctl ${(this.id ?? '').replaceAll(':', ' ')} --help`;
     if (error instanceof DeployctlError) {
       const next =
-        error.next.length === 0 && error.exitCode === EXIT.usage ? [help] : error.next.map((line) => this.whole(line));
-      return made(error.code, error.exitCode, next);
+        error.next.length === 0 && error.exitCode === EXIT.usage
+          ? [help]
+          : error.next.flatMap((line) => this.whole(line));
+      return made(
+        error.code,
+        error.exitCode,
+        next.length === 0 && error.exitCode === EXIT.bug ? ['please report this'] : next,
+      );
     }
-    if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, ['deployctl status']);
+    if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, this.whole('deployctl status'));
     if (error.name === 'SandboxError') return made('sandbox', error.exitCode ?? EXIT.bug, []);
     const exit = error.oclif?.exit;
     if (exit !== undefined) return this.parserDocument(error.message, exit, help);

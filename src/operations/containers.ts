@@ -250,6 +250,6 @@ function lost({ name, id }: FleetInstance, why: string): DeployctlError {
     code: 'containers.lost',
     message: `the command on ${name} (${id}) gave no result: ${why}`,
     exitCode: EXIT.inProgress,
-    next: ['try again', 'deployctl status'],
+    next: ['the same command again', 'deployctl status'],
   });
 }

@@ -341,6 +341,6 @@ export function interruptedError(): DeployctlError {
     code: 'interrupted',
     message: 'interrupted before any change',
     exitCode: EXIT.interrupted,
-    next: [],
+    next: ['the same command again'],
   });
 }

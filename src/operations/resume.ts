@@ -5,6 +5,7 @@ import type { RolloutRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import { redirect } from '../domain/plan.js';
 import type { Lease } from '../state/index.js';
+import { namesOf } from '../state/index.js';
 import { declined, lockWaitOf, withLease } from './begin.js';
 import type { Fences, OperationResult } from './drive.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
@@ -103,10 +104,16 @@ async function continued(
 async function releaseOf(box: Toolbox, id: string, record: RolloutRecord): Promise<Release> {
   const release = await beforeChange(() => box.state.getRelease(id, box.signal));
   if (release !== undefined) return release;
+  const { app, environment } = box.settings;
   throw new DeployctlError({
     code: 'release.missing',
     message: `rollout ${record.id} needs release ${id}, which is not in Parameter Store any more`,
     exitCode: EXIT.needsHuman,
-    next: ['deployctl history', 'deployctl rollout with the images that should serve'],
+    // Its record makes every rollout wait for its end, which it cannot have any more.
+    next: [
+      `aws ssm delete-parameter --name ${namesOf(app, environment).rollout(record.id)}   # gives it up`,
+      `deployctl status --env ${environment}    # then: what runs where`,
+      `deployctl rollout --env ${environment}   # with the images that should serve`,
+    ],
   });
 }

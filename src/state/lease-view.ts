@@ -154,9 +154,9 @@ export function heldError(deps: StateDeps, entry: Entry): DeployctlError {
     message: `${deps.app}/${deps.environment} is locked by ${describe(entry, deps.clock.now())}`,
     exitCode: EXIT.leaseHeld,
     next: [
-      `see what it does: deployctl status --env ${deps.environment}`,
-      'wait for it: the same command with --lock-wait 10m',
-      `if it will never come back: deployctl lease release --env ${deps.environment}`,
+      `deployctl status --env ${deps.environment}   # what it does`,
+      '--lock-wait 10m   # waits for it',
+      `deployctl lease release --env ${deps.environment}   # if it will never come back`,
     ],
   });
 }

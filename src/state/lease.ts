@@ -73,7 +73,7 @@ function requireValid(lease: Lease, callTimeout: Ms): void {
       `the lease (generation ${lease.generation}) was not renewed in time for another change: ` +
       'its heartbeats fail, or this process was paused',
     exitCode: EXIT.inProgress,
-    next: ['deployctl status', 'deployctl resume'],
+    next: ['deployctl status', 'deployctl resume   # goes on with it'],
   });
 }
 
@@ -226,7 +226,10 @@ export class HeldLease implements Lease {
       code: 'lease.lost',
       message: `the lease on ${this.#deps.app}/${this.#deps.environment} (generation ${this.generation}) is lost: ${why}`,
       exitCode: foreign ? EXIT.inProgress : EXIT.leaseHeld,
-      next: [`deployctl status --env ${this.#deps.environment}`, `deployctl resume --env ${this.#deps.environment}`],
+      next: [
+        `deployctl status --env ${this.#deps.environment}   # who holds it now`,
+        `deployctl resume --env ${this.#deps.environment}   # once nobody does`,
+      ],
     });
     this.#lost.abort(error);
     throw error;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Config } from '@oclif/core';
+import type { Command, Config } from '@oclif/core';
 import { expect } from 'vitest';
 import { ReportingCommand } from '../../src/base-command.js';
 
@@ -49,8 +49,11 @@ class Failing extends ReportingCommand {
  */
 export async function says(code: string, typed: string, act: () => unknown): Promise<string> {
   const [words, argv] = wordsOf(typed);
+  const { flags = {}, baseFlags = {} } = await commandClass(words);
   const command = class extends Failing {
     static override id = words.join(':');
+    static override flags = flags;
+    static override baseFlags = baseFlags;
   };
   const failing = new command([...argv], {} as Config);
   const { code: told, text, exitCode } = await failing.fail(await thrownBy(act));
@@ -80,9 +83,10 @@ function wordsOf(typed: string): readonly [readonly string[], readonly string[]]
   throw new Error(`there is no command in: ${typed}`);
 }
 
-interface CommandClass {
-  readonly flags?: object;
-  readonly baseFlags?: object;
+async function commandClass(words: readonly string[]): Promise<Pick<typeof Command, 'flags' | 'baseFlags'>> {
+  const file = resolve('src/commands', `${words.join('/')}.ts`);
+  const { default: command } = (await import(/* @vite-ignore */ file)) as { default: typeof Command };
+  return command;
 }
 
 /** Each line below "Next:" that is a command can be typed: the command is there, with its flags, and it names the environment. */
@@ -95,13 +99,12 @@ async function typeable(text: string): Promise<void> {
       .replace(/ \|.*$/, '');
     if (typed === '--help') continue;
     const [words, rest] = wordsOf(typed);
-    const file = resolve('src/commands', `${words.join('/')}.ts`);
-    const { default: command } = (await import(/* @vite-ignore */ file)) as { default: CommandClass };
+    const command = await commandClass(words);
     const known = [...Object.keys({ ...command.flags, ...command.baseFlags }), 'help', 'json'];
     for (const word of rest.filter((each) => each.startsWith('--'))) {
       expect(known, line).toContain(word.slice(2).replace(/=.*$/, ''));
     }
-    const environmental = command.baseFlags !== undefined && 'env' in command.baseFlags;
+    const environmental = 'env' in command.baseFlags;
     if (environmental && !rest.includes('--help')) expect(rest, `${line}: which environment?`).toContain('--env');
   }
 }
