@@ -313,9 +313,8 @@ describe('what is stored', () => {
 
   it('is of another generation: a bug', async () => {
     const two = record({ generation: 2 });
-    expect(
-      await refused('state.generation', typed, (state, lease) => state.writeRecord(two, lease)),
-    ).toMatchInlineSnapshot(`
+    expect(await refused('state.generation', typed, (state, lease) => state.writeRecord(two, lease)))
+      .toMatchInlineSnapshot(`
       "$ deployctl rollout --backend 1.1.0 --env production
       Error: the record of ro-… says generation 2, the lease is generation 1
 
@@ -323,9 +322,8 @@ describe('what is stored', () => {
         please report this
       (exit 70)"
     `);
-    expect(
-      await refused('state.generation', typed, (state, lease) => state.writeOutcome(outcome(2), lease)),
-    ).toMatchInlineSnapshot(`
+    expect(await refused('state.generation', typed, (state, lease) => state.writeOutcome(outcome(2), lease)))
+      .toMatchInlineSnapshot(`
       "$ deployctl rollout --backend 1.1.0 --env production
       Error: the outcome of ro-2 says generation 2, the lease is generation 1
 
