@@ -130,6 +130,7 @@ const wireCommon = {
   containers: z.array(wireContainer).optional(),
   images: z.record(z.string(), z.array(z.string()).nullable()).default({}),
   omitted: z.number().default(0),
+  oom: z.array(z.string()).default([]),
   container: wireContainer.optional(),
   logTail: z.string().optional(),
   fence: z.tuple([z.number(), z.number(), z.number()]).nullable(),
@@ -193,7 +194,12 @@ function isColor(text: string): text is 'blue' | 'green' {
   return text === 'blue' || text === 'green';
 }
 
-function toContainer(wired: WireContainer, images: Readonly<Record<string, readonly string[] | null>>): Container {
+/** @param oom ids that the kernel has killed for memory lately: of those the present state may say nothing */
+function toContainer(
+  wired: WireContainer,
+  images: Readonly<Record<string, readonly string[] | null>>,
+  oom: readonly string[],
+): Container {
   const fromImage = pickDigest(images[wired.image] ?? [], repositoryOf(wired.reference));
   const digest = [wired.digest, fromImage, wired.image].find((value) => value !== undefined && isDigest(value));
   const ports = wired.ports
@@ -209,7 +215,7 @@ function toContainer(wired: WireContainer, images: Readonly<Record<string, reado
     startedAt: wired.startedAt,
     restartCount: wired.restartCount,
     exitCode: wired.exitCode,
-    oomKilled: wired.oomKilled,
+    oomKilled: wired.oomKilled || oom.includes(wired.id),
     restartPolicy: wired.restartPolicy,
     ports: [...new Set(ports)].sort((a, b) => a - b),
     ...(digest !== undefined && isDigest(digest) ? { digest } : {}),
@@ -254,12 +260,12 @@ function toFacts(wired: z.infer<typeof wireSuccess>): InstanceFacts | undefined 
 
 /** The members that successes and failures share. */
 function common(wired: z.infer<typeof wire>): Omit<HostRefusal, 'ok' | 'code' | 'message'> {
-  const { containers, container, images } = wired;
+  const { containers, container, images, oom } = wired;
   return {
     replayed: wired.replayed,
-    ...(containers === undefined ? {} : { containers: containers.map((one) => toContainer(one, images)) }),
+    ...(containers === undefined ? {} : { containers: containers.map((one) => toContainer(one, images, oom)) }),
     ...(wired.omitted === 0 ? {} : { omitted: wired.omitted }),
-    ...(container === undefined ? {} : { container: toContainer(container, images) }),
+    ...(container === undefined ? {} : { container: toContainer(container, images, oom) }),
     ...(wired.logTail === undefined ? {} : { logTail: wired.logTail }),
     fence: wired.fence === null ? {} : { highest: wired.fence },
   };

@@ -128,6 +128,26 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
     expect(ended.logTail).toContain('version x starts\nno more');
   });
 
+  it('still names the memory kill of a container that docker has started again since', async () => {
+    const options = ['--memory=16m', '--memory-swap=16m'];
+    good(await engine.ask(start('r-1', one, { runOptions: options })));
+    const restarts = `docker inspect --format '{{.RestartCount}}' backend-blue`;
+    // The kernel's first choice is then the first process, not the one that asks for more than there is.
+    await engine.sh(
+      `echo 1000 >/proc/$(docker inspect --format '{{.State.Pid}}' backend-blue)/oom_score_adj
+      docker exec backend-blue busybox tail /dev/zero; until [ "$(${restarts})" = 1 ]; do sleep 0.1; done`,
+    );
+    const seen = good(await engine.ask({ phase: 'inspect', slots: [slot()] }, null));
+    expect(seen.containers).toMatchObject([{ running: true, restartCount: 1, oomKilled: true }]);
+    // One that was started again for another reason is not taken for it.
+    good(await engine.ask(start('r-2', two)));
+    await engine.sh(
+      `kill -KILL $(docker inspect --format '{{.State.Pid}}' backend-blue); until [ "$(${restarts})" = 1 ]; do sleep 0.1; done`,
+    );
+    const after = good(await engine.ask({ phase: 'inspect', slots: [slot()] }, null));
+    expect(after.containers?.find(({ running }) => running)).toMatchObject({ restartCount: 1, oomKilled: false });
+  });
+
   it('takes a daemon that went away for silence, not for a container that ended', async () => {
     const health = { ...spec(one.digest).health, passes: 200 };
     const asked = engine.ask(start('r-1', one, { health }));

@@ -53,6 +53,17 @@ containers_json() {
     [ -z "$image_ids" ] || image_digests=$(dk image inspect --format "$(braces '<<json .Id>>:<<json .RepoDigests>>')" $image_ids | awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }')
   fi
   containers=",\"containers\":[$listed],\"images\":{$image_digests},\"omitted\":$((total > $1 ? total - $1 : 0))"
+  case $listed in *'"restartCount":'[1-9]*) containers="$containers,\"oom\":[$(memory_kills)]" ;; esac
+}
+
+# Ids of the containers that the kernel has killed for memory in the last hour, as far as the daemon remembers (its last 256 events): when a container is
+# started again, its state forgets.
+memory_kills() {
+  # To the end of this second, which takes as long: what has just happened has no earlier one.
+  kills_until=$(($(date +%s) + 1))
+  set -- events --since "$((kills_until - 3600))" --until "$kills_until" --filter type=container --filter event=oom --format "$(braces '<<json .Actor.ID>>')"
+  if command -v timeout >/dev/null; then timeout 5 docker "$@" 3>&- 9>&- </dev/null; else dk "$@"; fi 2>/dev/null |
+    grep -E '^"[0-9a-f]{64}"$' | sort -u | awk '{ printf "%s%s", (n++ ? "," : ""), $0 }'
 }
 
 # Evidence for a failure of container $1: what docker says of it and the end of its log.
