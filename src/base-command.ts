@@ -56,12 +56,14 @@ export abstract class ReportingCommand extends Command {
    * has it. Who knows no environment says `deployctl status`: the one that was typed is meant.
    */
   private whole(line: string): readonly string[] {
-    const flags = Object.keys({ ...this.ctor.flags, ...this.ctor.baseFlags });
+    const flags = new Map(Object.entries({ ...this.ctor.flags, ...this.ctor.baseFlags }));
     const [, flag, comment = ''] = /^--([a-z-]+) \S+( {2,}#.*)?$/.exec(line) ?? [];
-    if (flag === undefined) return [flags.includes('env') ? this.withEnvironment(line) : line];
-    if (!flags.includes(flag)) return [];
+    if (flag === undefined) return [flags.has('env') ? this.withEnvironment(line) : line];
+    const known = flags.get(flag);
+    if (known === undefined) return [];
+    const many = 'multiple' in known && known.multiple === true;
     const typed = this.argv.filter((word, index) => {
-      return word !== `--${flag}` && !word.startsWith(`--${flag}=`) && this.argv[index - 1] !== `--${flag}`;
+      return many || (word !== `--${flag}` && !word.startsWith(`--${flag}=`) && this.argv[index - 1] !== `--${flag}`);
     });
     const words = [
       'deployctl',
@@ -95,10 +97,12 @@ export abstract class ReportingCommand extends Command {
   }
 
   private documentOf(error: Error & { exitCode?: number; oclif?: { exit?: number } }): ErrorDocument {
+    // oclif puts `Parsing --bake \n\t` before what the parser of a flag says, and a pointer to --help after it.
+    const message = error.message.replace(/^Parsing (--\S+) \n\t/, '$1 ').replace(/\nSee more help with --help$/, '');
     const made = (code: string, exitCode: number, next: readonly string[]): ErrorDocument => ({
       schemaVersion: 1,
       ok: false,
-      error: { code, message: error.message, exitCode, next },
+      error: { code, message, exitCode, next },
     });
     const help = `deployctl ${(this.id ?? '').replaceAll(':', ' ')} --help`;
     if (error instanceof DeployctlError) {

@@ -157,6 +157,6 @@ function noRegion(): DeployctlError {
     code: 'init.region',
     message: 'the AWS Region is not known: neither --region nor AWS_REGION nor an output of Terraform names it',
     exitCode: EXIT.usage,
-    next: ['deployctl init --region eu-west-1'],
+    next: ['--region eu-west-1'],
   });
 }

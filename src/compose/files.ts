@@ -6,7 +6,7 @@ export async function readInput(flag: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw refused(`${flag} ${path} cannot be read`, cause);
+    throw refused(`${flag} ${path} cannot be read`, 'name a file that exists and may be read', cause);
   }
 }
 
@@ -15,16 +15,18 @@ export async function writeOutput(flag: string, path: string, text: string): Pro
   try {
     await writeFile(path, text);
   } catch (cause) {
-    throw refused(`${flag} ${path} cannot be written`, cause);
+    throw refused(`${flag} ${path} cannot be written`, WRITABLE, cause);
   }
 }
 
-function refused(what: string, cause: unknown): DeployctlError {
+const WRITABLE = 'name a file in a folder that exists and may be written to';
+
+function refused(what: string, fix: string, cause: unknown): DeployctlError {
   return new DeployctlError({
     code: 'usage.file',
     message: `${what}: ${messageOf(cause)}`,
     exitCode: EXIT.usage,
-    next: ['name a file in a folder that exists and may be written to'],
+    next: [fix],
     cause,
   });
 }

@@ -16,7 +16,8 @@ export async function readOutputs(path: string, cwd: string, signal: AbortSignal
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw failed(`${full} does not give JSON: ${messageOf(error)}`, [`terraform -chdir=${full} output -json`]);
+    const again = kind.isDirectory() ? `terraform -chdir=${full} output -json` : `terraform output -json > ${full}`;
+    throw failed(`${full} does not give JSON: ${messageOf(error)}`, [again]);
   }
 }
 
@@ -34,12 +35,12 @@ async function run(folder: string, signal: AbortSignal): Promise<string> {
     cancelSignal: signal,
   });
   if (!isBroken) return stdout;
-  const byHand = `terraform -chdir=${folder} output -json > outputs.json, then deployctl init --from-terraform outputs.json`;
-  if (code === 'ENOENT') throw failed('terraform is not installed here', [byHand]);
+  const byHand = [`terraform -chdir=${folder} output -json > outputs.json`, '--from-terraform outputs.json'];
+  if (code === 'ENOENT') throw failed('terraform is not installed here; type this where it is', byHand);
   const said = stderr.trim().split('\n').slice(-3).join(' ');
   throw failed(`terraform output failed in ${folder} (exit code ${String(exitCode)}): ${said}`, [
     `terraform -chdir=${folder} init`,
-    byHand,
+    ...byHand,
   ]);
 }
 

@@ -116,6 +116,7 @@ async function read(path: string): Promise<string | undefined> {
       code: 'config.unreadable',
       message: `can't read ${path}: ${messageOf(error)}`,
       exitCode: EXIT.usage,
+      next: ['--config FILE'],
       cause: error,
     });
   }
@@ -126,12 +127,17 @@ function missing(message: string): DeployctlError {
     code: 'config.missing',
     message,
     exitCode: EXIT.usage,
-    next: ['--config FILE', 'examples/shop/deployctl.yml is a complete sample'],
+    next: ['--config FILE', 'deployctl init   # writes one from what the AWS account has'],
   });
 }
 
 function invalid(problems: readonly string[]): DeployctlError {
-  return new DeployctlError({ code: 'config.invalid', message: problems.join('\n'), exitCode: EXIT.usage });
+  return new DeployctlError({
+    code: 'config.invalid',
+    message: problems.join('\n'),
+    exitCode: EXIT.usage,
+    next: ['correct what is named above, then the same command again'],
+  });
 }
 
 /** Aliases that multiply beyond reason make the conversion throw. */

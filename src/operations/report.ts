@@ -56,7 +56,7 @@ export async function report(box: Toolbox, id: string, logged?: LoggedPicture): 
       code: 'report.events',
       message: `the event log is of ${logged.rollout}, wanted ${shown.rollout}`,
       exitCode: EXIT.usage,
-      next: [`deployctl report ${logged.rollout} --env ${shown.environment}`],
+      next: [`deployctl report ${logged.rollout} --env ${shown.environment} --html rollout.html`],
     });
   }
   const picture = logged?.picture ?? (await beforeChange(() => box.state.readPicture(shown.rollout, box.signal)));

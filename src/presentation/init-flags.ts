@@ -8,7 +8,7 @@ export function pairsOf(flag: string, values: readonly string[]): Readonly<Recor
       if (at > 0 && at < value.length - 1) return [value.slice(0, at), value.slice(at + 1)];
       throw new DeployctlError({
         code: 'usage.value',
-        message: `${flag} ${value}: write it like KEY=VALUE`,
+        message: `${flag} ${value}: wanted KEY=VALUE, both not empty`,
         exitCode: EXIT.usage,
       });
     }),

@@ -65,7 +65,10 @@ export function imagesOf(flags: GivenImages, settings: EnvironmentSettings): Rea
   if (flags.frontend !== undefined) asked.push(['frontend', flags.frontend]);
   for (const pair of flags.image) {
     const at = pair.indexOf('=');
-    if (at <= 0) throw usage(`--image ${pair} names no service; write it like --image backend=1.2.0`, []);
+    if (at <= 0) {
+      const like = `${settings.services[0]?.name ?? 'SERVICE'}=${pair.slice(at + 1)}`;
+      throw usage(`--image ${pair} names no service; write it like --image ${like}`, []);
+    }
     asked.push([pair.slice(0, at), pair.slice(at + 1)]);
   }
   const images = new Map<string, ImageRequest>();

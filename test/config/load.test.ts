@@ -32,7 +32,7 @@ describe('finding the file', () => {
       code: 'config.missing',
       exitCode: 64,
       message: `no deployctl.yml (or .yaml) in ${root} or any folder above it`,
-      next: ['--config FILE', 'examples/shop/deployctl.yml is a complete sample'],
+      next: ['--config FILE', 'deployctl init   # writes one from what the AWS account has'],
     });
     await expect(loadSettings({ file: 'x.yml', cwd: root, env: {} })).rejects.toMatchObject({
       code: 'config.missing',

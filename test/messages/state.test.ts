@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createState } from '../../src/state/index.js';
 import type { Lease, State } from '../../src/state/index.js';
+import { PortError } from '../../src/domain/errors.js';
+import type { CommandState } from '../../src/engine/ports.js';
+import { logs } from '../../src/operations/containers.js';
 import { resume } from '../../src/operations/resume.js';
 import { rollout } from '../../src/operations/rollout.js';
 import { seededRandom } from '../_helpers/manual-clock.js';
@@ -410,6 +413,73 @@ describe('interrupted', () => {
       Next:
         the same command again
       (exit 130)"
+    `);
+  });
+});
+
+describe('a command in a container', () => {
+  const refused = async (state: CommandState): Promise<string> => {
+    const shop = await Shop.open();
+    const id = 'c0ffee'.repeat(11).slice(0, 64);
+    for (const { boxes } of shop.world.hosts.values())
+      boxes.splice(0, boxes.length, ...boxes.map((each) => ({ ...each, id })));
+    const act = () =>
+      shop.anna((box) => {
+        const runner = {
+          ...box.runner,
+          send: () => Promise.resolve('sent'),
+          poll: () => Promise.resolve(new Map([['sent', state]])),
+        };
+        return logs({ ...box, runner }, { service: 'backend', instance: 'web-01' }, { tail: 10 });
+      });
+    return says('containers.lost', 'logs backend --instance web-01 --env sim', act);
+  };
+
+  it('gave no result', async () => {
+    expect(await refused({ is: 'killed', why: 'it ran into its time limit' })).toMatchInlineSnapshot(`
+      "$ deployctl logs backend --instance web-01 --env sim
+      Error: the command on web-01 (i-00000001) gave no result: it ran into its time limit
+
+      Next:
+        the same command again
+        deployctl status --env sim
+      (exit 14)"
+    `);
+    expect(await refused({ is: 'undelivered', why: 'SSM reports DeliveryTimedOut' })).toMatchInlineSnapshot(`
+      "$ deployctl logs backend --instance web-01 --env sim
+      Error: the command on web-01 (i-00000001) gave no result: SSM reports DeliveryTimedOut
+
+      Next:
+        the same command again
+        deployctl status --env sim
+      (exit 14)"
+    `);
+    expect(await refused({ is: 'pending' })).toMatchInlineSnapshot(`
+      "$ deployctl logs backend --instance web-01 --env sim
+      Error: the command on web-01 (i-00000001) gave no result: no answer within 30 s
+
+      Next:
+        the same command again
+        deployctl status --env sim
+      (exit 14)"
+    `);
+  });
+});
+
+describe('what AWS says with no command to say what it means', () => {
+  it('names the command that shows how it stands', async () => {
+    const error = new PortError({
+      kind: 'server',
+      operation: 'ssm:PutParameter',
+      message: 'ssm:PutParameter: HTTP 500',
+    });
+    expect(await says('aws.server', 'abort --env sim', thrown(error))).toMatchInlineSnapshot(`
+      "$ deployctl abort --env sim
+      Error: ssm:PutParameter: HTTP 500
+
+      Next:
+        deployctl status --env sim
+      (exit 14)"
     `);
   });
 });

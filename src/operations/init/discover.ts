@@ -168,7 +168,7 @@ async function findFleet(tools: InitTools, seeds: Seeds, groups: readonly NamedG
       code: 'init.fleet',
       message: `no instance is registered in ${groups.map(({ name }) => name).join(', ') || 'any target group'}, so the fleet is not known`,
       exitCode: EXIT.usage,
-      next: ['--fleet-tag App=shop --fleet-tag Environment=production'],
+      next: ['deployctl init --fleet-tag App=shop --fleet-tag Environment=production   # the tags of your instances'],
     });
   }
   return { instances, tags: await tools.account.instanceTags(instances, tools.signal), targets };
@@ -210,7 +210,7 @@ function noService(balancer: string): DeployctlError {
     message: `no listener or rule of load balancer ${balancer} forwards to a target group of instances`,
     exitCode: EXIT.usage,
     next: [
-      'deployctl init --load-balancer NAME',
+      '--load-balancer NAME   # another one',
       'create a listener or rule that forwards to the live target group first',
     ],
   });

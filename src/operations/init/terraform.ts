@@ -70,7 +70,7 @@ function leavesOf(outputs: unknown, source: string): readonly Leaf[] {
       code: 'init.terraform',
       message: `${source} is not what terraform output -json prints: an object of outputs was expected`,
       exitCode: EXIT.usage,
-      next: ['terraform output -json > outputs.json, then deployctl init --from-terraform outputs.json'],
+      next: ['terraform output -json > outputs.json', '--from-terraform outputs.json'],
     });
   }
   return Object.entries(outputs).flatMap(([name, output]) => {
