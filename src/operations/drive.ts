@@ -4,7 +4,7 @@ import type { RolloutSummary } from '../domain/event.js';
 import type { Fence } from '../domain/host.js';
 import type { Plan } from '../domain/plan.js';
 import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
-import { imageName, imageTag } from '../domain/release.js';
+import { imageName, imageTag, NO_RELEASE } from '../domain/release.js';
 import { HostBook } from '../engine/book.js';
 import { steadyClock } from '../engine/clock.js';
 import type { LoopResult } from '../engine/loop.js';
@@ -320,6 +320,9 @@ function nextSteps(plan: Plan, outcome: LoopResult['outcome']): readonly string[
     case 'rolled-back':
       return [`deployctl history ${env}`, `deployctl status ${env}`];
     case 'failed':
+      if (plan.services.filter(isChanged).every(({ from }) => from.release === NO_RELEASE)) {
+        return [`deployctl status ${env}`, `deployctl rollout ${env}   # with images that work: nothing ran before`];
+      }
       return [
         `deployctl status ${env}`,
         `deployctl rollback ${env}   # tries the way back once more`,
