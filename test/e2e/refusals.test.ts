@@ -28,6 +28,8 @@ describe('refusals', () => {
   const production = (file: Json): Json => at(file, 'environments', 'production');
 
   it('an unknown tag', () => refuses(12, rolloutTo({ backend: '9.9.9' }, 'rolling'), /shop\/backend:9\.9\.9/));
+  it('an unknown command', () =>
+    refuses(64, ['rolout', '--env', 'production'], /no command "rolout"; did you mean "rollout"\?/));
   it('an unknown flag', () => refuses(64, ['rollout', '--bakend', '1.1.0'], /--bakend/));
   it('an unknown environment', () =>
     refuses(
