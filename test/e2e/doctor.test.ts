@@ -65,7 +65,7 @@ describe('doctor', () => {
     const { stdout } = await shop.run(0, ['doctor']);
     expect(stdout).toMatch(/^doctor: shop\/production, blue-green in eu-west-1\n/);
     expect(stdout).toMatch(
-      /0 failed, 0 to think about, \d+ fine, \d+ not looked at; nothing was changed\n\nNext:\n  deployctl plan --env production --image backend=TAG$/,
+      /0 failed, 0 to think about, \d+ fine, \d+ not looked at; nothing was changed\n\nNext:\n {2}deployctl plan --env production --image backend=TAG$/,
     );
   });
 
