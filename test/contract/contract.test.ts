@@ -202,7 +202,8 @@ describe.each(worlds)('$name', { timeout: 120_000 }, ({ open }) => {
 
     it('a target of it is healthy, even at weight 0', async () => {
       await world.traffic.register(world.groups.green, [talk.target(0, 'green')]);
-      expect((await talk.targetOf(0, 'green'))?.state).toBe('initial');
+      // On a busy machine the first check may have been before the first look.
+      expect(['initial', 'healthy']).toContain((await talk.targetOf(0, 'green'))?.state);
       await talk.targetIs(0, 'green', 'healthy');
     });
 
