@@ -239,7 +239,6 @@ export interface Reporter {
   close(): Promise<void>;
 }
 
-/** Gates that need the outside: URL probes and the user's commands, run while a bake is on. No verdicts. */
 /** One answer to a probe; `why` says what was wrong with it. */
 export interface ProbeSample {
   readonly probe: string;
@@ -247,6 +246,7 @@ export interface ProbeSample {
   readonly why?: string;
 }
 
+/** Gates that need the outside: URL probes and the user's commands, run while a bake is on. No verdicts. */
 export interface GatePort {
   /** Goes on with, or begins, the bake of that key (undefined: no bake, all rest) and gives what it has so far. */
   watch(bake: string | undefined): {
