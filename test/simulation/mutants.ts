@@ -93,8 +93,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/in-place.ts',
     'swaps while it drains',
-    "    case 'draining':\n    case 'swapping':\n    case 'warming':\n      return wait;",
-    "    case 'draining':\n      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;\n    case 'swapping':\n    case 'warming':\n      return wait;",
+    '      return { actions: watched(standing), waits: wait.waits };',
+    '      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;',
   ),
   mutant('strategies/baking.ts', 'no bake', 'const over = now >= end;', 'const over = now > 0;'),
   mutant(
@@ -138,8 +138,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'operations/present.ts',
     'the live color is guessed',
-    "lives.add(b > 0 ? 'blue' : 'green');",
-    "lives.add('green');",
+    "lives.set(b > 0 ? 'blue' : 'green', route.name);",
+    "lives.set('green', route.name);",
   ),
   // Identity
   mutant(
@@ -185,8 +185,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'engine/loop.ts',
     'changes are made without a look at the lease',
-    'if (!lease.isValid(this.#deps.changeLimit)) {',
-    'if (this.#plan.deadline < 0) {',
+    'if (lease.isValid(changeLimit)) {',
+    'if (changeLimit > 0) {',
   ),
   // The truth
   mutant(
