@@ -43,6 +43,13 @@ export function isLook(action: Action): boolean {
   return action.is === 'inspect' || action.is === 'quiet';
 }
 
+/** A service in one color on one instance. */
+export interface Spot {
+  readonly instance: InstanceId;
+  readonly service: ServiceName;
+  readonly color: Color;
+}
+
 /** Something that is being waited for, in words, with the time at which waiting stops making sense. */
 export interface Wait {
   readonly what: string;
@@ -70,8 +77,8 @@ export type Decision =
       /** A bake is on: the engine collects samples under this key, and starts anew when it changes. */
       readonly bake?: string;
     }
-  /** The new release is bad: steer back. */
-  | { readonly is: 'abort'; readonly reason: string }
+  /** The new release is bad: steer back. `unexplained`: where nothing is known yet but that it is. */
+  | { readonly is: 'abort'; readonly reason: string; readonly unexplained?: readonly Spot[] }
   /** Nobody can tell what is right: change nothing, alert, wait for the world or for a person. */
   | { readonly is: 'hold'; readonly until: Instant; readonly reason: string }
   | { readonly is: 'done'; readonly outcome: 'succeeded' | 'rolled-back' | 'failed'; readonly reason: string };

@@ -58,9 +58,27 @@ export type HostRequest =
       readonly release: ReleaseId;
       readonly spec: RunSpec;
       readonly keep: number;
+      /** Tell what became of the container that is set aside: exit code, memory kill, the end of its log. */
+      readonly evidence?: boolean;
     }
   /** Stop what runs in the slot and keep it, restart off. */
-  | { readonly phase: 'stop'; readonly slot: Slot; readonly stopTimeout: Ms; readonly keep: number };
+  | {
+      readonly phase: 'stop';
+      readonly slot: Slot;
+      readonly stopTimeout: Ms;
+      readonly keep: number;
+      readonly evidence?: boolean;
+    };
+
+/** What became of a container by the time that it was set aside. No exit code: it ran. */
+export interface SetAside {
+  readonly release: ReleaseId;
+  /** How often docker has started it again. */
+  readonly restarts: number;
+  readonly exitCode?: number;
+  readonly oomKilled?: boolean;
+  readonly logTail?: string;
+}
 
 /** The instance itself, as an inspect saw it. Absent members could not be read. */
 export interface HostFacts {

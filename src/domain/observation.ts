@@ -110,6 +110,9 @@ export interface Connections {
   readonly at: Instant;
 }
 
+/** Code of a HostFailure that is no failure of the command, but what it told of the container that it took out of the way. */
+export const SET_ASIDE = 'set-aside';
+
 /** Why a host command failed, in words and with its evidence. */
 export interface HostFailure {
   readonly phase: HostPhase;
@@ -122,6 +125,12 @@ export interface HostFailure {
   readonly oomKilled?: boolean;
   readonly logTail?: string;
   readonly at: Instant;
+}
+
+/** `start of backend failed (exited): …`; `backend r-1 was killed …`, where a container that was set aside has told. */
+export function sentenceOf({ phase, service, code, message }: HostFailure): string {
+  if (code === SET_ASIDE) return `${service ?? ''} ${message}`.trim();
+  return `${phase}${service === undefined ? '' : ` of ${service}`} failed (${code}): ${message}`;
 }
 
 /** What this process knows of commands on an instance. One at a time. */

@@ -1,4 +1,4 @@
-import type { Action } from '../domain/decision.js';
+import type { Action, Spot } from '../domain/decision.js';
 import type { HostRequest, Slot } from '../domain/host.js';
 import type { Color, Ms } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
@@ -53,7 +53,7 @@ export async function act(deps: ActDeps, plan: Plan, action: Action, turn: Turn,
     case 'stop':
       await deps.book.send(
         action.instance,
-        shared(turn, requestOf(turn, plan, action)),
+        shared(turn, requestOf(turn, plan, action, deps.book)),
         timeoutOf(plan, action),
         signal,
       );
@@ -69,7 +69,7 @@ function shared({ requests }: Turn, request: HostRequest): HostRequest {
   return before;
 }
 
-function requestOf({ seen }: Turn, plan: Plan, action: HostAction): HostRequest {
+function requestOf({ seen }: Turn, plan: Plan, action: HostAction, book: HostBook): HostRequest {
   switch (action.is) {
     case 'inspect':
       return { phase: 'inspect', slots: slotsOf(plan) };
@@ -108,14 +108,22 @@ function requestOf({ seen }: Turn, plan: Plan, action: HostAction): HostRequest 
     case 'restore': {
       const service = serviceOf(plan, action.service);
       const { release, spec } = releaseIn(service, action.release);
-      return { phase: action.is, slot: slot(service, action.color), release, spec, keep: plan.keep };
+      const own = slot(service, action.color);
+      if (action.is === 'start') return { phase: 'start', slot: own, release, spec, keep: plan.keep };
+      return { phase: 'restore', slot: own, release, spec, keep: plan.keep, ...asked(book, action) };
     }
     case 'stop': {
       const service = serviceOf(plan, action.service);
       const stopTimeout = Math.max(service.from.spec.stopTimeout, service.to.spec.stopTimeout);
-      return { phase: 'stop', slot: slot(service, action.color), stopTimeout, keep: plan.keep };
+      const own = slot(service, action.color);
+      return { phase: 'stop', slot: own, stopTimeout, keep: plan.keep, ...asked(book, action) };
     }
   }
+}
+
+/** What is unexplained is asked about before it is gone. */
+function asked(book: HostBook, spot: Spot): { readonly evidence?: true } {
+  return book.isUnexplained(spot) ? { evidence: true } : {};
 }
 
 function timeoutOf(plan: Plan, action: HostAction): Ms {

@@ -1,37 +1,16 @@
 import type { Fence, HostFacts, HostRequest } from '../domain/host.js';
 import type { InstanceId, Instant, Ms } from '../domain/ids.js';
-import type {
-  Connections,
-  Container,
-  HostFailure,
-  HostOp,
-  ObservedHost,
-  Seen,
-  SlotKey,
-  TaskState,
-  Verified,
-} from '../domain/observation.js';
+import type { Container, HostFailure, ObservedHost, TaskState } from '../domain/observation.js';
 import { slotKey } from '../domain/observation.js';
+import type { Spot } from '../domain/decision.js';
 import { messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
-import { failureOf, serviceOf } from './failure.js';
+import type { Entry } from './host-entry.js';
+import { confirm, newEntry } from './host-entry.js';
+import { asideOf, failureOf, serviceOf } from './failure.js';
 import type { HostCommandState, HostPort, HostReply } from './host-port.js';
 import type { Clock } from './ports.js';
 import { Troubles } from './troubles.js';
-
-interface Entry {
-  containers: Seen<readonly Container[]>;
-  op: HostOp;
-  command?: { readonly id: string; readonly request: HostRequest; readonly sentAt: Instant };
-  readonly verified: Map<SlotKey, Verified>;
-  readonly connections: Map<SlotKey, Connections>;
-  readonly failures: Map<SlotKey, HostFailure>;
-  readonly pulled: Set<string>;
-  /** How often in a row a step of the slot was lost. */
-  readonly losses: Map<SlotKey, number>;
-  pullFailure?: HostFailure;
-  facts?: HostFacts;
-}
 
 /**
  * Failures that say nothing of the release: the command is looked into and sent again. `no-docker` is one of them because engines are restarted, by
@@ -61,6 +40,8 @@ export class HostBook {
   fencedOut: string | undefined;
   /** Why the states of the open commands could not be read the last time. */
   unread: string | undefined;
+  /** Of what was bad without a known reason: the first reason that came to be known. */
+  #explained: HostFailure | undefined;
   readonly #deps: BookDeps;
   readonly #entries = new Map<InstanceId, Entry>();
   readonly #troubles: Troubles;
@@ -103,8 +84,18 @@ export class HostBook {
     }
   }
 
+  /** From now on, what is set aside there is asked what became of it. */
+  explain(spots: readonly Spot[]): void {
+    for (const { instance, service, color } of spots) this.#entry(instance).unexplained.add(slotKey(service, color));
+  }
+
+  isUnexplained({ instance, service, color }: Spot): boolean {
+    return this.#entries.get(instance)?.unexplained.has(slotKey(service, color)) === true;
+  }
+
   /** The first failure that is known, for alerts. */
   firstFailure(): HostFailure | undefined {
+    if (this.#explained !== undefined) return this.#explained;
     const all = [...this.#entries.values()].flatMap((entry) => [
       ...entry.failures.values(),
       ...(entry.pullFailure ? [entry.pullFailure] : []),
@@ -246,6 +237,7 @@ export class HostBook {
       case 'start':
       case 'restore': {
         const { service, color } = request.slot;
+        this.#explains(instance, entry, request, reply);
         entry.failures.delete(slotKey(service, color));
         entry.losses.delete(slotKey(service, color));
         const container = reply.container;
@@ -264,12 +256,26 @@ export class HostBook {
         break;
       }
       case 'stop':
+        this.#explains(instance, entry, request, reply);
         entry.failures.delete(slotKey(request.slot.service, request.slot.color));
         entry.verified.delete(slotKey(request.slot.service, request.slot.color));
         break;
     }
     const text = nameOf(request);
     this.#deps.emit({ type: 'host.done', instance, name: this.#deps.nameOf(instance), text, took: now - sentAt });
+  }
+
+  /** What became of a container that was bad for a reason that nobody knew. */
+  #explains(
+    instance: InstanceId,
+    entry: Entry,
+    request: Extract<HostRequest, { slot: unknown }>,
+    { aside }: Extract<HostReply, { ok: true }>,
+  ): void {
+    if (aside === undefined || !entry.unexplained.delete(slotKey(request.slot.service, request.slot.color))) return;
+    const failure = asideOf(request, aside, this.#deps.clock.now());
+    this.#explained ??= failure;
+    this.#deps.emit({ type: 'host.failed', instance, name: this.#deps.nameOf(instance), failure });
   }
 
   #failed(instance: InstanceId, entry: Entry, request: HostRequest, reply: Extract<HostReply, { ok: false }>): void {
@@ -347,29 +353,9 @@ export class HostBook {
   #entry(instance: InstanceId): Entry {
     const existing = this.#entries.get(instance);
     if (existing !== undefined) return existing;
-    const since = this.#deps.clock.now();
-    const entry: Entry = {
-      containers: { is: 'unknown', why: 'its containers were not read yet', since },
-      op: { is: 'idle' },
-      verified: new Map(),
-      connections: new Map(),
-      failures: new Map(),
-      pulled: new Set(),
-      losses: new Map(),
-    };
+    const entry = newEntry(this.#deps.clock.now());
     this.#entries.set(instance, entry);
     return entry;
-  }
-}
-
-/** A later look confirms what was verified as long as it is the same start of the same container. */
-function confirm(entry: Entry, lookedAt: Instant): void {
-  if (entry.containers.is !== 'known') return;
-  for (const [slot, verified] of entry.verified) {
-    const same = entry.containers.value.find((container) => container.id === verified.containerId);
-    const unchanged =
-      same?.running === true && same.startedAt === verified.startedAt && same.restartCount === verified.restartCount;
-    if (unchanged) entry.verified.set(slot, { ...verified, at: lookedAt });
   }
 }
 

@@ -1,6 +1,7 @@
-import type { HostRequest } from '../domain/host.js';
+import type { HostRequest, SetAside } from '../domain/host.js';
 import type { Instant } from '../domain/ids.js';
 import type { HostFailure } from '../domain/observation.js';
+import { SET_ASIDE } from '../domain/observation.js';
 import type { HostReply } from './host-port.js';
 
 /** The service whose containers a request is about. */
@@ -34,5 +35,28 @@ export function failureOf(request: HostRequest, reply: Extract<HostReply, { ok: 
     ...(reply.exitCode === undefined ? {} : { exitCode: reply.exitCode }),
     ...(reply.oomKilled === undefined ? {} : { oomKilled: reply.oomKilled }),
     ...(reply.logTail === undefined ? {} : { logTail: reply.logTail }),
+  };
+}
+
+/** What became of a container, as its instance told when it was set aside. */
+export function asideOf(
+  request: Extract<HostRequest, { slot: unknown }>,
+  { release, restarts, exitCode, oomKilled, logTail }: SetAside,
+  at: Instant,
+): HostFailure {
+  const ended =
+    oomKilled === true ? 'was killed for memory' : exitCode !== undefined || restarts > 0 ? 'ended' : undefined;
+  const again = restarts > 0 ? `, and docker started it again (restarts: ${String(restarts)}),` : '';
+  const became = ended === undefined ? 'ran until it was' : `${ended}${again} before it was`;
+  return {
+    phase: request.phase,
+    code: SET_ASIDE,
+    message: `${release} ${became} set aside`,
+    at,
+    service: request.slot.service,
+    release,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(oomKilled === undefined ? {} : { oomKilled }),
+    ...(logTail === undefined ? {} : { logTail }),
   };
 }

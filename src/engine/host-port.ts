@@ -1,4 +1,4 @@
-import type { Fence, HostFacts, HostRequest } from '../domain/host.js';
+import type { Fence, HostFacts, HostRequest, SetAside } from '../domain/host.js';
 import type { Digest, InstanceId, Ms, ServiceName } from '../domain/ids.js';
 import type { Container } from '../domain/observation.js';
 
@@ -11,6 +11,8 @@ export type HostReply =
       readonly containers?: readonly Container[];
       /** The container that now holds the slot (start, restore). */
       readonly container?: Container;
+      /** What became of the container that was set aside (restore, stop), where the request asked for it. */
+      readonly aside?: SetAside;
       readonly digests?: Readonly<Record<ServiceName, Digest>>;
       /** Answer to sendResolve. */
       readonly digest?: Digest;

@@ -146,6 +146,7 @@ export class Loop {
         await this.#rest(this.#pause(decision.recheckAt, now), stop);
         return undefined;
       case 'abort':
+        this.#deps.book.explain(decision.unexplained ?? []);
         return this.#abort(decision.reason, now);
       case 'hold':
         return this.#hold(decision, now, stop);

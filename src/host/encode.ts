@@ -155,10 +155,14 @@ function slotLines(slot: Slot): string[] {
   return [`service ${service}`, `color ${color}`, `port ${port}`, `container ${container}`, `slot ${slotWords(slot)}`];
 }
 
+const evidenceLines = (request: HostRequest): string[] =>
+  'evidence' in request && request.evidence === true ? ['evidence yes'] : [];
+
 function startLines(request: Extract<HostRequest, { phase: 'start' | 'restore' }>): string[] {
   const { spec } = request;
   return [
     ...slotLines(request.slot),
+    ...evidenceLines(request),
     `release ${name('release', request.release)}`,
     `keep ${integer('keep', request.keep, 0, 1000)}`,
     `container-port ${integer('container port', spec.containerPort, 1, 65535)}`,
@@ -211,6 +215,7 @@ function phaseLines(request: HostRequest): string[] {
     case 'stop':
       return [
         ...slotLines(request.slot),
+        ...evidenceLines(request),
         `stop-timeout ${seconds(request.stopTimeout)}`,
         `keep ${integer('keep', request.keep, 0, 1000)}`,
       ];

@@ -1,6 +1,6 @@
 /** Reads the one JSON line of the instance script. What can't be read is `broken-output`: unknown, never a failure of the app. */
 import { z } from 'zod';
-import type { Fence, HostFacts } from '../domain/host.js';
+import type { Fence, HostFacts, SetAside } from '../domain/host.js';
 import { isDigest, type Digest, type ServiceName } from '../domain/ids.js';
 import type { Container } from '../domain/observation.js';
 
@@ -62,6 +62,8 @@ export interface HostSuccess {
   readonly omitted?: number;
   /** The one that was started and found well. */
   readonly container?: Container;
+  /** Of a restore or stop that asked for evidence: what became of the container that it set aside. */
+  readonly aside?: SetAside;
   readonly digests?: Readonly<Record<ServiceName, Digest>>;
   /** Answer to encodeResolve. */
   readonly digest?: Digest;
@@ -144,6 +146,15 @@ const wireSuccess = z.object({
   repoDigests: z.array(z.string()).optional(),
   running: z.array(z.object({ name: z.string(), image: z.string(), ports: z.string() })).optional(),
   connections: z.number().optional(),
+  aside: z
+    .object({
+      release: z.string(),
+      container: wireContainer,
+      exitCode: z.number().optional(),
+      oomKilled: z.boolean().optional(),
+      logTail: z.string().optional(),
+    })
+    .optional(),
   connection: z.string().optional(),
   keepAlive: z.string().optional(),
   facts: z
@@ -289,6 +300,18 @@ function toConnection(connection: string, keepAlive: string): NonNullable<HostSu
   };
 }
 
+type WireAside = NonNullable<z.infer<typeof wireSuccess>['aside']>;
+
+function toAside({ release, container, exitCode, oomKilled, logTail }: WireAside): SetAside {
+  return {
+    release,
+    restarts: container.restartCount,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(oomKilled === undefined ? {} : { oomKilled }),
+    ...(logTail === undefined ? {} : { logTail }),
+  };
+}
+
 function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
   const digest = wired.repoDigests === undefined ? undefined : pickDigest(wired.repoDigests, wired.repository ?? '');
   const facts = toFacts(wired);
@@ -298,6 +321,7 @@ function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
     ...(wired.digests === undefined ? {} : { digests: toDigests(wired.digests) }),
     ...(digest === undefined ? {} : { digest }),
     ...(wired.connections === undefined ? {} : { connections: wired.connections }),
+    ...(wired.aside === undefined ? {} : { aside: toAside(wired.aside) }),
     ...(wired.running === undefined ? {} : { running: wired.running.map(toRunning) }),
     ...(wired.connection === undefined ? {} : { connection: toConnection(wired.connection, wired.keepAlive ?? '') }),
     ...(facts === undefined ? {} : { facts }),

@@ -1,3 +1,4 @@
+import { sentenceOf } from '../domain/observation.js';
 import { isLook } from '../domain/decision.js';
 import { messageOf } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
@@ -88,7 +89,7 @@ function entryOf(event: EventBody): Pick<TimelineEntry, 'is' | 'text'> | undefin
     case 'action.failed':
       return { is: 'failure', text: `${event.text} failed: ${event.why}` };
     case 'host.failed':
-      return { is: 'failure', text: `${event.name}: ${event.failure.phase} failed: ${event.failure.message}` };
+      return { is: 'failure', text: `${event.name}: ${sentenceOf(event.failure)}` };
     case 'traffic.shifted':
       return { is: 'traffic', text: `${event.service}: ${String(event.percent)}% of the traffic to ${event.color}` };
     case 'rollback.started':

@@ -3,6 +3,7 @@ import type { DeployctlEvent, InstanceLine, Place, RolloutSummary, View } from '
 import type { Wait } from '../domain/decision.js';
 import type { InstanceId, Instant } from '../domain/ids.js';
 import type { HostFailure } from '../domain/observation.js';
+import { sentenceOf } from '../domain/observation.js';
 import { logLines, oneLine } from './clean.js';
 import { countdown, duration, percent, timeOfDay } from './format.js';
 import type { Tone } from './style.js';
@@ -180,10 +181,9 @@ export function stillWaiting(
   return say('dim', `still waiting: ${told.join('; ')}${more}`);
 }
 
-/** `start of backend failed: …` */
+/** `start of backend failed (exited): …` */
 export function failureSentence(failure: HostFailure): string {
-  const of = failure.service === undefined ? '' : ` of ${oneLine(failure.service)}`;
-  return `${failure.phase}${of} failed (${oneLine(failure.code)}): ${oneLine(failure.message)}`;
+  return oneLine(sentenceOf(failure));
 }
 
 /** `137 (killed for want of memory)`, undefined when the container has not exited. */

@@ -50,7 +50,14 @@ export function failing(
       }
     }
   }
-  return { is: 'abort', reason };
+  const unexplained = bad
+    .filter(({ failure }) => failure === undefined)
+    .map(({ instance, service, color }) => ({
+      instance: instance.id,
+      service: service.service,
+      color: color.color,
+    }));
+  return { is: 'abort', reason, ...(unexplained.length === 0 ? {} : { unexplained }) };
 }
 
 /** An instance of the old version that this rollout did not touch and that the load balancer calls unhealthy. */

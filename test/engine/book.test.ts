@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Fence, HostRequest, Slot } from '../../src/domain/host.js';
-import type { ObservedHost } from '../../src/domain/observation.js';
+import type { HostFailure, ObservedHost } from '../../src/domain/observation.js';
+import { sentenceOf } from '../../src/domain/observation.js';
 import { HostBook } from '../../src/engine/book.js';
 import type { HostReply } from '../../src/engine/host-port.js';
 import { ManualClock } from '../_helpers/manual-clock.js';
@@ -18,11 +19,13 @@ let clock: ManualClock;
 let reply: HostReply;
 let book: HostBook;
 let notes: string[];
+let failures: HostFailure[];
 let fences: (Fence | undefined)[];
 
 beforeEach(() => {
   clock = new ManualClock();
   notes = [];
+  failures = [];
   const notUsed = (): Promise<never> => Promise.reject(new Error('not part of this test'));
   let sent = 0;
   let turns = 0;
@@ -41,6 +44,7 @@ beforeEach(() => {
     clock,
     emit: (event) => {
       if (event.type === 'note') notes.push(event.text);
+      if (event.type === 'host.failed') failures.push(event.failure);
     },
     nameOf: () => 'shop-1',
     nextFence: () => [1, 0, (turns += 1)],
@@ -145,5 +149,42 @@ describe('one request for several instances', () => {
       [1, 0, 2],
       [1, 0, 3],
     ]);
+  });
+});
+
+describe('what is bad for a reason that nobody knows', () => {
+  const spot = { instance, service: 'backend', color: 'blue' } as const;
+  const stop: HostRequest = { phase: 'stop', slot, stopTimeout: 1000, keep: 1, evidence: true };
+  const aside = { release: 'r-2', restarts: 1, oomKilled: true, logTail: 'fills up' };
+
+  it('is explained by what its instance tells when it is set aside, once', async () => {
+    book.explain([spot]);
+    expect(book.isUnexplained(spot)).toBe(true);
+    expect(book.isUnexplained({ ...spot, color: 'green' })).toBe(false);
+    await ask(stop, { ok: true, replayed: false, containers: [], aside });
+    expect(failures.map(sentenceOf)).toEqual([
+      'backend r-2 was killed for memory, and docker started it again (restarts: 1), before it was set aside',
+    ]);
+    expect(book.firstFailure()).toMatchObject({ code: 'set-aside', oomKilled: true, logTail: 'fills up' });
+    expect(book.isUnexplained(spot)).toBe(false);
+    book.forgetFailures();
+    expect(book.firstFailure(), 'a new aim does not make it unknown').toBeDefined();
+  });
+
+  it('stays so where the command that sets it aside fails: the next one asks again', async () => {
+    book.explain([spot]);
+    await ask(stop, { ok: false, code: 'stop-failed', message: 'it still runs' });
+    expect(book.isUnexplained(spot)).toBe(true);
+  });
+
+  it.each([
+    [{ restarts: 0 }, 'ran until it was set aside'],
+    [{ restarts: 0, exitCode: 3 }, 'ended before it was set aside'],
+    [{ restarts: 2 }, 'ended, and docker started it again (restarts: 2), before it was set aside'],
+    [{ restarts: 0, exitCode: 137, oomKilled: true }, 'was killed for memory before it was set aside'],
+  ])('is told as it is: %j', async (seen, words) => {
+    book.explain([spot]);
+    await ask(stop, { ok: true, replayed: false, containers: [], aside: { release: 'r-2', ...seen } });
+    expect(failures.map(sentenceOf)).toEqual([`backend r-2 ${words}`]);
   });
 });

@@ -8,6 +8,7 @@ import { bad, good, slot, spec } from './kit.js';
 
 type Image = { readonly repository: string; readonly digest: Digest };
 type Start = Extract<HostRequest, { phase: 'start' }>;
+type Restore = Extract<HostRequest, { phase: 'restore' }>;
 
 describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engine', { timeout: 120_000 }, () => {
   let engine: Engine;
@@ -33,7 +34,7 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
     spec: specOf(image, change),
     keep,
   });
-  const restore = (release: string, image: Image): HostRequest => ({ ...start(release, image), phase: 'restore' });
+  const restore = (release: string, image: Image): Restore => ({ ...start(release, image), phase: 'restore' });
   const served = async (port = 8081): Promise<string> =>
     engine.sh(
       `curl -sS --retry 40 --retry-all-errors --retry-delay 0 --retry-max-time 15 http://127.0.0.1:${port}/health`,
@@ -146,6 +147,32 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
     );
     const after = good(await engine.ask({ phase: 'inspect', slots: [slot()] }, null));
     expect(after.containers?.find(({ running }) => running)).toMatchObject({ restartCount: 1, oomKilled: false });
+  });
+
+  it('tells what became of the container that it sets aside on the way back, if it is asked', async () => {
+    good(await engine.ask(start('r-1', one)));
+    const kill = async (how: string): Promise<void> => {
+      await engine.sh(
+        `${how}; until [ "$(docker inspect --format '{{.RestartCount}}' backend-blue)" = 1 ]; do sleep 0.1; done`,
+      );
+    };
+    good(await engine.ask(start('r-2', two, { runOptions: ['--memory=16m', '--memory-swap=16m'] })));
+    await kill(
+      `echo 1000 >/proc/$(docker inspect --format '{{.State.Pid}}' backend-blue)/oom_score_adj; docker exec backend-blue busybox tail /dev/zero`,
+    );
+    const { aside } = good(await engine.ask({ ...restore('r-1', one), evidence: true }));
+    expect(aside).toMatchObject({ release: 'r-2', restarts: 1, oomKilled: true });
+    expect(aside).not.toHaveProperty('exitCode');
+    expect(aside?.logTail).toMatch(/^version 1.1.0 starts\nversion 1.1.0 starts/);
+    good(await engine.ask(start('r-2', two)));
+    await kill(`kill -KILL $(docker inspect --format '{{.State.Pid}}' backend-blue)`);
+    expect(
+      good(await engine.ask({ phase: 'stop', slot: slot(), stopTimeout: 2000, keep: 1, evidence: true })).aside,
+    ).toMatchObject({
+      release: 'r-2',
+      restarts: 1,
+      oomKilled: false,
+    });
   });
 
   it('takes a daemon that went away for silence, not for a container that ended', async () => {

@@ -6,6 +6,7 @@ import type { RunSpec } from '../../src/domain/release.js';
 import { bad, good, slot, spec, startInstance, type Instance } from './kit.js';
 
 type Start = Extract<HostRequest, { phase: 'start' }>;
+type Restore = Extract<HostRequest, { phase: 'restore' }>;
 
 const start = (release: string, digest: Digest, change: Partial<RunSpec> = {}, keep = 2): Start => ({
   phase: 'start',
@@ -14,7 +15,7 @@ const start = (release: string, digest: Digest, change: Partial<RunSpec> = {}, k
   spec: spec(digest, change),
   keep,
 });
-const restore = (release: string, digest: Digest): HostRequest => ({ ...start(release, digest), phase: 'restore' });
+const restore = (release: string, digest: Digest): Restore => ({ ...start(release, digest), phase: 'restore' });
 
 describe('the instance script', () => {
   let instance: Instance;
@@ -231,6 +232,19 @@ describe('the instance script', () => {
     good(await instance.ask(start('r-3', faulty, { checks: [{ ...check, samples: 10, maxFailures: 4 }] })));
     const contains = { ...check, samples: 1, maxFailures: 0, contains: 'no such words' };
     expect(bad(await instance.ask(start('r-3', faulty, { checks: [contains] }))).code).toBe('check-failed');
+  });
+
+  it('tells of what it sets aside on the way back, only where it is asked', async () => {
+    const digests = [await instance.build('1.0.0'), await instance.build('1.1.0')] as const;
+    good(await instance.ask(start('r-1', digests[0])));
+    good(await instance.ask(start('r-2', digests[1])));
+    const { aside } = good(await instance.ask({ ...restore('r-1', digests[0]), evidence: true }));
+    expect(aside).toEqual({ release: 'r-2', restarts: 0, oomKilled: false, logTail: aside?.logTail });
+    expect(aside?.logTail).toContain('listens on');
+    const stop = { phase: 'stop', slot: slot(), stopTimeout: 2000, keep: 1 } as const;
+    expect(good(await instance.ask(stop))).not.toHaveProperty('aside');
+    // Nothing runs there any more: there is nothing to tell.
+    expect(good(await instance.ask({ ...stop, evidence: true }))).not.toHaveProperty('aside');
   });
 
   it('does not let bad releases push the way back out', async () => {

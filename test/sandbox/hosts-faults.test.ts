@@ -55,6 +55,10 @@ describe('faults on the process runtime', () => {
       world.ok(`docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' ${name}`);
     await until('it has ended', async () => (await state('web')) === 'exited 137 true');
     await until('it is started again', async () => (await state('always')).startsWith('running'));
+    const kills = 'docker events --since 0 --until 99999999999 --filter type=container --filter event=oom';
+    const id = await world.ok(`docker inspect --format '{{json .Id}}' always`);
+    expect(await world.ok(`${kills} --filter container=always --format '{{json .Actor.ID}}'`)).toBe(id);
+    expect((await world.ok(kills)).split('\n')).toHaveLength(2);
     await expect(play({ kind: 'oom-kill', instance: 'i-1', container: 'web' })).rejects.toThrow(/does not run/);
     await expect(play({ kind: 'oom-kill', instance: 'i-1', container: 'nobody' })).rejects.toThrow(/No such container/);
   });

@@ -100,7 +100,7 @@ read_request() {
   phase='' app='' environment='' region='' fence='' budget=60 slots='' images=''
   service='' color='' port='' container='' release='' repository='' digest='' keep=1 stop_timeout=10 container_port=''
   env_words='' env_lines='' secrets='' env_files='' options='' arguments='' tag=''
-  health_path='' passes=1 window=5 interval=1 probe_timeout=2 start_timeout=60 checks='' task_timeout=60
+  health_path='' passes=1 window=5 interval=1 probe_timeout=2 start_timeout=60 checks='' task_timeout=60 evidence=no
   while read -r key value; do
     case $key in
       phase) phase=$value ;; app) app=$value ;; environment) environment=$value ;; region) region=$value ;;
@@ -114,7 +114,7 @@ read_request() {
       container-port) container_port=$value ;;
       env) env_words="$env_words $value" ;; env-line) env_lines="$env_lines $value" ;; env-file) env_files="$env_files $value" ;;
       secret) secrets="$secrets $value" ;; option) options="$options $value" ;; argument) arguments="$arguments $value" ;;
-      window) window=$value ;;
+      window) window=$value ;; evidence) evidence=$value ;;
       health-path) health_path=$value ;; passes) passes=$value ;; interval) interval=$value ;;
       probe-timeout) probe_timeout=$value ;; start-timeout) start_timeout=$value ;; task-timeout) task_timeout=$value ;;
       check) checks="$checks$value

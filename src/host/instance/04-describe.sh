@@ -68,11 +68,16 @@ memory_kills() {
 
 # Evidence for a failure of container $1: what docker says of it and the end of its log.
 evidence() {
-  evidence_state=$(inspect '<<.State.Status>> <<.State.ExitCode>> <<.State.OOMKilled>>' "$1")
+  evidence_state=$(inspect '<<.State.Status>> <<.State.ExitCode>> <<.RestartCount>> <<.State.OOMKilled>>' "$1")
+  evidence_oom=${evidence_state##* }
+  case $evidence_state in
+    *' 0 false') ;;
+    *' false') case $(memory_kills) in *"$1"*) evidence_oom=true ;; esac ;;
+  esac
   case $evidence_state in
     # The exit code of a container that runs again is that of no end.
-    "running "*) printf ',"oomKilled":%s' "${evidence_state##* }" ;;
-    *' true' | *' false') printf ',"exitCode":%s,"oomKilled":%s' "$(printf %s "$evidence_state" | cut -d ' ' -f 2)" "${evidence_state##* }" ;;
+    "running "*) printf ',"oomKilled":%s' "$evidence_oom" ;;
+    *' true' | *' false') printf ',"exitCode":%s,"oomKilled":%s' "$(printf %s "$evidence_state" | cut -d ' ' -f 2)" "$evidence_oom" ;;
   esac
   printf ',"logTail":%s' "$(tail_text "$(dk logs --tail 40 "$1" 2>&1)" 4000)"
   [ -z "${asked-}" ] || printf ',"lastProbe":%s' "$(text "$asked")"

@@ -106,6 +106,9 @@ ROWS
 # Name of a container that was set aside: kept_name ID RELEASE.
 kept_name() { printf '%s-%s-%s-%.12s' "$container" "$color" "$2" "$1"; }
 
+# What became of the first container that was set aside, for the answer of a request that asks for it.
+aside=''
+
 # set_aside ID NAME STATUS RELEASE: restart off, renamed, stopped, and a note of what it takes to bring it back.
 # The note comes first: after that, a run that finds the container half set aside still knows its release, name and restart policy. The name comes
 # after the policy: what has its new name and does not run is done with.
@@ -119,6 +122,7 @@ set_aside() {
   fi
   case $policy in '' | no) ;; *) dk update --restart=no "$1" || fail stop-failed "cannot set the restart policy of $2" ;; esac
   if [ "$2" != "$kept_name" ]; then dk rename "$1" "$kept_name" || fail stop-failed "cannot rename container $2, see $log on the instance"; fi
+  if [ "$evidence" = yes ] && [ -z "$aside" ]; then aside=",\"aside\":{\"release\":$(text "$4")$(evidence "$1")}"; fi
   if is_up "$3"; then
     say "stopping $kept_name, at most $stop_timeout s"
     dk stop -t "$stop_timeout" "$1"

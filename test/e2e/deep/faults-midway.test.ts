@@ -176,8 +176,8 @@ describe('faults below AWS in the midst of a rollout', () => {
           await shop.fault('oom-kill', '--instance', first, '--container', name);
         },
         code: 10,
-        // Whichever sees it first: the load balancer's check, or a look at the container.
-        why: /backend on shop-1[^]*(was killed for memory|ended|unhealthy)/,
+        // Whoever sees it first, the load balancer's check or a look at the container: the way back tells what it was, with the end of the log.
+        why: /backend on shop-1[^]*was killed for memory[^]*set aside[^]*exited with 137 \(killed for want of memory\)[^]*log of the container/,
         struck: first,
         more: ['--steps', '50,100', '--bake', '6s'],
       });

@@ -31,6 +31,8 @@ export class Container {
   readonly log: ContainerLog;
   readonly rootfs: string;
   private readonly events = new EventEmitter().setMaxListeners(0);
+  /** Times of its memory kills, which outlive the state of the start that they ended. */
+  readonly memoryKills: number[] = [];
   private readonly lock = new Lock();
   private child: ChildProcess | undefined;
   private memoryWatch: NodeJS.Timeout | undefined;
@@ -205,7 +207,10 @@ export class Container {
 
   /** The first process dies as the kernel's memory killer would end it. False when there is none. */
   runOutOfMemory(): boolean {
-    this.record.state.oomKilled ||= this.running;
+    if (this.running) {
+      this.record.state.oomKilled = true;
+      this.memoryKills.push(Date.now());
+    }
     return this.running && killGroup(this.pid);
   }
 

@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<string, Command | Readonly<Record<string, Comman
   rmi: images.remove,
   version: system.version,
   info: system.info,
+  events: system.events,
   login: system.login,
   logout: system.logout,
   container: { ...CONTAINER, ls: ps, ps, list: ps, inspect: containerInspect, prune: containers.prune },

@@ -75,6 +75,39 @@ export const info = command('info', '[OPTIONS]', { value: ['format:f'] }, [0, 0]
   return printObject(context, object, flags.one('format'), `Server:\n${text}`);
 });
 
+/** Those of the past, of memory kills: without an end it would have to wait for what is still to come. */
+export const events = command(
+  'events',
+  '[OPTIONS]',
+  { value: ['filter:f', 'format', 'since', 'until'] },
+  [0, 0],
+  ({ call, engine }, flags) => {
+    const [since, until] = [Number(flags.one('since')), Number(flags.one('until'))];
+    if (!(since < until)) throw new DaemonError('events of this engine are to be asked for with --since and --until');
+    const filters = readFilters(flags, ['type', 'event', 'container']);
+    const wants = (key: string, value: string): boolean => filters.get(key)?.includes(value) ?? true;
+    if (!wants('type', 'container') || !wants('event', 'oom')) return 0;
+    for (const { record, memoryKills } of engine.list()) {
+      if (!wants('container', record.id) && !wants('container', record.name)) continue;
+      for (const at of memoryKills.map((ms) => ms / 1000).filter((time) => time >= since && time <= until)) {
+        const event = {
+          Type: 'container',
+          Action: 'oom',
+          Actor: { ID: record.id, Attributes: { name: record.name } },
+          time: at,
+        };
+        printObject(
+          { call, engine },
+          event,
+          flags.one('format'),
+          `${new Date(at * 1000).toISOString()} container oom ${record.id}\n`,
+        );
+      }
+    }
+    return 0;
+  },
+);
+
 export const login = command(
   'login',
   '[OPTIONS] [SERVER]',
