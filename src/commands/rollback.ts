@@ -7,7 +7,7 @@ import { resultLine } from '../presentation/result.js';
 export default class Rollback extends BaseCommand {
   static override summary = 'go back to the release that served before';
   static override description = `Takes the quickest safe way: weights, when the earlier release is still warm; else the containers that are kept on the instances; else a pull.
-A rollout that did not end is undone. Instances that cannot be reached are left out and named.`;
+A rollout that did not end is undone; a rollback that did not end goes on. Instances that cannot be reached are left out and named.`;
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --to r-20261124-195312-4f2a --yes',

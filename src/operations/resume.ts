@@ -28,15 +28,41 @@ export async function resume(box: Toolbox, request: { readonly lockWait?: number
         next: [`deployctl status --env ${box.settings.environment}`],
       });
     }
-    await forgetPauses(box, record);
-    const { plan, seen } = await continued(box, lease, fences, record);
-    const result = await drive(box, lease, fences, plan, { ...record, generation: lease.generation }, seen, {
-      resumed: true,
-      warnings: [],
-    });
-    if (result.outcome === 'succeeded' && plan.aim.to === 'new') await retireAfter(box, lease, fences, plan);
-    return result;
+    return goOn(box, lease, fences, record);
   });
+}
+
+/** @param confirm asked before anything is changed; absent: what was typed says it */
+async function goOn(
+  box: Toolbox,
+  lease: Lease,
+  fences: Fences,
+  record: RolloutRecord,
+  confirm?: (summary: RolloutSummary) => Promise<boolean>,
+): Promise<OperationResult> {
+  await forgetPauses(box, record);
+  const { plan, seen } = await continued(box, lease, fences, record);
+  if (confirm !== undefined && !(await confirm(summaryOf(plan, record.by)))) throw declined();
+  if (box.signal.aborted) throw interruptedError();
+  const result = await drive(box, lease, fences, plan, { ...record, generation: lease.generation }, seen, {
+    resumed: true,
+    warnings: [],
+  });
+  if (result.outcome === 'succeeded' && plan.aim.to === 'new') await retireAfter(box, lease, fences, plan);
+  return result;
+}
+
+/** Goes on with a rollback that did not end: whoever asks for a rollback again, in a bad hour, wants the same. */
+export function goOnBack(
+  box: Toolbox,
+  lease: Lease,
+  fences: Fences,
+  record: RolloutRecord,
+  confirm: (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean>,
+): Promise<OperationResult> {
+  const { id, by, phase } = record;
+  const why = `goes on with rollback ${id} by ${by}, which has not ended (phase: ${phase})`;
+  return goOn(box, lease, fences, record, (summary) => confirm(summary, [why]));
 }
 
 /** Resuming is the request to go on: what was asked of the process before is over. A request to abort that nobody heard still counts. */

@@ -16,7 +16,7 @@ import { forecast } from './forecast.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import { preflight, refuseOn } from './preflight.js';
 import { idleRelease, membersOf, stamp } from './present.js';
-import { wayBackOf } from './resume.js';
+import { goOnBack, wayBackOf } from './resume.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService } from './topology.js';
 import { beforeChange, resolveTopology } from './topology.js';
@@ -38,6 +38,9 @@ export async function rollback(box: Toolbox, request: RollbackRequest): Promise<
     const undoes = request.to === undefined || request.to === undone?.from;
     if (undone?.kind === 'rollout' && undoes) {
       return wayBackOf(box, lease, fences, undone, request.confirm);
+    }
+    if (unfinished?.kind === 'rollback' && unfinished.aim.to === 'new' && goesTo(unfinished, request.to)) {
+      return goOnBack(box, lease, fences, unfinished, request.confirm);
     }
     const topology = await resolveTopology(box);
     const ground = await groundOf(box, topology, fences);
@@ -82,6 +85,9 @@ export async function rollback(box: Toolbox, request: RollbackRequest): Promise<
       : { ...result, reason: `${result.reason}; left out, because they cannot be reached: ${excluded.join(', ')}` };
   });
 }
+
+const goesTo = (unfinished: RolloutRecord, wanted: string | undefined): boolean =>
+  wanted === undefined || wanted === unfinished.to;
 
 /** The newest rollout, where its way back was given up: the fleet may run two releases, and its record knows which and where. */
 async function failedWayBack(box: Toolbox): Promise<RolloutRecord | undefined> {

@@ -3,6 +3,7 @@ import type { Case, Point, Reference } from './case.js';
 import { distinct, playCase, recoveries, referenceOf, replayOf } from './case.js';
 import { some } from './deep.js';
 import { describeScenario } from './scenario.js';
+import { replay } from './replays.js';
 import { matrix } from './scenarios.js';
 
 const scenarios = matrix([2], ['backend']).map((each) => [describeScenario(each), each] as const);
@@ -39,5 +40,18 @@ describe('two deaths, one after the other', () => {
         cases.push({ scenario, recovery: [recovery], kills: [first, second] });
     }
     await playAll(cases, reference);
+  });
+});
+
+describe('of a rollback that died, a rollback that is asked for again', () => {
+  // The first death comes when the rollout is over: what dies next is a rollback of its own.
+  it.each([
+    'rolling/ports/backend/2/good/released/1 rollback,rollback 394:lost 187:before',
+    'blue-green/ports/backend/2/good/released/1 rollback,rollback 329:lost 46:lost',
+  ])('goes on with it: %s', async (which) => {
+    const { violations, trace } = await replay(which, referenceOf);
+    expect(violations).toEqual([]);
+    expect(trace.filter((line) => / dies$/.test(line))).toHaveLength(2);
+    expect(trace.at(-1)).toMatch(/ended: exit 0/);
   });
 });
