@@ -130,7 +130,12 @@ export async function drive(
     scopeOf(plan),
   );
   const gates = box.gates(plan.gates, (sample) => emit({ type: 'probe.sampled', ...sample }));
-  const keeper = new RecordKeeper(box, lease, book, record);
+  const keeper = new RecordKeeper(
+    { state: box.state, clock: box.clock, signal: box.signal, emit, hold: box.settings.timing.hold },
+    lease,
+    book,
+    record,
+  );
   const notifier = await box.notifier(keeper.memory());
   emit({ type: 'rollout.started', summary, resumed: options.resumed });
   fences.epochIs(plan.aim.epoch);
@@ -190,7 +195,7 @@ async function end(
   const ended = outcome === 'succeeded' || outcome === 'rolled-back' || outcome === 'failed';
   const reason = result.reason;
   if (ended) {
-    await box.state.writeOutcome(outcomeRecord(plan, result, outcome, serving, now), lease);
+    await keeper.writeOutcome(outcomeRecord(plan, result, outcome, serving, now));
     await keeper.write({ ...result.record, endedAt: now, outcome, reason: shorten(reason) });
   } else {
     await keeper.write({ ...result.record, outcome, reason: shorten(reason) });

@@ -1,18 +1,40 @@
-import type { RolloutRecord } from '../domain/record.js';
+import { DeployctlError, messageOf } from '../domain/errors.js';
+import type { Ms } from '../domain/ids.js';
+import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
 import type { HostBook } from '../engine/book.js';
+import { Troubles } from '../engine/troubles.js';
 import type { Lease } from '../state/index.js';
+import { isTransient } from '../state/index.js';
 import type { NotifierMemory, Toolbox } from './toolbox.js';
 
-/** One writer of the record: the loop's changes and what alerts must remember, in the order in which they come. */
+/** Between two tries to store what could not be stored, each of which takes several attempts. */
+const again: Ms = 1000;
+
+export interface KeeperDeps {
+  readonly state: Pick<Toolbox['state'], 'writeRecord' | 'writeOutcome'>;
+  readonly clock: Toolbox['clock'];
+  readonly emit: Toolbox['emit'];
+  /** An operator's interrupt. */
+  readonly signal: AbortSignal;
+  /** The longest that a write is tried again. */
+  readonly hold: Ms;
+}
+
+/**
+ * One writer of the record: the loop's changes and what alerts must remember, in the order in which they come. A store that does not answer for a
+ * while, or a lease that is renewed late, is waited for: nothing goes on before its intent is stored, and nothing else is lost by waiting.
+ */
 export class RecordKeeper {
-  readonly #box: Toolbox;
+  readonly #deps: KeeperDeps;
   readonly #lease: Lease;
-  readonly #book: HostBook;
+  readonly #book: Pick<HostBook, 'tasks'>;
+  readonly #troubles: Troubles;
   #record: RolloutRecord;
   #queue: Promise<void> = Promise.resolve();
 
-  constructor(box: Toolbox, lease: Lease, book: HostBook, record: RolloutRecord) {
-    this.#box = box;
+  constructor(deps: KeeperDeps, lease: Lease, book: Pick<HostBook, 'tasks'>, record: RolloutRecord) {
+    this.#deps = deps;
+    this.#troubles = new Troubles(deps.clock, deps.emit);
     this.#lease = lease;
     this.#book = book;
     this.#record = record;
@@ -23,6 +45,11 @@ export class RecordKeeper {
     const { notified, discordMessage } = this.#record;
     this.#record = { ...next, notified, ...(discordMessage === undefined ? {} : { discordMessage }) };
     return this.#store();
+  }
+
+  /** Stores how it ended. @throws DeployctlError as State.writeOutcome */
+  writeOutcome(outcome: OutcomeRecord): Promise<void> {
+    return this.#inTurn(() => this.#deps.state.writeOutcome(outcome, this.#lease));
   }
 
   memory(): NotifierMemory {
@@ -42,11 +69,34 @@ export class RecordKeeper {
   }
 
   #store(): Promise<void> {
-    const store = (): Promise<void> => this.#box.state.writeRecord(withTasks(this.#record, this.#book), this.#lease);
+    return this.#inTurn(() => this.#deps.state.writeRecord(withTasks(this.#record, this.#book), this.#lease));
+  }
+
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const store = (): Promise<void> => this.#persist(write);
     const stored = this.#queue.then(store, store);
     // The queue only orders; whoever asked for the write hears of its failure.
     this.#queue = stored.catch(() => undefined);
     return stored;
+  }
+
+  /** Until it is stored, the lease is lost, somebody interrupts, or it has taken as long as a hold may last. */
+  async #persist(write: () => Promise<void>): Promise<void> {
+    const { clock, signal, hold } = this.#deps;
+    const end = clock.monotonic() + hold;
+    for (;;) {
+      try {
+        await write();
+        this.#troubles.over('record', 'the record of the rollout is stored, and it goes on', 0);
+        return;
+      } catch (error) {
+        const passes = isTransient(error) || (error instanceof DeployctlError && error.code === 'lease.expired');
+        if (!passes || signal.aborted || clock.monotonic() >= end) throw error;
+        const text = `the record of the rollout cannot be stored: ${messageOf(error)}. Nothing is changed until it is`;
+        this.#troubles.began('record', text);
+        await clock.sleep(again, AbortSignal.any([signal, this.#lease.lost]));
+      }
+    }
   }
 }
 
@@ -58,7 +108,7 @@ export function restoreTasks(book: HostBook, record: RolloutRecord): void {
   }
 }
 
-function withTasks(record: RolloutRecord, book: HostBook): RolloutRecord {
+function withTasks(record: RolloutRecord, book: Pick<HostBook, 'tasks'>): RolloutRecord {
   const tasks: Record<string, 'intended' | 'succeeded' | 'failed'> = {};
   for (const [service, { is }] of book.tasks) {
     if (is === 'succeeded' || is === 'failed') tasks[service] = is;

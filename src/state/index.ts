@@ -31,6 +31,7 @@ export type { IsAlive, LeaseView } from './lease-view.js';
 export type { Pruned } from './prune.js';
 export type { ReleaseListing } from './releases.js';
 export { CLAIMS, namesOf } from './names.js';
+export { isTransient } from './retry.js';
 export type { SteerRequest } from './steering.js';
 
 /** What deployctl remembers of one environment, and the lock that decides who may change it. Everything lives in Parameter Store. */

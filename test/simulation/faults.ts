@@ -26,6 +26,7 @@ export const faultIds = {
   F28: 'a second operator wants to go on at the same time',
   F29: 'a process stood still past its lease, and woke up',
   F30: 'somebody removed the lease by hand',
+  F30b: 'a lease could not be renewed until it had run out',
   F31: 'a wall clock jumped',
   F32: 'a second operator goes back at the same time',
   F35: 'something that every container of a service needs was away for a while',

@@ -2,11 +2,13 @@ import type { Reference } from './case.js';
 import { describeCase, recoveries } from './case.js';
 import { Dice } from './dice.js';
 import { killPhases } from './process.js';
+import type { Replay } from './replays.js';
 import { replay } from './replays.js';
 import type { Scenario } from './scenario.js';
 import { describeScenario } from './scenario.js';
 import type { FaultId } from './faults.js';
 import { describeStorm } from './storms.js';
+import { Stuck } from './timeline.js';
 
 /** What found a defect: the promise that broke, and the text that replays it (`replays.ts`). */
 export interface Find {
@@ -20,7 +22,10 @@ export const hunted: readonly Scenario[] = [
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'good' },
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'good' },
   { ...base, strategy: 'blue-green', layout: 'instances', fate: 'good' },
+  { ...base, strategy: 'rolling', layout: 'ports', fate: 'good', change: 'backend', fleet: 2 },
+  { ...base, strategy: 'rolling', layout: 'ports', fate: 'good', change: 'backend', fleet: 10 },
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'dies' },
+  { ...base, strategy: 'rolling', layout: 'ports', fate: 'dies', change: 'backend', fleet: 2 },
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'restarts' },
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'balancer-only' },
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'never-healthy', fleet: 2 },
@@ -43,6 +48,7 @@ const weathers: readonly (readonly FaultId[])[] = [
   ['F1', 'K1'],
   ['F8', 'F9', 'F10', 'F14', 'K1'],
   ['F28', 'F29'],
+  ['F28', 'F30b', 'F3'],
   ['F31'],
   ['F16', 'F11', 'S1'],
 ];
@@ -52,10 +58,20 @@ export async function hunt(references: readonly Reference[]): Promise<Find | und
   let runs = 0;
   for (const where of places(references)) {
     runs += 1;
-    const { violations } = await replay(where, (scenario) => Promise.resolve(referenceIn(references, scenario)));
+    const { violations } = await replayed(where, references);
     if (violations[0] !== undefined) return { by: violations[0].slice(0, 300), where, runs };
   }
   return undefined;
+}
+
+/** What does not come to its end breaks a promise, wherever it is stuck. */
+async function replayed(where: string, references: readonly Reference[]): Promise<Pick<Replay, 'violations'>> {
+  try {
+    return await replay(where, (scenario) => Promise.resolve(referenceIn(references, scenario)));
+  } catch (error) {
+    if (!(error instanceof Stuck)) throw error;
+    return { violations: [`L3: ${error.message}`] };
+  }
 }
 
 function referenceIn(references: readonly Reference[], scenario: Scenario): Reference {

@@ -96,7 +96,7 @@ export const mutants: readonly Mutant[] = [
     '      return { actions: watched(standing), waits: wait.waits };',
     '      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;',
   ),
-  mutant('strategies/baking.ts', 'no bake', 'const over = now >= end;', 'const over = now > 0;'),
+  mutant('strategies/baking.ts', 'no bake', 'Math.min(since + plan.timing.bake,', 'Math.min(since,'),
   mutant(
     'strategies/rolling.ts',
     'goes on past a bad instance',
@@ -182,17 +182,11 @@ export const mutants: readonly Mutant[] = [
     'aim: record.aim,',
     "aim: { to: 'new', epoch: 0 },",
   ),
-  mutant(
-    'engine/loop.ts',
-    'changes are made without a look at the lease',
-    'if (lease.isValid(changeLimit)) {',
-    'if (changeLimit > 0) {',
-  ),
   // The truth
   mutant(
     'operations/drive.ts',
     'no outcome is stored',
-    '    await box.state.writeOutcome(outcomeRecord(plan, result, outcome, serving, now), lease);\n',
+    '    await keeper.writeOutcome(outcomeRecord(plan, result, outcome, serving, now));\n',
     '',
   ),
   mutant(
@@ -233,10 +227,10 @@ export const mutants: readonly Mutant[] = [
     "      return { ...base, place: 'serving' };",
   ),
   mutant(
-    'strategies/standing.ts',
-    'no settling: healthy once is healthy',
-    "      if (now < settled) return { ...base, place: 'settling', until: settled, why: 'healthy; must stay so' };\n      if (ofThis !== undefined && ofThis.at < settled) {",
-    '      if (plan.deadline < 0 && ofThis !== undefined) {',
+    'strategies/in-place.ts',
+    'what came back a moment ago counts as capacity',
+    'window, standings, fresh.length)',
+    'window, standings, 0)',
   ),
   mutant(
     'engine/act.ts',
@@ -263,12 +257,6 @@ export const mutants: readonly Mutant[] = [
     'return weightsAction(pair, 0, before > 0 ? before : pair.total, stickiness);',
   ),
   mutant(
-    'strategies/work.ts',
-    'of several targets in one call only the first counts',
-    '{ ...same, targets: [...same.targets, ...action.targets] }',
-    '{ ...same, targets: [...same.targets] }',
-  ),
-  mutant(
     'strategies/in-place.ts',
     'an instance that is out of the load balancer is given up',
     "    case 'unverified':\n    case 'quiet':\n      return standing.free ? { actions: [startOf(plan, standing)], waits: [] } : wait;",
@@ -277,8 +265,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'engine/loop.ts',
     'the record does not say that it goes back',
-    'await this.#save({ aim: this.#plan.aim, deadline: this.#plan.deadline, reason });',
-    '',
+    'generation: this.#plan.generation, aim: this.#plan.aim };',
+    'generation: this.#plan.generation, aim: this.#record.aim };',
   ),
   mutant(
     'state/acquire.ts',

@@ -31,6 +31,8 @@ export interface Call {
   readonly use: 'read' | 'change';
   /** Version of the world when it was sent. */
   readonly version: number;
+  /** Where the process runs. */
+  readonly machine: string;
 }
 
 /** Decides what goes wrong; asked once a call. */
@@ -110,7 +112,7 @@ export class Process {
     if (this.#dying) this.die();
     if (this.dead) return never();
     this.#next();
-    const call: Call = { number: this.calls.length, name, use, version: this.world.version };
+    const call: Call = { number: this.calls.length, name, use, version: this.world.version, machine: this.actor.host };
     this.calls.push(call);
     this.#onPoint?.({ call: call.number, phase: 'before' });
     const kill = this.#kill?.call === call.number ? this.#kill.phase : undefined;

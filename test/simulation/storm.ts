@@ -30,6 +30,7 @@ export class Storm implements Weather {
   readonly #told: Told;
   #throttled: Ms = -1;
   #expired: Ms = -1;
+  #unrenewed: Ms = -1;
   #denied: { readonly call: string; readonly until: Ms } | undefined;
   /** The load balancer has been changed by somebody else, who has not yet changed it back. */
   foreign = false;
@@ -55,8 +56,13 @@ export class Storm implements Weather {
   }
 
   fault(call: Call): Fault | undefined {
-    const { name, use } = call;
+    const { name, use, machine } = call;
     const now = this.#world.timeline.now;
+    // One operator's way to Parameter Store is cut, and to the rest of AWS it is not; another operator's is well.
+    if (this.#unrenewed > now && name.includes('Parameter') && machine !== 'rival') {
+      this.#world.counted('F30b');
+      return { is: 'refused', kind: 'throttled' };
+    }
     if (this.#throttled > now && name.startsWith('elbv2') && this.#dice.chance(0.8)) {
       this.#world.counted('F4');
       return { is: 'refused', kind: 'throttled' };
@@ -154,8 +160,8 @@ export class Storm implements Weather {
       case 'F36':
         after(() => {
           this.#world.counted('F36');
-          this.#world.slowStart = this.#dice.between(2000, 9000);
-          this.#world.timeline.after(60_000, () => (this.#world.slowStart = 0));
+          this.#world.slowStart = { since: this.#world.timeline.now, takes: this.#dice.between(2000, 9000) };
+          this.#world.timeline.after(60_000, () => (this.#world.slowStart = { since: Infinity, takes: 0 }));
         });
         return;
       case 'F38':
@@ -191,6 +197,9 @@ export class Storm implements Weather {
           this.#world.counted('F29');
           this.frozen = this.#world.timeline.now + this.#dice.between(25_000, 70_000);
         });
+        return;
+      case 'F30b':
+        after(() => (this.#unrenewed = this.#world.timeline.now + this.#dice.between(15_000, 70_000)));
         return;
       case 'F30':
         after(() => this.#removeLease());

@@ -89,7 +89,8 @@ export class Host {
 
   isWell(box: Box): boolean {
     if ((this.ill.get(box.port) ?? -1) > this.#world.timeline.now) return false;
-    if (this.#world.timeline.now - box.startedAt < this.#world.slowStart) return false;
+    const { slowStart, timeline } = this.#world;
+    if (box.startedAt >= slowStart.since && timeline.now - box.startedAt < slowStart.takes) return false;
     const { fate } = this.#world.app(box.digest);
     return fate !== 'never-healthy' && fate !== 'crash-loop';
   }

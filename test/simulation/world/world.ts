@@ -64,8 +64,8 @@ export class World {
   readonly #past: { readonly at: Ms; readonly view: WorldView }[] = [];
   #shown: WorldView | undefined;
   keepsPast = false;
-  /** How much longer than usual a container needs until it is well. */
-  slowStart: Ms = 0;
+  /** How much longer than usual a container needs until it is well, when it is started at this time or later. */
+  slowStart: { readonly since: Ms; readonly takes: Ms } = { since: Infinity, takes: 0 };
   /** Containers do not heed the signal to stop: they are killed after their time. */
   deaf = false;
   /** The tags of the registry name other images than before. */
