@@ -1,29 +1,33 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { referenceOf } from './case.js';
-import type { Replay } from './replays.js';
+import { mutants } from './mutants.js';
 import { replay } from './replays.js';
 
-/** A case to be looked at: `npm run simulate -- 'CASE'`, `npm run simulate -- 'mutant 12 CASE'`. */
-const wanted = process.env['DEPLOYCTL_SIMULATE'];
 const usual = ['blue-green/ports/both/2/dies/adopted/7 another 120:lost', 'storm rolling/ports/both/3/good/released/5'];
 
-it.runIf(wanted === undefined).each(usual)('the same case has the same trace: %s', async (text) => {
+it.each(usual)('the same case has the same trace: %s', async (text) => {
   const [first, second] = [await replay(text, referenceOf), await replay(text, referenceOf)];
   expect(second.trace).toEqual(first.trace);
   expect(first.violations).toEqual([]);
 });
 
-it.runIf(wanted !== undefined)('no promise is broken', async () => {
-  const { trace, violations } = await replayIn(wanted ?? '');
-  process.stdout.write(`${trace.join('\n')}\n`);
-  expect(violations).toEqual([]);
-});
+const simulate = (text: string): Promise<{ readonly code: unknown; readonly stdout: string }> =>
+  new Promise((resolve) => {
+    const script = fileURLToPath(new URL('../../scripts/simulate.js', import.meta.url));
+    execFile(process.execPath, [script, text], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, stdout: stdout + stderr });
+    });
+  });
 
-/** `mutant 12 CASE`: in a copy of the code with that planted defect (`mutate.ts`). */
-async function replayIn(text: string): Promise<Replay> {
-  const [, number, rest = ''] = /^mutant (\d+) (.*)$/.exec(text) ?? [];
-  if (number === undefined) return replay(text, referenceOf);
-  const path = `./replays.js?mutant=${number}`;
-  const planted = (await import(/* @vite-ignore */ path)) as { replay: typeof replay };
-  return planted.replay(rest, referenceOf);
-}
+it('npm run simulate shows the same trace, and what a planted defect breaks in it', async () => {
+  const text = 'rolling/ports/backend/2/good/released/3 rollback 300:lost';
+  const sound = await simulate(text);
+  expect(sound.code, sound.stdout).toBe(0);
+  expect(sound.stdout.trim()).toBe((await replay(text, referenceOf)).trace.join('\n').trim());
+  const number = mutants.findIndex(({ what }) => what === 'what came back a moment ago counts as capacity');
+  const planted = await simulate(`mutant ${String(number)} ${text}`);
+  expect(planted.code, planted.stdout).toBe(1);
+  expect(planted.stdout).toMatch(/^broken: .*I2/m);
+});
