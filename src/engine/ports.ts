@@ -1,14 +1,4 @@
-import type {
-  Arn,
-  Digest,
-  InstanceId,
-  Instant,
-  Ms,
-  RolloutId,
-  RouteArn,
-  TargetGroupArn,
-  TargetKey,
-} from '../domain/ids.js';
+import type { Arn, Digest, InstanceId, Instant, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import type { RolloutRecord } from '../domain/record.js';
 import type {
   CommandResult,
@@ -16,7 +6,6 @@ import type {
   GroupWeight,
   ProbeSamples,
   RouteView,
-  Steer,
   TargetView,
 } from '../domain/observation.js';
 import type { FleetSelector, GroupName, HookName, Layout, RouteName } from '../domain/settings.js';
@@ -282,5 +271,4 @@ export interface LeaseGuard {
 /** Where intent is stored before the change that it leads to. */
 export interface RecordPort {
   write(record: RolloutRecord): Promise<void>;
-  steering(rollout: RolloutId, signal?: AbortSignal): Promise<readonly Steer[]>;
 }

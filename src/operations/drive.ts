@@ -125,7 +125,8 @@ export async function drive(
       traffic: box.traffic,
       clock,
       book,
-      steering: (signal) => box.state.listSteers(plan.rollout, signal),
+      // Once a look: the next one comes soon, and what is seen of targets must not wait for Parameter Store.
+      steering: (signal) => box.state.listSteers(plan.rollout, signal, 1),
     },
     scopeOf(plan),
   );
@@ -151,7 +152,7 @@ export async function drive(
       onEpoch: fences.epochIs,
       preTraffic: hooks.preTraffic,
       changeLimit: box.changeLimit,
-      records: { write: (next) => keeper.write(next), steering: (id, signal) => box.state.listSteers(id, signal) },
+      records: keeper,
     },
     plan,
     record,

@@ -90,7 +90,7 @@ export async function retireAfter(box: Toolbox, lease: Lease, fences: Fences, pl
       },
       onEpoch: fences.epochIs,
       changeLimit: box.changeLimit,
-      records: { write: () => Promise.resolve(), steering: () => Promise.resolve([]) },
+      records: { write: () => Promise.resolve() },
     },
     retiring,
     newRecord({

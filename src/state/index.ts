@@ -81,7 +81,7 @@ export interface State {
   /** @throws DeployctlError `steer.no-rollout`, `steer.ended` (exit 12) */
   requestSteer(rollout: RolloutId, request: SteerRequest, signal?: AbortSignal): Promise<Steer>;
   /** Oldest first. */
-  listSteers(rollout: RolloutId, signal?: AbortSignal): Promise<readonly Steer[]>;
+  listSteers(rollout: RolloutId, signal?: AbortSignal, attempts?: number): Promise<readonly Steer[]>;
   /** For requests whose effect is in the record: a resume must not obey them again. */
   removeSteers(rollout: RolloutId, ids: readonly string[], signal?: AbortSignal): Promise<void>;
 
@@ -128,7 +128,7 @@ export function createState(options: {
     writePicture: (picture, lease, signal) => writePicture(deps, picture, lease, signal),
     readPicture: (rollout, signal) => readPicture(deps, rollout, signal),
     requestSteer: (rollout, request, signal) => requestSteer(deps, rollout, request, signal),
-    listSteers: (rollout, signal) => listSteers(deps, rollout, signal),
+    listSteers: (rollout, signal, attempts) => listSteers(deps, rollout, signal, attempts),
     removeSteers: (rollout, ids, signal) => removeSteers(deps, rollout, ids, signal),
     prune: (lease, signal) => prune(deps, lease, signal),
   };

@@ -34,13 +34,18 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Calls until it succeeds, fails for good, or has been tried six times (about 5 s of pauses). `before` runs before each attempt, to refuse what was
+ * Calls until it succeeds, fails for good, or has been tried six times (about 5 s of pauses), or as often as `attempts` says. `before` runs before each attempt, to refuse what was
  * still right at the last one. Rejects with the last error; with the signal's reason once that is aborted.
  */
 export async function retry<T>(
   deps: { readonly clock: Clock; readonly random: Random },
   call: (signal: AbortSignal) => Promise<T>,
-  options: { readonly signal?: AbortSignal | undefined; readonly before?: () => void; readonly timeout?: Ms } = {},
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly before?: () => void;
+    readonly timeout?: Ms;
+    readonly attempts?: number;
+  } = {},
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     options.signal?.throwIfAborted();
@@ -49,7 +54,7 @@ export async function retry<T>(
       return await withTimeout(deps.clock, options.timeout ?? LONGEST_CALL, call, options.signal);
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (!isTransient(error) || attempt === ATTEMPTS) throw error;
+      if (!isTransient(error) || attempt >= (options.attempts ?? ATTEMPTS)) throw error;
       await deps.clock.sleep(pause(attempt, deps.random), options.signal);
     }
   }

@@ -43,8 +43,13 @@ export async function requestSteer(
 }
 
 /** Requests that were not removed, oldest first. */
-export async function listSteers(deps: StateDeps, rollout: RolloutId, signal?: AbortSignal): Promise<readonly Steer[]> {
-  const stored = await listRaw(deps, deps.names.steers(rollout), signal);
+export async function listSteers(
+  deps: StateDeps,
+  rollout: RolloutId,
+  signal?: AbortSignal,
+  attempts?: number,
+): Promise<readonly Steer[]> {
+  const stored = await listRaw(deps, deps.names.steers(rollout), signal, attempts);
   const steers = [...stored].map(([name, raw]) => decode(name, raw, steerSchema));
   return steers.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
 }

@@ -7,8 +7,16 @@ import { retry } from './retry.js';
 const READ_AGAIN: Ms = 500;
 
 /** Everything below a path, retried. */
-export function listRaw(deps: StateDeps, path: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
-  return retry(deps, (inner) => deps.parameters.list(path, inner), { signal });
+export function listRaw(
+  deps: StateDeps,
+  path: string,
+  signal?: AbortSignal,
+  attempts?: number,
+): Promise<ReadonlyMap<string, string>> {
+  return retry(deps, (inner) => deps.parameters.list(path, inner), {
+    signal,
+    ...(attempts === undefined ? {} : { attempts }),
+  });
 }
 
 /** Creates; where the very same value is there already (a lost answer, or a second try), that is fine. `false`: another value is there. */

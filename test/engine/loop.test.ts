@@ -74,7 +74,6 @@ async function run({
           world.log.push(`record ${JSON.stringify(record.weightsIntended ?? {})} ${record.aim.to}`);
           return Promise.resolve();
         },
-        steering,
       },
       lease: { generation: 1, ttl: 30_000, isValid: leaseHolds, trouble: 'slow down', lost: lost.signal },
       emit,
