@@ -15,6 +15,7 @@ const wide = [
   'e2e/quiet-drain',
   'e2e/on-instances',
   'e2e/steering',
+  'e2e/tutorial',
   'e2e/two-sets',
   'e2e/validate',
   'e2e/verdicts',
