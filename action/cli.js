@@ -1,7 +1,7 @@
 // Finds deployctl, runs it, and passes signals on.
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { input, stopCommands } from './runner.js';
@@ -44,7 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => running?.ki
 
 /**
  * Runs deployctl; its progress goes to the log, where it can't be taken for commands of the runner.
- * @returns exit code and stdout
+ * @returns exit code, and the document that it has printed
  */
 export async function deployctl(args) {
   const cwd = input('working-directory') || '.';
@@ -58,11 +58,24 @@ export async function deployctl(args) {
       running.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
       running.stderr.on('data', (text) => process.stdout.write(text));
       running.once('error', failed);
-      running.once('close', (code, signal) => done({ code: code ?? (signal === 'SIGINT' ? 130 : 137), stdout }));
+      running.once('close', (ended, signal) => {
+        const code = ended ?? 128 + constants.signals[signal];
+        done({ code, result: parsed(args[0], stdout, code) });
+      });
     });
   } finally {
     running = undefined;
     resume();
+  }
+}
+
+function parsed(command, stdout, code) {
+  try {
+    return JSON.parse(stdout);
+  } catch {
+    // Ended by a second signal, or before it could say anything.
+    const message = `deployctl ${command} ended with exit code ${code} and gave no result`;
+    return { error: { code: 'no-result', message, next: ['deployctl status'] } };
   }
 }
 

@@ -8,6 +8,8 @@ import { summary } from './summary.js';
 
 /** Commands that take --events, --yes and images. */
 const changing = new Set(['rollout', 'rollback', 'resume']);
+/** Exit codes of what ended before it changed anything: the preflight, the lock of another rollout, arguments and configuration. */
+const refused = new Set([12, 13, 64]);
 const secrets = ['DISCORD_WEBHOOK_URL', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 
 const command = input('command') || 'rollout';
@@ -29,7 +31,7 @@ async function step() {
   const events = join(scratch, 'events.ndjson');
   // Known before anything changes, so that a job that dies at any moment has it.
   if (changing.has(command)) setValue('GITHUB_STATE', 'changing', command);
-  const { code, stdout } = await deployctl([
+  const { code, result } = await deployctl([
     command,
     ...images(),
     ...(input('strategy') === '' ? [] : ['--strategy', input('strategy')]),
@@ -39,10 +41,15 @@ async function step() {
     ...lines('arguments'),
     '--json',
   ]);
-  const result = parsed(stdout, code);
   const outcome =
     result.outcome ??
-    (code === 12 ? 'refused' : code === 130 ? 'interrupted' : result.error === undefined ? 'succeeded' : 'failed');
+    (refused.has(code)
+      ? 'refused'
+      : code === 130
+        ? 'interrupted'
+        : result.error === undefined
+          ? 'succeeded'
+          : 'failed');
   setValue('GITHUB_OUTPUT', 'outcome', outcome);
   setValue('GITHUB_OUTPUT', 'release', result.serving ?? result.release ?? '');
   setValue('GITHUB_OUTPUT', 'previous', result.from ?? '');
@@ -64,17 +71,6 @@ function images() {
     input(service) === '' ? [] : [`--${service}`, input(service)],
   );
   return [...named, ...lines('images').flatMap((image) => ['--image', image])];
-}
-
-function parsed(stdout, code) {
-  try {
-    return JSON.parse(stdout);
-  } catch {
-    // Ended by a second signal, or before it could say anything.
-    return {
-      error: { message: `deployctl ended with exit code ${code} and gave no result`, next: ['deployctl status'] },
-    };
-  }
 }
 
 /** The events that were written; the last line may be half. */

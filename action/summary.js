@@ -17,7 +17,8 @@ const titles = {
  */
 export function summary(command, outcome, result, events) {
   const where = result.app === undefined ? '' : ` ${text(result.app)}/${text(result.environment)}`;
-  const parts = [`### ${titles[outcome] ?? outcome}: ${text(command)}${where}`, ''];
+  const title = outcome === 'succeeded' && command !== 'rollout' ? '✅ done' : (titles[outcome] ?? outcome);
+  const parts = [`### ${title}: ${text(command)}${where}`, ''];
   if (result.error !== undefined) parts.push(quoted(result.error.message), '');
   else if (result.reason !== undefined) parts.push(text(result.reason), '');
   if ((result.services ?? []).length > 0) {

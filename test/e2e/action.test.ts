@@ -2,98 +2,38 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import type { Shop } from './kit.js';
 import { openShop, secret } from './kit.js';
+import type { Step } from './runner.js';
+import { Action, childrenOf } from './runner.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-
-/** What GitHub's runner makes of a step. */
-interface Step {
-  readonly code: number | undefined;
-  readonly log: string;
-  /** Commands that the runner would obey: those outside `stop-commands`. */
-  readonly commands: readonly string[];
-  readonly outputs: Readonly<Record<string, string>>;
-  readonly state: Readonly<Record<string, string>>;
-  readonly summary: string;
-}
 
 /** The action's entry points, run as GitHub's runner runs them: environment, files, and the signals of a cancellation. */
 describe('the GitHub action', () => {
   let shop: Shop;
   let dir: string;
-  let entries: { readonly main: string; readonly post: string };
-  let defaults: Readonly<Record<string, string>>;
+  let action: Action;
   const webhook = `https://discord.example/api/webhooks/1/${secret()}`;
   beforeAll(async () => {
     shop = await openShop({ instances: 2 });
     dir = await mkdtemp(join(tmpdir(), 'deployctl-action-'));
-    const action = parse(await readFile(join(root, 'action.yml'), 'utf8')) as {
-      readonly inputs: Readonly<Record<string, { readonly default: string }>>;
-      readonly runs: { readonly main: string; readonly post: string };
-    };
-    entries = action.runs;
-    defaults = Object.fromEntries(Object.entries(action.inputs).map(([name, { default: value }]) => [name, value]));
+    action = await Action.in(root, dir);
   });
   afterAll(async () => {
     await shop.dispose();
     await rm(dir, { recursive: true, force: true });
   });
 
-  async function step(
+  const step = (
     entry: 'main' | 'post',
     inputs: Readonly<Record<string, string>>,
-    options: { readonly cancelAt?: RegExp; readonly state?: Readonly<Record<string, string>> } = {},
-  ): Promise<Step> {
-    const files = await mkdtemp(join(dir, 'step-'));
-    const path = (name: string): string => join(files, name);
-    for (const name of ['GITHUB_OUTPUT', 'GITHUB_STATE', 'GITHUB_STEP_SUMMARY']) await writeFile(path(name), '');
-    const given = Object.entries({ ...defaults, 'working-directory': shop.dir, ...inputs });
-    const env = {
-      ...shop.env(),
-      CI: 'true',
-      GITHUB_ACTIONS: 'true',
-      RUNNER_TEMP: files,
-      DISCORD_WEBHOOK_URL: webhook,
-      GITHUB_OUTPUT: path('GITHUB_OUTPUT'),
-      GITHUB_STATE: path('GITHUB_STATE'),
-      GITHUB_STEP_SUMMARY: path('GITHUB_STEP_SUMMARY'),
-      ...Object.fromEntries(given.map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])),
-      ...Object.fromEntries(Object.entries(options.state ?? {}).map(([name, value]) => [`STATE_${name}`, value])),
-    };
-    const child = execa(process.execPath, [join(root, entries[entry])], {
-      env,
-      extendEnv: false,
-      reject: false,
-      all: true,
-      stdin: 'ignore',
-    });
-    let seen = '';
-    let ladder: readonly NodeJS.Timeout[] = [];
-    child.all.setEncoding('utf8').on('data', (text: string) => {
-      seen += text;
-      if (options.cancelAt?.test(seen) !== true || ladder.length > 0) return;
-      // actions/runner, ProcessInvoker: SIGINT, 7.5 s later SIGTERM, 2.5 s later the end of the process tree.
-      child.kill('SIGINT');
-      ladder = [setTimeout(() => child.kill('SIGTERM'), 7_500), setTimeout(() => child.kill('SIGKILL'), 10_000)];
-    });
-    const { exitCode, all } = await child;
-    ladder.forEach((timer) => {
-      clearTimeout(timer);
-    });
-    const file = (name: string): Promise<string> => readFile(path(name), 'utf8');
-    return {
-      code: exitCode,
-      log: all,
-      commands: obeyed(all),
-      outputs: values(await file('GITHUB_OUTPUT')),
-      state: values(await file('GITHUB_STATE')),
-      summary: await file('GITHUB_STEP_SUMMARY'),
-    };
-  }
+    options: Omit<Parameters<Action['step']>[2], 'env'> = {},
+  ): Promise<Step> => {
+    const env = { ...shop.env(), DISCORD_WEBHOOK_URL: webhook };
+    return action.step(entry, { 'working-directory': shop.dir, ...inputs }, { ...options, env });
+  };
 
   it('success: outputs, a summary with a timeline and a table, and no annotation', async () => {
     const done = await step('main', { backend: '1.1.0', strategy: 'rolling', arguments: '--skip-validation' });
@@ -145,6 +85,16 @@ describe('the GitHub action', () => {
     expect(bad.summary).toMatch(/^### ↩️ rolled back[^]*crit, milestone/);
   });
 
+  it('arguments that mean nothing are a refusal too, and a command that changes nothing is no rollout', async () => {
+    const wrong = await step('main', { backend: '1.1.0', arguments: '--bake\nsoon' });
+    expect(wrong.code, wrong.log).toBe(64);
+    expect(wrong.outputs).toMatchObject({ outcome: 'refused', 'exit-code': '64' });
+    const status = await step('main', { command: 'status' });
+    expect(status.code, status.log).toBe(0);
+    expect(status.summary).toMatch(/^### ✅ done: status shop\/production\n/);
+    expect(status.state).toEqual({});
+  });
+
   it('a refusal: exit 12, the reason and what to type', async () => {
     const refused = await step('main', { backend: '9.9.9' });
     expect(refused.code, refused.log).toBe(12);
@@ -164,48 +114,73 @@ describe('the GitHub action', () => {
     expect(cancelled.code, cancelled.log).toBe(130);
     expect(cancelled.outputs).toMatchObject({ outcome: 'interrupted', 'exit-code': '130' });
     expect(cancelled.state).toEqual({ changing: 'rollout' });
+    expect(cancelled.summary).toMatch(
+      /^### ⏸️ interrupted: rollout[^]*section rollout[^]*Next:\n\n```text\n[^`]*deployctl resume/,
+    );
+    expect(cancelled.commands.filter((line) => /^::error .*interrupted::/.test(line))).toHaveLength(1);
     const post = await step('post', {}, { state: cancelled.state });
     expect(post.code, post.log).toBe(0);
     expect(post.summary).toMatch(/^### ↩️ rolled back: resume after the cancellation/);
     await shop.serves({ backend: '1.1.0', frontend: '1.0.0' });
   });
 
+  // A process that hangs is frozen here: it hears no signal, as one that swaps or waits for a dead disk.
+  it.each(['is killed with the step', 'outlives the step, as an orphan of the job'] as const)(
+    'a cancellation at which deployctl hangs in the midst of a drain, and %s: the post step ends the rollout',
+    async (fate) => {
+      const groups = shop.status.targetGroups.filter(({ service }) => service === 'backend');
+      for (const { arn } of groups) await shop.aws.drainSeconds(arn, 400);
+      let hung = 0;
+      const cancelled = await step(
+        'main',
+        { backend: '2.0.0', strategy: 'rolling' },
+        {
+          cancelAt: /draining/,
+          beforeCancel: async (pid) => {
+            [hung = 0] = await childrenOf(pid);
+            process.kill(hung, 'SIGSTOP');
+          },
+        },
+      );
+      try {
+        expect(cancelled.code, cancelled.log).toBeUndefined();
+        expect(cancelled.outputs).toEqual({});
+        expect(cancelled.state).toEqual({ changing: 'rollout' });
+        if (fate === 'is killed with the step') process.kill(hung, 'SIGKILL');
+        const lease = await shop.json(0, ['lease', 'show']);
+        expect(lease).toMatchObject({ is: 'held' });
+        const post = await step('post', {}, { state: cancelled.state });
+        expect(post.code, post.log).toBe(0);
+        expect(post.summary).toMatch(/^### ↩️ rolled back: resume after the cancellation/);
+        await shop.serves({ backend: '1.1.0', frontend: '1.0.0' });
+        expect(await shop.json(0, ['lease', 'show'])).toMatchObject({ is: 'free' });
+        expect((await shop.run(12, ['resume'])).stderr).toMatch(/no rollout of production is unfinished/);
+      } finally {
+        if (fate !== 'is killed with the step') process.kill(hung, 'SIGKILL');
+        for (const { arn } of groups) await shop.aws.drainSeconds(arn, 20);
+      }
+    },
+  );
+
   it('the post step does nothing where nothing was half-way, or where it is told so', async () => {
     const before = await shop.calls();
     expect((await step('post', {})).log).toContain('nothing was begun');
     const left = await step('post', { 'on-cancel': 'leave' }, { state: { changing: 'rollout' } });
     expect(left.commands.some((line) => line.startsWith('::warning'))).toBe(true);
-    expect((await step('post', {}, { state: { changing: 'rollout' } })).log).toContain('no rollout was left half-way');
+    const over = await step('post', {}, { state: { changing: 'rollout' } });
+    expect(over.code, over.log).toBe(0);
+    expect(over.log).toContain('no rollout was left half-way');
     expect((await shop.calls())['ModifyRule']).toBe(before['ModifyRule']);
   });
+
+  it('a post step that cannot look says so: it knows nothing of a rollout', async () => {
+    await shop.fault('api-error', '--operation', 'GetParametersByPath', '--code', 'AccessDenied', '--status', '403');
+    const blind = await step('post', {}, { state: { changing: 'rollout' } });
+    await shop.clearFaults();
+    expect(blind.code, blind.log).toBe(12);
+    expect(blind.log).not.toContain('no rollout was left half-way');
+    const [error = ''] = blind.commands.filter((line) => line.startsWith('::error'));
+    expect(error).toMatch(/^::error title=deployctl%3A not undone::.*ssm:GetParametersByPath/);
+    expect(error).toMatch(/Next: deployctl status, then deployctl resume or deployctl rollback$/);
+  });
 });
-
-/** Lines that the runner takes for commands (actions/runner, ActionCommandManager: none while commands are stopped). */
-function obeyed(log: string): readonly string[] {
-  const found: string[] = [];
-  let token: string | undefined;
-  for (const line of log.split('\n')) {
-    if (token !== undefined) {
-      if (line.trim() === `::${token}::`) token = undefined;
-      continue;
-    }
-    const stop = /^\s*::stop-commands::(.+)$/.exec(line)?.[1];
-    if (stop !== undefined) token = stop.trim();
-    else if (/^\s*(::|##\[)/.test(line)) found.push(line.trim());
-  }
-  return found;
-}
-
-/** `name<<DELIMITER`, lines, `DELIMITER` (actions/runner, FileCommandManager). */
-function values(text: string): Readonly<Record<string, string>> {
-  const found: Record<string, string> = {};
-  const lines = text.split('\n');
-  for (let index = 0; index < lines.length; index += 1) {
-    const [, name, delimiter] = /^([^=<]+)<<(.+)$/.exec(lines[index] ?? '') ?? [];
-    if (name === undefined || delimiter === undefined) continue;
-    const end = lines.indexOf(delimiter, index + 1);
-    found[name] = lines.slice(index + 1, end).join('\n');
-    index = end;
-  }
-  return found;
-}
