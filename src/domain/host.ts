@@ -83,6 +83,8 @@ export interface SetAside {
 /** The instance itself, as an inspect saw it. Absent members could not be read. */
 export interface HostFacts {
   readonly dockerVersion?: string;
+  /** Whether containers outlive their engine; absent when docker does not tell. */
+  readonly liveRestore?: boolean;
   /** Of the file system that holds docker's data. */
   readonly diskFreeBytes?: number;
   readonly memoryAvailableBytes?: number;

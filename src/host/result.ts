@@ -160,6 +160,7 @@ const wireSuccess = z.object({
   facts: z
     .object({
       dockerVersion: z.string(),
+      liveRestore: z.boolean().optional(),
       curl: z.boolean(),
       flock: z.boolean(),
       aws: z.boolean(),
@@ -258,6 +259,7 @@ function toFacts(wired: z.infer<typeof wireSuccess>): InstanceFacts | undefined 
   });
   return {
     dockerVersion: facts.dockerVersion,
+    ...(facts.liveRestore === undefined ? {} : { liveRestore: facts.liveRestore }),
     diskFreeBytes,
     memoryAvailableBytes,
     memoryTotalBytes,

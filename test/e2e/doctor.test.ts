@@ -132,6 +132,21 @@ describe('doctor', () => {
       },
     ));
 
+  it('an engine that takes its containers with it', () => {
+    const [{ id } = { id: '' }] = shop.status.instances;
+    const config = '"$DEPLOYCTL_ROOT"/etc/docker';
+    return planted(
+      async () =>
+        void (await shop.aws.shell(id, `mkdir -p ${config} && echo '{"live-restore": false}' >${config}/daemon.json`)),
+      async () => void (await shop.aws.shell(id, `rm ${config}/daemon.json`)),
+      async () => {
+        const result = await examine(0);
+        has(result, 'warn', 'instances', /^shop-1 \S+: Docker runs without live-restore/);
+        expect(result.counts.warn).toBe(1);
+      },
+    );
+  });
+
   it('an image that is not there', async () => {
     has(await examine(12, { args: ['--backend', '9.9.9'] }), 'fail', 'images', /shop\/backend:9\.9\.9/);
   });

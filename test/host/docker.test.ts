@@ -61,7 +61,7 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
       'deployctl.digest': one.digest,
     });
     const seen = good(await engine.ask({ phase: 'inspect', slots: [slot()] }, null));
-    expect(seen.facts).toMatchObject({ dockerVersion: engine.version, curl: true, flock: true });
+    expect(seen.facts).toMatchObject({ dockerVersion: engine.version, liveRestore: false, curl: true, flock: true });
     expect(seen.facts?.memory[container?.id ?? '']?.used).toBeGreaterThan(10_000);
   });
 

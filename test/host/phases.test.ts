@@ -35,7 +35,7 @@ describe('the instance script', () => {
     expect(seen.containers).toMatchObject([{ name: 'backend', running: true, ports: [8081], digest: one }]);
     expect(seen.containers?.[0]?.ours).toBeUndefined();
     expect(seen.fence).toEqual({});
-    expect(seen.facts).toMatchObject({ curl: true, flock: true });
+    expect(seen.facts).toMatchObject({ curl: true, flock: true, liveRestore: true });
     expect(Object.values(seen.facts?.memory ?? {})[0]?.used).toBeGreaterThan(1_000_000);
 
     const started = good(await instance.ask(start('r-2', two)));

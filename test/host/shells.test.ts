@@ -94,7 +94,7 @@ describe('the instance script', { timeout: 120_000 }, () => {
     const [first, ...others] = [...lives.values()];
     expect(first).toMatchInlineSnapshot(`
       [
-        "inspect | ok | dockerVersion,diskFreeBytes,memoryAvailableBytes,memoryTotalBytes,curl,flock,aws,memory,fence | theirs runs unless-stopped 8081",
+        "inspect | ok | dockerVersion,liveRestore,diskFreeBytes,memoryAvailableBytes,memoryTotalBytes,curl,flock,aws,memory,fence | theirs runs unless-stopped 8081",
         "pull | ok",
         "task | ok | migrated",
         "task | ok",

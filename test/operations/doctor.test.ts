@@ -69,6 +69,22 @@ describe('hostChecks', () => {
   it.each(['20.10.24', '24.0.7', '28.2.2'])('Docker %s is new enough', (dockerVersion) => {
     expect(hostChecks(evidence({ ...sound, dockerVersion }))).toMatchObject([{ level: 'ok' }]);
   });
+  it('warns where containers end with their engine, and tells more where they also stay down', () => {
+    const level = 'warn';
+    const fix = expect.stringMatching(/"live-restore": true.*daemon\.json.*systemctl reload docker/) as string;
+    const without = { ...sound, liveRestore: false };
+    expect(hostChecks(evidence(without))).toEqual([
+      { level, fix, text: expect.stringMatching(/^shop-1 .*without live-restore: .*restarted or upgraded$/) as string },
+    ]);
+    expect(hostChecks(evidence({ ...without, dockerVersion: '20.10.24' }))).toEqual([
+      {
+        level,
+        fix,
+        text: expect.stringMatching(/upgraded, and after a crash this version leaves them down$/) as string,
+      },
+    ]);
+    expect(hostChecks(evidence({ ...sound, liveRestore: true }))).toMatchObject([{ level: 'ok' }]);
+  });
   it('skips an instance that was not looked at, and says why', () => {
     expect(hostChecks(evidence(undefined, 'docker does not answer'))).toEqual([
       { level: 'skip', text: expect.stringMatching(/shop-1 .*docker does not answer/) as string },

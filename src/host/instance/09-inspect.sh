@@ -9,9 +9,11 @@ phase_inspect() {
 facts_json() {
   reached=facts
   docker_version=$(dk version --format "$(braces '<<.Server.Version>>')" 2>/dev/null)
-  docker_folder=$(dk info --format "$(braces '<<.DockerRootDir>>')" 2>/dev/null)
+  docker_info=$(dk info --format "$(braces '<<.LiveRestoreEnabled>> <<.DockerRootDir>>')" 2>/dev/null)
+  docker_folder=${docker_info#* }
   [ -d "$docker_folder" ] || docker_folder=${root:-/}
   printf ',"facts":{"dockerVersion":%s,"curl":%s,"flock":%s,"aws":%s' "$(text "$docker_version")" "$(has curl)" "$(has flock)" "$(has aws)"
+  case $docker_info in 'true '* | 'false '*) printf ',"liveRestore":%s' "${docker_info%% *}" ;; esac
   # 1024-byte blocks; the last line also where a long device name wraps.
   df -Pk "$docker_folder" 2>/dev/null | awk 'NR == 2 { printf ",\"diskFreeBytes\":%.0f", $4 * 1024 }'
   awk '$1 == "MemTotal:" { printf ",\"memoryTotalBytes\":%.0f", $2 * 1024 } $1 == "MemAvailable:" { printf ",\"memoryAvailableBytes\":%.0f", $2 * 1024 }' \

@@ -59,6 +59,7 @@ export function hostChecks(evidence: Pick<Evidence, 'seen' | 'model'>): readonly
       if (isOld(dockerVersion)) {
         found.push(fail(`${who}: Docker ${dockerVersion}; 20.10 or newer is wanted`, 'update Docker on it'));
       }
+      if (facts.liveRestore === false) found.push(noLiveRestore(who, dockerVersion));
       const [first] = found;
       if (first !== undefined) return found;
       const free = (bytes: number | undefined): string => `${String(Math.round((bytes ?? 0) / MB))} MB`;
@@ -66,6 +67,15 @@ export function hostChecks(evidence: Pick<Evidence, 'seen' | 'model'>): readonly
       return ok(`${who}: its agent answers, Docker ${dockerVersion}, curl, flock, ${room}`);
     })
     .flat();
+}
+
+/** The policy of our containers is `unless-stopped`, which Docker 20.10 takes for stopped when its engine comes back from a crash. */
+function noLiveRestore(who: string, dockerVersion: string): Check {
+  const stay = dockerVersion.startsWith('20.') ? ', and after a crash this version leaves them down' : '';
+  return warn(
+    `${who}: Docker runs without live-restore: all containers end when its engine is restarted or upgraded${stay}`,
+    'put "live-restore": true into /etc/docker/daemon.json on it, then `systemctl reload docker`: no container is restarted',
+  );
 }
 
 function isOld(version: string): boolean {

@@ -1,6 +1,6 @@
 /** The stand-in Docker engine of one instance: its images, its containers, its ports. */
 import { randomBytes, randomInt } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { ContainerSummary, SandboxTime } from '../../types.js';
@@ -108,6 +108,14 @@ export class Engine {
       },
       removed: (container) => this.containersById.delete(container.record.id),
     };
+  }
+
+  /** As /etc/docker/daemon.json of the instance has it; on where that says nothing. */
+  get liveRestore(): boolean {
+    const file = join(this.deps.root, 'etc/docker/daemon.json');
+    if (!existsSync(file)) return true;
+    const config = JSON.parse(readFileSync(file, 'utf8')) as { readonly 'live-restore'?: boolean };
+    return config['live-restore'] ?? true;
   }
 
   /** Reads the containers from the disk and starts those with a restart policy. */

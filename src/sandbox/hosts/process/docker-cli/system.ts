@@ -65,7 +65,7 @@ export const info = command('info', '[OPTIONS]', { value: ['format:f'] }, [0, 0]
     NCPU: cpus().length,
     MemTotal: totalmem(),
     DockerRootDir: `${engine.deps.root}/var/lib/docker`,
-    LiveRestoreEnabled: false,
+    LiveRestoreEnabled: engine.liveRestore,
     Name: engine.deps.address,
     ServerErrors: [],
   };
