@@ -308,10 +308,12 @@ export class HostBook {
   /** It may have run, be running, or run later: only an inspect under a higher fence tells. */
   #lose(instance: InstanceId, entry: Entry, request: HostRequest, why: string): void {
     const now = this.#deps.clock.now();
+    // Docker's own words may end with a question.
+    const told = /[.?!]$/.test(why) ? why : `${why}.`;
     const text =
       request.phase === 'inspect'
-        ? `${this.#who(instance)} cannot be looked at: ${why}. It is asked again`
-        : `${this.#who(instance)}: nobody knows what became of "${nameOf(request)}": ${why}. It is looked at before anything else is done there`;
+        ? `${this.#who(instance)} cannot be looked at: ${told} It is asked again`
+        : `${this.#who(instance)}: nobody knows what became of "${nameOf(request)}": ${told} It is looked at before anything else is done there`;
     this.#troubles.began(instance, text);
     const since = entry.containers.is === 'unknown' ? entry.containers.since : now;
     entry.op = { is: 'lost', phase: request.phase, why, since };

@@ -360,7 +360,7 @@ export function parseResult(state: {
   if (line.trim() === '') {
     const stderr = state.stderr.trim().split('\n').slice(-3).join(' | ').slice(0, 500);
     return broken(
-      `the instance script ended with exit code ${state.exitCode} and no answer${stderr === '' ? '' : `: ${stderr}`}`,
+      `the instance script ended with exit code ${state.exitCode} and no answer${stderr === '' ? '' : `: ${stderr}`}; see /var/log/deployctl on the instance`,
     );
   }
   let json: unknown;

@@ -67,6 +67,9 @@ fail() {
   answer "$fail_code" "{\"ok\":false,\"code\":\"$1\",\"message\":$(text "$2")${3-},\"fence\":$(fence_json)}"
 }
 
+# no_room PATH [WHAT IT MEANS]
+no_room() { fail no-state "cannot write $1 (disk full or read-only?); make room on the instance${2-}"; }
+
 # Called by the trap.
 # shellcheck disable=SC2317
 at_exit() {
@@ -147,7 +150,7 @@ sweep_work() { rm -rf "$state/work" "$state"/resolve.* "$state"/*.new "$state"/*
 open_work() {
   work=$state/work
   sweep_work
-  mkdir -p "$work" || fail no-state "cannot write $work (disk full or read-only?)"
+  mkdir -p "$work" || no_room "$work"
 }
 
 clean_work() { [ -z "$work" ] || rm -rf "$work"; }

@@ -23,8 +23,8 @@ take_fence() {
   reached=fence
   command -v flock >/dev/null || fail no-flock "flock is not installed on the instance; install util-linux"
   mkdir -p "$state/results" "$state/kept" "$state/verified" "$state/tasks" ||
-    fail no-state "cannot write $state (disk full or read-only?)"
-  (: >>"$state/lock") 2>/dev/null || fail no-state "cannot write $state/lock (disk full or read-only?)"
+    no_room "$state"
+  (: >>"$state/lock") 2>/dev/null || no_room "$state/lock"
   exec 9>>"$state/lock"
   # Polled: busybox has flock without -w. Half the time is for waiting, an inspect does little else.
   case $phase in inspect) wait_until=$((deadline - budget / 10 - 1)) ;; *) wait_until=$((deadline - budget / 2)) ;; esac
@@ -39,7 +39,7 @@ take_fence() {
     if lower $fence $highest; then fail fenced "fence $fence is older than $highest, which was here before; nothing was done"; fi
     if [ "$fence" = "$highest" ]; then replay; fi
   fi
-  write_file "$state/fence" "$fence" || fail no-state "cannot write $state/fence (disk full?); nothing was done"
+  write_file "$state/fence" "$fence" || no_room "$state/fence" '; nothing was done'
   highest=$fence
   fenced=yes
   open_work

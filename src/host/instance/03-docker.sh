@@ -21,7 +21,7 @@ is_up() { case $1 in running | paused | restarting) return 0 ;; *) return 1 ;; e
 
 need_docker() {
   reached=docker
-  command -v docker >/dev/null || fail no-docker "docker is not installed on the instance (not on PATH $PATH)"
+  command -v docker >/dev/null || fail no-docker "docker is not installed on the instance; install it (not on PATH $PATH)"
 }
 
 # Fills $table, a line a container: row|id|name|status|finished|started|app|environment|service|color|release|task|digest|ports,

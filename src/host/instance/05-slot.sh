@@ -118,7 +118,7 @@ set_aside() {
     fail no-docker "docker does not tell the restart policy of container $2; it was left as it is"
   policy=${policy%:0}
   if [ ! -e "$state/kept/$1" ]; then
-    write_file "$state/kept/$1" "note|$1|$service|$color|$4|${policy:-no}|$2" || fail no-state "cannot write $state/kept (disk full?)"
+    write_file "$state/kept/$1" "note|$1|$service|$color|$4|${policy:-no}|$2" || no_room "$state/kept"
   fi
   case $policy in '' | no) ;; *) dk update --restart=no "$1" || fail stop-failed "cannot set the restart policy of $2" ;; esac
   if [ "$2" != "$kept_name" ]; then dk rename "$1" "$kept_name" || fail stop-failed "cannot rename container $2, see $log on the instance"; fi
@@ -127,7 +127,7 @@ set_aside() {
     say "stopping $kept_name, at most $stop_timeout s"
     dk stop -t "$stop_timeout" "$1"
     stopped=$(inspect '<<.State.Status>>' "$1") || fail no-docker "docker does not tell whether container $kept_name has stopped"
-    if is_up "$stopped"; then fail stop-failed "container $kept_name still runs after docker stop -t $stop_timeout"; fi
+    if is_up "$stopped"; then fail stop-failed "container $kept_name still runs after docker stop -t $stop_timeout; end it by hand: docker kill $kept_name"; fi
   fi
 }
 

@@ -29,6 +29,19 @@ pull_reference() {
   done
 }
 
+# fail_pull REFERENCE: with what to do about $complaint.
+fail_pull() {
+  [ -z "$login_complaint" ] || fail login-failed "login to ECR failed ($login_complaint), and so did the pull of $1; \
+it takes the aws CLI and what deployctl iam-policy --for instance prints: $complaint"
+  case $complaint in
+    *"no space left"*) advice='make room on the instance (docker image prune)' ;;
+    *denied* | *nauthorized* | *"no basic auth"*) advice='allow the instance to pull (ECR: deployctl iam-policy --for instance)' ;;
+    *"not found"* | *"manifest unknown"*) advice='push it, or name another image' ;;
+    *) advice='see whether the instance reaches the registry' ;;
+  esac
+  fail pull-failed "cannot pull $1; $advice: $complaint"
+}
+
 # registry_login REPOSITORY: for ECR, with the instance's own role. Its password is valid for 12 hours and stays in a scratch folder that ends
 # with the run, so root's docker configuration is left as it is. What goes wrong is told in $login_complaint, if the pull fails too.
 registry_login() {
@@ -63,11 +76,10 @@ get_image() {
     registry_login "$1"
     if ! pull_reference "$1@$2"; then
       docker_config=''
-      [ -z "$login_complaint" ] || fail login-failed "login to ECR failed ($login_complaint), and so did the pull of $1@$2: $complaint"
-      fail pull-failed "cannot pull $1@$2: $complaint"
+      fail_pull "$1@$2"
     fi
     docker_config=''
-    find_image "$1" "$2" "$3" || fail no-image "pulled $1@$2, but docker does not show that digest on the instance"
+    find_image "$1" "$2" "$3" || fail no-image "pulled $1@$2, but docker does not show that digest on the instance; docker images --digests tells what it has"
   fi
   dk tag "$image_name" "$1:deployctl-$3" || say "cannot tag $image_name"
 }

@@ -13,11 +13,11 @@ create() {
     --label "deployctl.service=$service" --label "deployctl.release=$release" --label "deployctl.digest=$digest" "$@"
   for word in $env_files; do
     decode "$word"
-    [ -r "$root$decoded" ] || fail start-failed "env file $decoded is not on the instance (or can't be read)"
+    [ -r "$root$decoded" ] || fail start-failed "env file $decoded is not on the instance (or can't be read); put it there, or take it out of env-files"
     set -- "$@" --env-file "$root$decoded"
   done
   if [ -n "$env_lines" ]; then
-    : >"$work/env" || fail no-state "cannot write $work/env (disk full?)"
+    : >"$work/env" || no_room "$work/env"
     for word in $env_lines; do
       decode "$word"
       printf '%s\n' "$decoded" >>"$work/env"
@@ -37,7 +37,7 @@ create() {
   (
     for word in $secrets; do
       secret=$(aws ssm get-parameter --region "$region" --with-decryption --name "${word#*:}" --query Parameter.Value --output text 2>"$work/secret") || {
-        printf 'variable %s: cannot read parameter %s: %s\n' "${word%%:*}" "${word#*:}" "$(tail -n 3 "$work/secret")" >"$work/complaint"
+        printf 'variable %s: cannot read parameter %s; create it, or allow the instance to read it: %s\n' "${word%%:*}" "${word#*:}" "$(tail -n 3 "$work/secret")" >"$work/complaint"
         exit 96
       }
       export "${word%%:*}=$secret"
@@ -83,7 +83,7 @@ fail_launch() {
         holder=$(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n '1s/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/process \1 (pid \2)/p')
       fi
       containers_json 12
-      fail port-taken "port $port is held by ${holder:-another process}: $complaint" "$2$containers" ;;
+      fail port-taken "port $port is held by ${holder:-another process}; end that, or give the service another port: $complaint" "$2$containers" ;;
   esac
   containers_json 12
   fail start-failed "$1 did not start: $complaint" "$2$containers"

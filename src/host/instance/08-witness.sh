@@ -1,6 +1,6 @@
 # --- is the container well? ---------------------------------------------------------------------------------------------------------
 
-need_curl() { command -v curl >/dev/null || fail no-curl "curl is not installed on the instance; the health of a container can't be asked without it"; }
+need_curl() { command -v curl >/dev/null || fail no-curl "curl is not installed on the instance; install it: the health of a container can't be asked without it"; }
 
 # What makes one start of a container: state, start time, restart count.
 start_of() { inspect '<<.State.Status>> <<.State.StartedAt>> <<.RestartCount>>' "$1"; }
@@ -29,7 +29,7 @@ probe() {
   ) || status=000
   if [ "$status" = 000 ]; then
     # Without room for an answer there is none, whatever the container says.
-    echo room 2>/dev/null >"$work/room" || fail no-state "cannot write $work (disk full or read-only?)"
+    echo room 2>/dev/null >"$work/room" || no_room "$work"
     asked="$probe_method $probe_path: $(head -n 1 "$work/curl")"
   else
     asked="$probe_method $probe_path: $status $(head -c 200 "$work/body")"

@@ -16,12 +16,9 @@ IMAGES
 # Which digest a tag has, as this instance's docker sees it.
 phase_resolve() {
   work=$state/resolve.$$
-  mkdir -p "$work" || fail no-state "cannot write $work (disk full or read-only?)"
+  mkdir -p "$work" || no_room "$work"
   registry_login "$repository"
-  if ! pull_reference "$repository:$tag"; then
-    [ -z "$login_complaint" ] || fail login-failed "login to ECR failed ($login_complaint), and so did the pull of $repository:$tag: $complaint"
-    fail pull-failed "cannot pull $repository:$tag: $complaint"
-  fi
-  resolved=$(dk image inspect --format "$(braces '<<json .RepoDigests>>')" "$repository:$tag") || fail no-image "pulled $repository:$tag, but docker does not show it"
+  pull_reference "$repository:$tag" || fail_pull "$repository:$tag"
+  resolved=$(dk image inspect --format "$(braces '<<json .RepoDigests>>')" "$repository:$tag") || fail no-image "pulled $repository:$tag, but docker does not show it on the instance; docker images tells what it has"
   succeed ",\"repository\":$(text "$repository"),\"repoDigests\":$resolved"
 }

@@ -32,7 +32,7 @@ start_new() {
   refuse_obstacles
   sweep_created
   create "$live-next" --label "deployctl.color=$color" --restart no -p "$port:$container_port" ||
-    fail start-failed "docker create refused the container of $release: $complaint"
+    fail start-failed "docker create refused the container of $release; correct the settings of $service: $complaint"
   clear_slot
   dk rename "$created" "$live" || fail start-failed "cannot name the new container $live, see $log on the instance"
   if ! launch "$created"; then
@@ -60,7 +60,7 @@ phase_restore() {
     else
       case $release in
         # What someone else started is known by its container only.
-        adopted-*) fail nothing-to-restore "no container of $release is kept on the instance, and deployctl did not start it: no way to start it again" ;;
+        adopted-*) fail nothing-to-restore "no container of $release is kept on the instance, and deployctl did not start it, so it cannot be started again; roll out an image by name" ;;
       esac
       start_new
     fi

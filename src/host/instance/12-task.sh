@@ -11,17 +11,17 @@ phase_task() {
   case $task_state in done | failed*) dk rm -f "$task_name" ;; esac
   case $task_state in
     done) succeed ",\"task\":\"done before\"" ;;
-    failed*) fail task-failed "the task of $release failed before (${task_state#failed }); it runs at most once per release" ;;
+    failed*) fail task-failed "the task of $release failed before (${task_state#failed }); it runs at most once per release, and a new rollout makes a new one" ;;
   esac
   look
   task_id=$(printf '%s\n' "$table" | awk -F '|' -v name="$task_name" '$3 == name && $12 != "" { print $2; exit }')
   if [ -z "$task_id" ]; then
     [ -z "$task_state" ] || fail task-unknown "the task of $release was started and its container is gone: whether it succeeded is not known"
     get_image "$repository" "$digest" "$release"
-    create "$task_name" --label deployctl.task=yes || fail start-failed "docker create refused the task of $release: $complaint"
+    create "$task_name" --label deployctl.task=yes || fail start-failed "docker create refused the task of $release; correct the settings of $service: $complaint"
     task_id=$created
   fi
-  write_file "$task_mark" running || fail no-state "cannot write $task_mark (disk full?); the task was not started"
+  write_file "$task_mark" running || no_room "$task_mark" '; the task was not started'
   if [ "$(inspect '<<.State.Status>>' "$task_id")" = created ]; then
     if ! launch "$task_id"; then
       # It never ran: the next request may try again.
@@ -43,7 +43,7 @@ wait_task() {
       task_evidence=$(evidence "$task_id")
       dk stop -t 10 "$task_id"
       end_task "failed: longer than $task_timeout s"
-      fail task-failed "the task of $release ran longer than $task_timeout s and was stopped" "$task_evidence"
+      fail task-failed "the task of $release ran longer than $task_timeout s (task.timeout) and was stopped" "$task_evidence"
     fi
     [ "$now" -lt $((deadline - 3)) ] || fail task-unknown "the task of $release still runs; ask again" "$(evidence "$task_id")"
     nap 0.3
