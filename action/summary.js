@@ -73,12 +73,15 @@ function momentOf(event) {
 
 const at = (event) => Date.parse(event.time);
 
-/** What Mermaid would take for its own syntax is left out; what is long is cut. */
+/**
+ * What Mermaid would take for its own syntax is left out, a percent sign too where it is none; what is long is cut. The dot in front: a label that begins
+ * with one of its words (`section`, `click`, `title`, a date) would be a line of that kind.
+ */
 const label = (value) =>
-  String(value)
-    .replace(/[^A-Za-z0-9 %._/-]+/g, ' ')
+  `· ${String(value)
+    .replace(/[^A-Za-z0-9 %._/-]+|(?<!\d)%|%(?! )/g, ' ')
     .trim()
-    .slice(0, 60) || '-';
+    .slice(0, 60)}`.trim();
 
 /** In a table or a paragraph: no markup, no HTML, no line ends. */
 const text = (value) =>
