@@ -102,6 +102,24 @@ describe('the page of a rollout', () => {
     expect(count(page, /class="mark back"\s*style="left:80%"/g)).toBe(4);
   });
 
+  it('has the figures behind each chart', () => {
+    const page = reportPage(rolledBack()).replace(/\s+/g, ' ').replace(/> </g, '><');
+    expect(page).toContain('<tr><th>from</th><th>share</th></tr>');
+    expect(page).toContain('<tr><td>+50s</td><td>blue 90%, green 10%</td></tr>');
+    expect(page).toContain(
+      '<tr><th>from</th><th>good</th><th>failed</th><th>median</th><th>95%</th></tr></thead><tbody><tr><td>+50s</td><td>9</td><td>0</td><td>10 ms</td><td>30 ms</td></tr>',
+    );
+    expect(page).toContain('<tr><td>+1m 00s</td><td>0</td><td>3</td><td></td><td></td></tr>');
+    expect(count(page, /<table class="figures">/g)).toBe(2);
+  });
+
+  it('says in words that a rolling rollout moved no weights, and draws no block of one color', () => {
+    const steady = [0, 40].map((afterSeconds) => ({ afterSeconds, service: 'backend', percents: { blue: 100 } }));
+    const page = reportPage(rolledBack({ strategy: 'rolling', weights: steady })).replace(/\s+/g, ' ');
+    expect(page).toMatch(/<h3>backend<\/h3> <p>blue 100% from the first to the last moment<\/p>/);
+    expect(page).not.toMatch(/<rect class="(?:blue|green)"|class="key (?:blue|green)"/);
+  });
+
   it('asks for nothing from outside, and its own policy would forbid it', () => {
     const page = reportPage(rolledBack());
     expect(page).toContain(

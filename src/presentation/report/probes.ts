@@ -1,5 +1,6 @@
 import type { ReportResult } from '../../operations/report.js';
 import { percent } from '../../reporters/format.js';
+import { figures } from './figures.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { Across } from './scale.js';
@@ -14,8 +15,9 @@ export function probes(report: ReportResult, at: Across): Html {
   return html`<section>
     <h2>Probes</h2>
     <p class="legend">
-      <span class="key p95"></span>95% of the good answers came within <span class="key p50"></span>half of them
-      <span class="key bad"></span>share of failed answers
+      <span class="item"><span class="key p95"></span>95% of the good answers came within</span
+      ><span class="item"><span class="key p50"></span>half of them</span
+      ><span class="item"><span class="key bad"></span>share of failed answers</span>
     </p>
     ${report.probes.map((probe) => chart(report, probe, at))}
   </section>`;
@@ -24,16 +26,9 @@ export function probes(report: ReportResult, at: Across): Html {
 function chart(report: ReportResult, { probe, buckets }: Probe, at: Across): Html {
   const [good, bad] = [sum(buckets, 'good'), sum(buckets, 'bad')];
   const most = ceiling(Math.max(1, ...buckets.map(({ p95Ms, p50Ms }) => Math.max(p95Ms ?? 0, p50Ms ?? 0))));
-  const figures = buckets.map(
-    ({ afterSeconds, good: well, bad: ill, p50Ms, p95Ms }) =>
-      html`<tr>
-        <td>${plus(afterSeconds)}</td>
-        <td>${well}</td>
-        <td>${ill}</td>
-        <td>${ms(p50Ms)}</td>
-        <td>${ms(p95Ms)}</td>
-      </tr>`,
-  );
+  const rows = buckets.map(({ afterSeconds, good: well, bad: ill, p50Ms, p95Ms }) => {
+    return [plus(afterSeconds), well, ill, ms(p50Ms), ms(p95Ms)];
+  });
   const width = gapOf(buckets);
   const bars = buckets
     .filter((bucket) => bucket.bad > 0)
@@ -68,24 +63,7 @@ function chart(report: ReportResult, { probe, buckets }: Probe, at: Across): Htm
         ${bars}</svg
       ><span class="y top">100% failed</span>${marks(report, at)}
     </div>
-    ${axis(report.seconds, at)}
-    <details>
-      <summary>figures</summary>
-      <table class="figures">
-        <thead>
-          <tr>
-            <th>from</th>
-            <th>good</th>
-            <th>failed</th>
-            <th>median</th>
-            <th>95%</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${figures}
-        </tbody>
-      </table>
-    </details>`;
+    ${axis(report.seconds, at)} ${figures(['from', 'good', 'failed', 'median', '95%'], rows)}`;
 }
 
 const ms = (value: number | undefined): string => (value === undefined ? '' : `${String(value)} ms`);

@@ -22,8 +22,8 @@ code,.id{font-family:ui-monospace,monospace;font-size:.9em}
 .tick{position:absolute;transform:translateX(-50%);white-space:nowrap}.tick.first{transform:none}.tick.last{transform:translateX(-100%)}
 .mark{position:absolute;top:0;bottom:0;width:0;border-left:2px dashed var(--amber)}.mark.failure{border-color:var(--bad)}.mark.hold{border-color:var(--violet)}
 .dash{display:inline-block;height:.8rem;margin:0 .3rem 0 .5rem;vertical-align:-.1rem;border-left:2px dashed var(--amber)}.dash.failure{border-color:var(--bad)}.dash.hold{border-color:var(--violet)}
-.legend{font-size:.8rem;color:var(--dim)}.legend .item{display:block}.legend b{color:var(--ink);font-weight:600}
-.key{display:inline-block;width:.8rem;height:.8rem;margin:0 .3rem 0 0;vertical-align:-.1rem;border-radius:2px}.legend:not(.places) .key:not(:first-child){margin-left:.9rem}
+.legend{font-size:.8rem;color:var(--dim)}.legend .item{display:inline-block;margin-right:.9rem}.places .item{display:block;padding-left:1.1rem;text-indent:-1.1rem}.legend b{color:var(--ink);font-weight:600}
+.key{display:inline-block;width:.8rem;height:.8rem;margin:0 .3rem 0 0;vertical-align:-.1rem;border-radius:2px}
 svg .blue{fill:var(--blue)}svg .green{fill:var(--green)}svg .bad{fill:var(--bad)}
 .key.blue{background:var(--blue)}.key.green{background:var(--green)}.key.bad{background:var(--bad)}.key.p95{background:var(--violet)}.key.p50{background:var(--blue)}
 .line{fill:none;stroke-width:2;stroke-linecap:round;stroke-linejoin:round;vector-effect:non-scaling-stroke}.line.p95{stroke:var(--violet)}.line.p50{stroke:var(--blue)}
@@ -35,7 +35,7 @@ svg .blue{fill:var(--blue)}svg .green{fill:var(--green)}svg .bad{fill:var(--bad)
 .old{--place:#6d7887}.draining{--place:#9c6a00}.quiet{--place:#7a6a4c}.swapping{--place:#7047b5}.unverified{--place:#8a6bb8}.ready{--place:#3f7f9c}.warming{--place:#2f6fc4}.settling{--place:#2a8a86}.serving{--place:#26804a}.span.bad,.places .key.bad{--place:#b83232}.excluded{--place:#4a4f57}.unknown{--place:#8d4a78}
 details{margin:.2rem 0 .6rem;font-size:.85rem}summary{cursor:pointer;color:var(--dim)}
 table{border-collapse:collapse;width:100%}.figures{width:auto}th,td{text-align:left;vertical-align:top;padding:.15rem .8rem .15rem 0}.figures td,.timeline td:first-child{font-variant-numeric:tabular-nums;white-space:nowrap}
-.timeline td{border-top:1px solid var(--rule)}.timeline td:first-child{color:var(--dim);width:5.5rem}
+.timeline td{border-top:1px solid var(--rule)}.timeline tr:first-child td{border-top:0}.timeline td:first-child{color:var(--dim);width:5.5rem}
 .timeline .phase td:last-child{font-weight:600}.timeline .traffic td:last-child{color:var(--blue)}.timeline .failure td:last-child{color:var(--bad)}.timeline .back td:last-child,.timeline .hold td:last-child{color:var(--amber);font-weight:600}.timeline .note td:last-child,.timeline .gap td{color:var(--dim)}
 footer{margin-top:2rem;color:var(--dim);font-size:.8rem}
 @media (max-width:40rem){:root{--gutter:0rem}body{padding:.7rem;font-size:14px}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4rem}.y{right:auto;left:.2rem;padding:.1rem .2rem;background:var(--panel);border-radius:2px}.lanes{grid-template-columns:minmax(0,1fr);gap:0}.name{margin-top:.35rem}.lanes>span:empty{display:none}.plot.tall{height:5.5rem}.timeline td:first-child{width:4.2rem}}

@@ -1,5 +1,6 @@
 import type { ReportResult } from '../../operations/report.js';
 import { percent } from '../../reporters/format.js';
+import { figures } from './figures.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { Across } from './scale.js';
@@ -13,20 +14,29 @@ export function weights(report: ReportResult, at: Across): Html {
   if (services.length === 0) return html``;
   return html`<section>
     <h2>Traffic</h2>
-    <p class="legend"><span class="key blue"></span>blue <span class="key green"></span>green</p>
+    ${services.some((service) => moves(report, service)) ? legend : html``}
     ${services.map((service) => chart(report, service, at))}
   </section>`;
 }
 
+const legend = html`<p class="legend">
+  <span class="item"><span class="key blue"></span>blue</span
+  ><span class="item"><span class="key green"></span>green</span>
+</p>`;
+
+const of = (report: ReportResult, service: string): readonly Entry[] =>
+  report.weights.filter((entry) => entry.service === service);
+
+/** Whether weights changed: a rolling rollout takes instances out and moves none. */
+const moves = (report: ReportResult, service: string): boolean => new Set(of(report, service).map(shares)).size > 1;
+
 function chart(report: ReportResult, service: string, at: Across): Html {
-  const entries = report.weights.filter((entry) => entry.service === service);
-  const figures = entries.map(
-    (entry) =>
-      html`<tr>
-        <td>${plus(entry.afterSeconds)}</td>
-        <td>${shares(entry)}</td>
-      </tr>`,
-  );
+  const entries = of(report, service);
+  if (!moves(report, service)) {
+    return html`<h3>${service}</h3>
+      <p>${entries.slice(0, 1).map(shares).join('')} from the first to the last moment</p>`;
+  }
+  const rows = entries.map((entry) => [plus(entry.afterSeconds), shares(entry)]);
   return html`<h3>${service}</h3>
     <div class="plot tall">
       <svg
@@ -38,21 +48,7 @@ function chart(report: ReportResult, service: string, at: Across): Html {
         ${entries.map((entry, index) => step(entry, entries[index + 1]?.afterSeconds ?? report.seconds, at))}</svg
       ><span class="y top">100%</span><span class="y bottom">0</span>${marks(report, at)}
     </div>
-    ${axis(report.seconds, at)}
-    <details>
-      <summary>figures</summary>
-      <table class="figures">
-        <thead>
-          <tr>
-            <th>from</th>
-            <th>share</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${figures}
-        </tbody>
-      </table>
-    </details>`;
+    ${axis(report.seconds, at)} ${figures(['from', 'share'], rows)}`;
 }
 
 function step({ afterSeconds, percents }: Entry, until: number, at: Across): Html {
