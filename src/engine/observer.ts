@@ -208,11 +208,9 @@ export class Observer {
   ): ObservedTarget {
     const expected = this.#expected.get(`${group} ${key}`);
     const shows = view !== undefined && view.state !== 'draining' && view.reason !== 'Target.NotRegistered';
-    if (expected !== undefined) {
-      const contradicts = shows !== expected.registered;
-      if (contradicts && now - expected.at < staleFor && before !== undefined) return before;
-      if (!contradicts || now - expected.at >= staleFor) this.#expected.delete(`${group} ${key}`);
-    }
+    // One that agrees does not end this: the next one may be older.
+    if (expected !== undefined && now - expected.at >= staleFor) this.#expected.delete(`${group} ${key}`);
+    else if (expected !== undefined && shows !== expected.registered && before !== undefined) return before;
     const state = view?.state ?? 'absent';
     const since = before?.state === state ? before.since : now;
     return {

@@ -89,6 +89,17 @@ describe('since when', () => {
     expect((await look(10_000))?.since).toBe(clock.now());
   });
 
+  it('a reading from before our registration is not believed after one that has shown it either', async () => {
+    shown = undefined;
+    await look();
+    observer.changed(group, [key], true);
+    shown = { state: 'initial' };
+    expect(await look(1000)).toMatchObject({ state: 'initial' });
+    shown = undefined;
+    expect(await look(1000)).toMatchObject({ state: 'initial' });
+    expect(await look(8000)).toMatchObject({ state: 'absent' });
+  });
+
   it('our own registration starts it again, and a reading from before it is not believed for a while', async () => {
     shown = { state: 'draining' };
     await look();
