@@ -16,6 +16,7 @@ const wide = [
   'e2e/on-instances',
   'e2e/steering',
   'e2e/tutorial',
+  'e2e/terminal',
   'e2e/two-sets',
   'e2e/validate',
   'e2e/verdicts',

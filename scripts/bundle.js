@@ -20,9 +20,9 @@ const entries = [
   'sandbox/load/index',
 ];
 
-// oclif opens its hooks by the names that package.json gives them.
+// oclif opens its hooks and the class for help by the names that package.json gives them.
 const { oclif } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-entries.push(...Object.values(oclif.hooks).map((name) => relative('dist', name)));
+entries.push(...[oclif.helpClass, ...Object.values(oclif.hooks)].map((name) => relative('dist', name)));
 
 const sources = (await readdir(source, { recursive: true, withFileTypes: true }))
   .filter((entry) => entry.isFile())

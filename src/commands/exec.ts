@@ -11,7 +11,10 @@ export default class Exec extends BaseCommand {
 commands in its history: a secret does not belong in one.
 
 EXIT CODES
-  0 all ended with 0 · 1 one did not: its own code is in the output · 12 nothing to run it in · 14 no result came back`;
+  0   all ended with 0
+  1   one did not: its own code is in the output
+  12  nothing to run it in
+  14  no result came back`;
   static override examples = [
     '<%= config.bin %> <%= command.id %> backend -- node --version',
     '<%= config.bin %> <%= command.id %> backend --instance shop-1 -- sh -c "ls /tmp | wc -l"',

@@ -9,7 +9,9 @@ export default class Report extends BaseCommand {
 --events from the event log of its process, in which a rollout that still runs, or was killed, can be seen too. FILE is overwritten.
 
 EXIT CODES
-  0 written · 12 no such rollout · 64 no file is named, or it cannot be read or written`;
+  0   written
+  12  no such rollout
+  64  no file is named, or it cannot be read or written`;
   static override examples = [
     '<%= config.bin %> <%= command.id %> 4f2a --html rollout.html',
     '<%= config.bin %> <%= command.id %> 4f2a --html - --events events.ndjson > rollout.html',

@@ -12,8 +12,15 @@ export default class Rollout extends BaseCommand {
 and goes back by itself when it is bad. Without images it converges the fleet to the present release: what a new instance needs.
 
 EXIT CODES
-  0 done or nothing to do · 10 failed and rolled back · 11 needs a human · 12 refused before any change
-  13 another rollout holds the lease · 14 waits for a human · 64 usage · 70 bug · 130 interrupted (resumable)`;
+  0    done or nothing to do
+  10   failed and rolled back
+  11   needs a human
+  12   refused before any change
+  13   another rollout holds the lease
+  14   waits for a human
+  64   usage
+  70   bug
+  130  interrupted (resumable)`;
   static override examples = [
     '<%= config.bin %> <%= command.id %> --backend 1.4.0 --frontend 1.4.0',
     '<%= config.bin %> <%= command.id %> --backend 1.4.1 --strategy rolling --max-parallel 25%',

@@ -12,7 +12,11 @@ export default class Validate extends BaseCommand {
 after a rollout with --skip-validation, or at any time. It changes nothing, but with --auto-rollback a failure rolls back.
 
 EXIT CODES
-  0 passed · 10 failed and rolled back · 11 failed, and not rolled back · 12 a rollout runs · 64 no probes`;
+  0   passed
+  10  failed and rolled back
+  11  failed, and not rolled back
+  12  a rollout runs
+  64  no probes`;
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --for 2m --monitor 0s',

@@ -1,7 +1,8 @@
 import type { Instant } from '../domain/ids.js';
 import type { StatusResult, TargetStatus } from '../operations/status.js';
 import { oneLine } from '../reporters/clean.js';
-import { countdown, timeOfDay } from '../reporters/format.js';
+import { countdown, timeOfDay, truncate } from '../reporters/format.js';
+import { fold } from './fold.js';
 import { statusText } from './status.js';
 
 /** Where a followed status is shown. */
@@ -33,16 +34,22 @@ export function screenView(screen: Screen): WatchView {
   };
   return {
     show(status, now) {
-      if (!open) screen.write(ENTER);
+      if (!open) {
+        screen.write(ENTER);
+        process.once('exit', close);
+      }
       open = true;
-      process.once('exit', close);
       const [columns, rows] = [screen.columns ?? 80, screen.rows ?? 24];
-      const lines = [
-        `${timeOfDay(now)}  Ctrl-C ends the watching, not the rollout`,
-        '',
-        ...statusText(status, now, columns - 1).split('\n'),
-      ];
-      screen.write(HOME_AND_ERASE + lines.slice(0, rows - 1).join('\n'));
+      const head = `${timeOfDay(now)}  Ctrl-C ends the watching, not the rollout`;
+      // Folded before it is cut: a line that the terminal wraps by itself would push the first ones out of the window.
+      const lines = fold(`${head}\n\n${statusText(status, now, columns - 1)}`, columns - 1).split('\n');
+      screen.write(
+        HOME_AND_ERASE +
+          lines
+            .slice(0, rows - 1)
+            .map((line) => truncate(line, columns - 1))
+            .join('\n'),
+      );
     },
     close,
   };

@@ -16,7 +16,7 @@ import { openAws } from './aws.js';
 import type { Aws } from './aws.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const program = join(root, 'bin', 'run.js');
+export const program = join(root, 'bin', 'run.js');
 
 export type Service = 'backend' | 'frontend';
 export type Color = 'blue' | 'green';
@@ -34,6 +34,8 @@ export interface CliResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** Whether each stream that was written to ends with a line feed, which `stdout` and `stderr` leave out. */
+  readonly whole: boolean;
   /** Everything of the run in one text, for the message of a failed expectation. */
   readonly transcript: string;
   readonly ms: number;
@@ -180,6 +182,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       env: { ...env, ...extra?.env },
       extendEnv: false,
       stdin: 'ignore',
+      stripFinalNewline: false,
       reject: false,
       timeout: options.longest ?? 150_000,
       killSignal: 'SIGKILL',
@@ -191,7 +194,9 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       waiting.forEach((look) => look());
     });
     const done = (async (): Promise<CliResult> => {
-      const { exitCode, stdout, stderr, signal, timedOut, shortMessage } = await child;
+      const { exitCode, signal, timedOut, shortMessage, ...streams } = await child;
+      const stdout = streams.stdout.replace(/\r?\n$/, '');
+      const stderr = streams.stderr.replace(/\r?\n$/, '');
       const end = timedOut
         ? 'timed out'
         : exitCode === undefined
@@ -201,6 +206,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
         code: exitCode ?? -1,
         stdout,
         stderr,
+        whole: [streams.stdout, streams.stderr].every((text) => text === '' || text.endsWith('\n')),
         transcript: `$ deployctl ${args.join(' ')}\n${stderr}\n${stdout}\n(${end})`,
         ms: performance.now() - began,
       };

@@ -3,7 +3,7 @@ import { createProgress } from '../../src/reporters/progress.js';
 import { createStyle } from '../../src/reporters/style.js';
 import { createTerminal } from '../../src/reporters/terminal.js';
 import { ManualClock } from '../_helpers/manual-clock.js';
-import { Screen } from './_screen.js';
+import { Screen } from '../_helpers/screen.js';
 import { at, ended, START, story, summary, view, ZONE } from './_story.js';
 
 const clock = new ManualClock(START + 65_000);
