@@ -118,6 +118,8 @@ export type DeployctlEvent = { readonly at: Instant } & (
       readonly summary: RolloutSummary;
       readonly outcome: Outcome;
       readonly reason: string;
+      /** The person who asked for the way back; absent where the rollout went forward, or was given up by itself. */
+      readonly askedBy?: string;
       readonly took: Ms;
       readonly serving: string;
       readonly failure?: HostFailure;

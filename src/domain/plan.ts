@@ -26,7 +26,13 @@ export interface ServicePlan {
 /** Where the loop steers. `old` is rollback: the same loop, epoch + 1. */
 export type Aim =
   | { readonly to: 'new'; readonly epoch: number }
-  | { readonly to: 'old'; readonly epoch: number; readonly because: string };
+  | {
+      readonly to: 'old';
+      readonly epoch: number;
+      readonly because: string;
+      /** The person who asked for the way back; absent where the rollout was given up by itself. */
+      readonly askedBy?: string;
+    };
 
 export type How =
   | { readonly is: 'rolling'; readonly maxParallel: Amount; readonly floor?: Amount; readonly allowDowntime: boolean }
@@ -73,8 +79,9 @@ export interface Plan {
 }
 
 /** Re-aims a plan at the release that served before. Everything else of the plan stays. */
-export function redirect(plan: Plan, because: string): Plan {
-  return { ...plan, aim: { to: 'old', epoch: plan.aim.epoch + 1, because } };
+export function redirect(plan: Plan, because: string, askedBy?: string): Plan {
+  const asked = askedBy === undefined ? {} : { askedBy };
+  return { ...plan, aim: { to: 'old', epoch: plan.aim.epoch + 1, because, ...asked } };
 }
 
 /** The release of a service that the plan steers to now. */

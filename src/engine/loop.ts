@@ -285,8 +285,8 @@ export class Loop {
     return undefined;
   }
 
-  async #goBack(reason: string, now: Instant): Promise<void> {
-    const plan = redirect(this.#plan, reason);
+  async #goBack(reason: string, now: Instant, askedBy?: string): Promise<void> {
+    const plan = redirect(this.#plan, reason, askedBy);
     this.#plan = { ...plan, deadline: now + plan.timing.rolloutDeadline };
     this.#deps.onEpoch(plan.aim.epoch);
     this.#deps.book.forgetFailures();
@@ -331,7 +331,7 @@ export class Loop {
         this.#deps.emit({ type: 'note', level: 'warning', text });
       } else if (steer.is === 'abort') {
         this.#steered.add('abort');
-        await this.#goBack(asked, this.#deps.clock.now());
+        await this.#goBack(asked, this.#deps.clock.now(), steer.by);
       } else {
         this.#deps.emit({ type: 'note', level: 'info', text: asked });
       }

@@ -208,6 +208,7 @@ async function end(
     summary,
     outcome,
     reason,
+    ...(plan.aim.to === 'old' && plan.aim.askedBy !== undefined ? { askedBy: plan.aim.askedBy } : {}),
     took: now - plan.startedAt,
     serving: serving === null ? 'unclear' : servingText(plan, serving === plan.to.id),
     ...(result.failure === undefined ? {} : { failure: result.failure }),

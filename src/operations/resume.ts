@@ -86,7 +86,8 @@ export async function wayBackOf(
   confirm: (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean>,
 ): Promise<OperationResult> {
   const { plan: before, seen } = await continued(box, lease, fences, record);
-  const plan = before.aim.to === 'old' ? before : redirect(before, `${box.actor.name} asked for a rollback`);
+  const by = box.actor.name;
+  const plan = before.aim.to === 'old' ? before : redirect(before, `${by} asked for a rollback`, by);
   if (!(await confirm(undoing(summaryOf(plan, record.by)), [whatIsUndone(record)]))) throw declined();
   if (box.signal.aborted) throw interruptedError();
   const { endedAt: _endedAt, outcome: _outcome, ...open } = record;

@@ -216,6 +216,9 @@ export function verdict(event: Ended): { readonly tone: Tone; readonly text: str
     case 'succeeded':
       return { tone: 'good', text: `${Kind} succeeded` };
     case 'rolled-back':
+      // Who asked, and why, is the reason that follows.
+      if (event.askedBy !== undefined)
+        return { tone: 'warning', text: `${Kind} was undone as asked; the previous release is serving` };
       return { tone: 'bad', text: `${Kind} failed and was undone; the previous release is serving` };
     case 'failed':
       return {

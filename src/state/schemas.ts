@@ -88,7 +88,7 @@ export const rolloutSchema: z.ZodType<RolloutRecord> = z.looseObject({
   ]),
   aim: z.discriminatedUnion('to', [
     z.looseObject({ to: z.literal('new'), epoch: count }),
-    z.looseObject({ to: z.literal('old'), epoch: count, because: z.string() }),
+    z.looseObject({ to: z.literal('old'), epoch: count, because: z.string(), askedBy: z.string().exactOptional() }),
   ]),
   live: z.record(z.string(), color),
   weightsBefore: weights,

@@ -105,6 +105,9 @@ describe('at 80 columns, with NO_COLOR, in a pipe, with --json', () => {
     await inForm(shop, 'terminal', ['abort'], { code: 0, says: /asked ro-\S+ to go back/ });
     const result = await running.done;
     expect(result.code, result.transcript).toBe(10);
+    expect(result.screen.text, result.transcript).toMatch(
+      /Rollout was undone as asked;[^]*tester@\S+\s+asked to abort/,
+    );
     expectTidy(result, false);
   });
 

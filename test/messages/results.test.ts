@@ -136,7 +136,7 @@ describe('failed and rolled back (10)', () => {
     };
     expect(await ends(shop, 'rollout --backend new', act)).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
-      Rollout failed and was undone; the previous release is serving: bob asked to abort: wrong ticket
+      Rollout was undone as asked; the previous release is serving: bob asked to abort: wrong ticket
       backend  old → new
       serving now: backend old, frontend old
       ro-… of shop/sim, rolling, took TIME, by anna

@@ -129,6 +129,19 @@ describe('a rollout on Discord', () => {
     expect(it.clock.sleeping).toBe(0);
   });
 
+  it('a way back that a person asked for is no failure', async () => {
+    const it = setup();
+    const asked = { reason: 'bob asked to abort: wrong ticket', askedBy: 'bob' };
+    await tell(it, started, at(192, ended(asked)));
+    await close(it);
+    expect(it.discord.titles).toEqual([
+      'shop/production: rollout undone',
+      'shop/production: Rollout was undone as asked; the previous release is serving',
+    ]);
+    const [, end] = [...it.discord.messages.values()];
+    expect(end?.embeds[0].description).toBe('bob asked to abort: wrong ticket');
+  });
+
   it('tells a rollback when it begins and when it ends, with the evidence and the mention', async () => {
     const it = setup({ settings: { webhook: { is: 'env', variable: 'X' }, mention: '<@&42>' } });
     await tell(it, started, undone, finished);

@@ -131,6 +131,7 @@ export const eventLineSchema = z.discriminatedUnion('type', [
     summary,
     outcome: z.enum(['succeeded', 'rolled-back', 'failed', 'held', 'interrupted']),
     reason: z.string(),
+    askedBy: z.string().describe('Who asked for the way back; absent where nobody did').exactOptional(),
     took: ms,
     serving: z.string(),
     failure: failure.exactOptional(),

@@ -29,7 +29,7 @@ export interface Picture {
   readonly took?: number;
 }
 
-export type State = 'running' | 'rolling-back' | 'holding' | 'succeeded' | 'failed' | 'interrupted';
+export type State = 'running' | 'rolling-back' | 'holding' | 'succeeded' | 'failed' | 'undone' | 'interrupted';
 
 const COLORS: Readonly<Record<State, number>> = {
   running: 0x3498db,
@@ -37,6 +37,7 @@ const COLORS: Readonly<Record<State, number>> = {
   holding: 0xf1c40f,
   succeeded: 0x2ecc71,
   failed: 0xe74c3c,
+  undone: 0xe67e22,
   interrupted: 0x95a5a6,
 };
 
@@ -77,6 +78,8 @@ function stateWords({ state, summary }: Picture): string {
       return `${summary.kind} succeeded`;
     case 'failed':
       return `${summary.kind} failed`;
+    case 'undone':
+      return `${summary.kind} undone`;
     case 'interrupted':
       return `${summary.kind} interrupted`;
   }
@@ -155,6 +158,7 @@ export function endState(event: Ended): State {
     case 'succeeded':
       return 'succeeded';
     case 'rolled-back':
+      return event.askedBy === undefined ? 'failed' : 'undone';
     case 'failed':
       return 'failed';
     case 'held':
