@@ -6,7 +6,7 @@ import { DeployctlError, EXIT, messageOf, PortError } from './domain/errors.js';
 import type { EnvironmentSettings } from './domain/settings.js';
 import type { RunnerBox } from './operations/containers.js';
 import { nearest } from './config/suggest.js';
-import { fold } from './presentation/fold.js';
+import { fold } from './reporters/fold.js';
 
 /** What `--json` prints for a failure. */
 interface ErrorDocument {
@@ -41,9 +41,20 @@ export abstract class ReportingCommand extends Command {
     return Promise.resolve(undefined);
   }
 
+  protected override toSuccessJson(result: unknown): unknown {
+    const document: unknown = super.toSuccessJson(result);
+    return hasNext(document) ? this.typable(document) : document;
+  }
+
+  /** The result with commands that find the same configuration when they are typed in the same folder. */
+  protected typable<T extends { readonly next: readonly string[] }>(result: T): T {
+    return { ...result, next: result.next.map((line) => this.withConfig(line)) };
+  }
+
   /** A result for people. At a terminal its lines break between words; in a pipe a line is a line. What is made to be used as it is goes through `log`. */
   protected print(text: string): void {
-    this.log(folded(text, process.stdout));
+    const lines = text.split('\n').map((line) => this.withConfig(line));
+    this.log(folded(lines.join('\n'), process.stdout));
   }
 
   /** What was typed, as another command: `plan --backend 1.2.0` → `deployctl rollout --backend 1.2.0`. */
@@ -75,10 +86,22 @@ export abstract class ReportingCommand extends Command {
   }
 
   private withEnvironment(line: string): string {
-    const at = this.argv.findIndex((word) => word === '--env' || word.startsWith('--env='));
-    const typed = this.argv[at] === '--env' ? this.argv[at + 1] : this.argv[at]?.slice('--env='.length);
-    if (typed === undefined || !line.startsWith('deployctl ') || / --(env|help)\b/.test(line)) return line;
-    return line.replace(/^[^#]*?(?= *(#|$))/, (command) => `${command} --env ${quoted(typed)}`);
+    return withFlag(line, 'env', this.typed('env'));
+  }
+
+  /** A command of the same configuration, where that is not the one that is found by itself. The commands of other things have none. */
+  private withConfig(line: string): string {
+    if (!Object.hasOwn({ ...this.ctor.baseFlags, ...this.ctor.flags }, 'config')) return line;
+    if (/^\s*deployctl (?:sandbox|completion)\b/.test(line)) return line;
+    return withFlag(line, 'config', this.typed('config') ?? process.env['DEPLOYCTL_CONFIG']);
+  }
+
+  /** The value of a flag as it was typed. What stands behind `--` is the command of somebody else. */
+  private typed(flag: string): string | undefined {
+    const end = this.argv.indexOf('--');
+    const own = end === -1 ? this.argv : this.argv.slice(0, end);
+    const at = own.findLastIndex((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
+    return own[at] === `--${flag}` ? own[at + 1] : own[at]?.slice(`--${flag}=`.length);
   }
 
   /** What oclif's parser found wrong with the words that were typed, with the flag that was probably meant. */
@@ -97,6 +120,11 @@ export abstract class ReportingCommand extends Command {
   }
 
   private documentOf(error: Error & { exitCode?: number; oclif?: { exit?: number } }): ErrorDocument {
+    const { error: told, ...document } = this.documentAsTold(error);
+    return { ...document, error: this.typable(told) };
+  }
+
+  private documentAsTold(error: Error & { exitCode?: number; oclif?: { exit?: number } }): ErrorDocument {
     // oclif puts `Parsing --bake \n\t` before what the parser of a flag says, and a pointer to --help after it.
     const message = error.message.replace(/^Parsing (--\S+) \n\t/, '$1 ').replace(/\nSee more help with --help$/, '');
     const made = (code: string, exitCode: number, next: readonly string[]): ErrorDocument => ({
@@ -135,7 +163,20 @@ function folded(text: string, stream: { readonly isTTY?: boolean; readonly colum
   return stream.isTTY === true ? fold(text, Math.max(40, stream.columns ?? 80)) : text;
 }
 
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+/** The command of the line with one flag more, before its remark and before the command of somebody else. What is no command stays. */
+function withFlag(line: string, flag: string, value: string | undefined): string {
+  if (value === undefined || value === '' || !/^\s*deployctl [a-z]/.test(line)) return line;
+  if (new RegExp(` --(?:${flag}|help)\\b`).test(line)) return line;
+  return line.replace(/^.*?(?= {2,}#| +-- | *$)/, (command) => `${command} --${flag} ${quoted(value)}`);
+}
+
+function hasNext(document: unknown): document is { readonly next: readonly string[] } {
+  return typeof document === 'object' && document !== null && 'next' in document && Array.isArray(document.next);
+}
+
+/** A word as a shell takes it. */
+export const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** A command that works on an environment of the configuration. */
 export abstract class BaseCommand extends ReportingCommand {
@@ -185,7 +226,9 @@ export abstract class BaseCommand extends ReportingCommand {
       ...(flags.events === undefined ? {} : { events: flags.events }),
     });
     try {
-      return await work(composed.box);
+      const { box } = composed;
+      const emit: RunnerBox['emit'] = (event) => box.emit(event.type === 'rollout.ended' ? this.typable(event) : event);
+      return await work({ ...box, emit });
     } catch (error) {
       if (!interrupt.signal.aborted || error instanceof DeployctlError) throw error;
       throw new DeployctlError({

@@ -1,6 +1,6 @@
 import type { Command } from '@oclif/core';
 import { Help } from '@oclif/core';
-import { fold } from './presentation/fold.js';
+import { fold } from './reporters/fold.js';
 
 /** oclif folds descriptions to the width of the terminal, but keeps the line breaks of the source, and lets the summary above them run on. */
 export default class FoldedHelp extends Help {

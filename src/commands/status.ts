@@ -40,7 +40,7 @@ more. Ctrl-C ends the watching (130), not the rollout.`;
       for await (const status of follow(box)) {
         first ??= status;
         last = status;
-        if (!this.jsonEnabled()) view.show(status, Date.now());
+        if (!this.jsonEnabled()) view.show(this.typable(status), Date.now());
       }
     } finally {
       view.close();

@@ -1,5 +1,5 @@
 import type { Hook } from '@oclif/core';
-import { ReportingCommand } from '../base-command.js';
+import { quoted, ReportingCommand } from '../base-command.js';
 import { nearest } from '../config/suggest.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
 
@@ -24,7 +24,7 @@ export function noSuchCommand(typed: string, argv: readonly string[], names: rea
     code: 'usage.command',
     message: `there is no command "${typed}"${meant === undefined ? '' : `; did you mean "${meant}"?`}`,
     exitCode: EXIT.usage,
-    next: [...(meant === undefined ? [] : [['deployctl', meant, ...argv].join(' ')]), 'deployctl --help'],
+    next: [...(meant === undefined ? [] : [['deployctl', meant, ...argv.map(quoted)].join(' ')]), 'deployctl --help'],
   });
 }
 

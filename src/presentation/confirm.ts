@@ -4,7 +4,7 @@ import { parseDuration } from '../config/units.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import { duration } from '../reporters/format.js';
-import { fold } from './fold.js';
+import { fold } from '../reporters/fold.js';
 
 export const yesFlag = Flags.boolean({ char: 'y', description: 'ask nothing' });
 

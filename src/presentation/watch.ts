@@ -2,7 +2,7 @@ import type { Instant } from '../domain/ids.js';
 import type { StatusResult, TargetStatus } from '../operations/status.js';
 import { oneLine } from '../reporters/clean.js';
 import { countdown, timeOfDay, truncate } from '../reporters/format.js';
-import { fold } from './fold.js';
+import { fold } from '../reporters/fold.js';
 import { statusText } from './status.js';
 
 /** Where a followed status is shown. */

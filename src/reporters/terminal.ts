@@ -3,6 +3,7 @@ import type { DeployctlEvent, View } from '../domain/event.js';
 import type { Clock, Reporter } from '../engine/ports.js';
 import { describe } from './describe.js';
 import type { Sentence } from './describe.js';
+import { fold } from './fold.js';
 import { timeOfDay, wrap } from './format.js';
 import { frame, header } from './frame.js';
 import { Repeats } from './repeats.js';
@@ -76,9 +77,13 @@ export function createTerminal(options: TerminalOptions): Reporter {
     const lines = [
       style.paint(time, 'dim') + style.paint(first, sentence.tone),
       ...more.map((line) => indent + style.paint(line, sentence.tone)),
-      ...sentence.details.flatMap((detail) =>
-        wrap(detail, room - indent.length, '    ').map((line) => indent + style.paint(line, detailTone(detail))),
-      ),
+      ...sentence.details.flatMap((detail) => {
+        // What is there to be copied is not broken: the terminal joins again what it has wrapped itself.
+        const broken = detail.startsWith('Next: ')
+          ? fold(detail, room - indent.length).split('\n')
+          : wrap(detail, room - indent.length, '    ');
+        return broken.map((line) => indent + style.paint(line, detailTone(detail)));
+      }),
     ];
     surface.write(`${lines.join('\n')}\n`);
   }

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectTidy, FORMS, inEveryForm, inForm } from './forms.js';
 import type { Schema } from './forms.js';
-import type { Shop } from './kit.js';
-import { at, openShop } from './kit.js';
+import type { Json, Shop } from './kit.js';
+import { at, openShop, program } from './kit.js';
 import { inTerminal } from './pty.js';
 
 /** Ctrl-C. */
@@ -51,6 +52,48 @@ describe('at 80 columns, with NO_COLOR, in a pipe, with --json', () => {
     for (const form of FORMS)
       await inForm(shop, form, ['rollback', '--yes'], { code: 12, says: /nothing to go back to/, schema: 'error' });
     await inForm(shop, 'terminal', ['resume'], { code: 12, says: /nothing to resume/ });
+  });
+
+  describe('what to type next finds the configuration that was named', () => {
+    // The file that is found by itself has no environment of this name.
+    const file = "night's deploy.yml";
+    beforeAll(async () => {
+      await shop.config(({ environments }) => {
+        const all = environments as Json;
+        all['staging'] = all['production'] ?? {};
+        delete all['production'];
+      }, file);
+    });
+    const nextIn = (text: string): string => / *Next:\n {2}(.*)/.exec(text)?.[1] ?? `no next command in: ${text}`;
+    /** Types the line into a shell in the same folder. */
+    const types = async (line: string): Promise<void> => {
+      const shell = `deployctl() { ${process.execPath} ${program} "$@"; }\n${line}`;
+      const { exitCode, all } = await execa('sh', ['-c', shell], {
+        cwd: shop.dir,
+        env: shop.env(),
+        extendEnv: false,
+        reject: false,
+        all: true,
+      });
+      expect(exitCode, `${line}\n${all}`).toBe(0);
+    };
+
+    it('in a refusal, a result and a document', async () => {
+      const refusal = nextIn((await shop.run(12, ['pause', '--config', file])).stderr);
+      expect(refusal).toBe(`deployctl status --env staging --config 'night'\\''s deploy.yml'`);
+      await types(refusal);
+      const { next } = await shop.json<{ next: readonly string[] }>(0, ['status', `--config=${file}`]);
+      expect(next).toHaveLength(1);
+      expect(next[0]).toMatch(/^deployctl plan --env staging --config 'night'\\''s deploy.yml' +# what a rollout/);
+      await types(next[0] ?? '');
+      expect(nextIn((await shop.run(0, ['history'], { env: { DEPLOYCTL_CONFIG: file } })).stdout)).toBe(
+        `deployctl plan --env staging --config 'night'\\''s deploy.yml'`,
+      );
+    });
+
+    it('but not where none was named', async () => {
+      expect(nextIn((await shop.run(12, ['pause'])).stderr)).toBe('deployctl status --env production');
+    });
   });
 
   it('a rollout that succeeds, whoever watches it, and the way back', async () => {

@@ -57,7 +57,7 @@ describe('the configuration', () => {
 
       Next:
         deployctl status --config FILE
-        deployctl init   # writes one from what the AWS account has
+        deployctl init --config x.yml   # writes one from what the AWS account has
       (exit 64)"
     `);
   });
@@ -444,7 +444,7 @@ describe('init', () => {
 
       Next:
         deployctl init --config OTHER.yml
-        deployctl init --force   # overwrites it
+        deployctl init --force --config FOLDER/there.yml   # overwrites it
       (exit 12)"
     `);
     vi.stubEnv('AWS_REGION', undefined);

@@ -1,7 +1,7 @@
-import { width } from '../reporters/format.js';
+import { width } from './format.js';
 
 /** Lines that are meant to be copied: a line break of ours in them would be pasted along. Terminals join what they wrapped themselves. */
-const COMMAND = /^\s*(?:\$ )?(?:deployctl|aws|eval|docker|terraform|terragrunt) /;
+const COMMAND = /^\s*(?:\$ |Next: )?(?:deployctl|aws|eval|docker|terraform|terragrunt) /;
 /** Leading blanks, then a mark or a first column: what follows on further lines stands below the text. */
 const HANG = /^\s*(?:(?:[!→•-] )|(?:\S+ {2,}))?/;
 

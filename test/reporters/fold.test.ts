@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fold } from '../../src/presentation/fold.js';
+import { fold } from '../../src/reporters/fold.js';
 import { width } from '../../src/reporters/format.js';
 
 const lines = (text: string, columns = 40): readonly string[] => fold(text, columns).split('\n');
