@@ -8,7 +8,7 @@ import type { Toolbox } from '../operations/toolbox.js';
 export default class Status extends BaseCommand {
   static override summary = 'what runs where, since when, by whom, what a rollout waits for, and what to type next';
   static override description = `--watch follows the rollout that runs, whoever started it, until it ends, and gives its exit code: 0, 10 or 11; 14 when nobody drives it any
-more. Ctrl-C ends the watching (130), not the rollout.`;
+more. Ctrl-C ends the watching (130), not the rollout. With --json it is the last status, printed once at the end.`;
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --watch',

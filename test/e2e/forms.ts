@@ -4,8 +4,8 @@ import type { CliResult, Shop } from './kit.js';
 import type { TerminalResult } from './pty.js';
 import { inTerminal } from './pty.js';
 
-/** Lines to copy are left whole: terminals join again what they have wrapped themselves. */
-const TO_COPY = /^\s*(?:Next: )?(?:\$ )?(?:deployctl|aws|eval) /;
+/** A command or a reference is there to be copied and left whole: terminals join again what they have wrapped themselves. */
+const TO_COPY = /^\s*(?:Next: )?(?:\$ )?(?:deployctl|aws|eval) |^\S+$/;
 // eslint-disable-next-line no-control-regex -- colours are escape sequences
 const COLOURS = /\u001b\[[0-9;]*m/;
 /** Controls other than the line feed; the escape is among them. */

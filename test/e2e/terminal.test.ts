@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectTidy, FORMS, inEveryForm, inForm } from './forms.js';
@@ -204,6 +205,22 @@ describe('at 80 columns, with NO_COLOR, in a pipe, with --json', () => {
     await asked(['exec', 'backend', '--', 'node', '--version'], 'exec');
     await asked(['lease', 'show'], 'lease');
     await asked(['lease', 'release'], 'lease');
+  });
+
+  it('the sandbox', async () => {
+    const asked = (args: readonly string[], schema: Schema) =>
+      inEveryForm(shop, ['sandbox', ...args, '--state-dir', join(shop.dir, 'sandbox')], { code: 0, schema });
+    await asked(['status'], 'sandboxStatus');
+    await asked(['env'], 'sandboxEnv');
+    await asked(['fault', 'lag', '--ms', '0'], 'sandboxFault');
+    await asked(['fault', '--clear'], 'sandboxFault');
+    await asked(['load', '--duration', '1s', '--rate', '20'], 'sandboxLoad');
+    const folder = join('examples', 'shop', 'backend');
+    await asked(['build', resolve(folder), '--tag', 'shop/backend:built'], 'sandboxBuild');
+    await inEveryForm(shop, ['sandbox', 'down', '--state-dir', 'none'], { code: 0, schema: 'sandboxDown' });
+  });
+
+  it('a document in a terminal is the same document', async () => {
     const inTheTerminal = await inTerminal(shop, ['status', '--json']).done;
     expect(JSON.parse(inTheTerminal.screen.raw)).toMatchObject({ schemaVersion: 1 });
   });

@@ -10,6 +10,7 @@ import type { PlanResult } from '../../operations/rollout.js';
 import type { StatusResult } from '../../operations/status.js';
 import type { ValidateResult } from '../../operations/validate.js';
 import type { SteerResult } from '../../operations/steer.js';
+import { sandboxSchemas } from './sandbox.js';
 
 /*
  * What `--json` prints, for `schema/output.schema.json`. A test holds the documents of the built command line to it.
@@ -390,4 +391,5 @@ export const documentSchemas = {
   trustPolicy,
   completion,
   error,
+  ...sandboxSchemas,
 } as const;
