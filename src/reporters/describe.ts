@@ -99,7 +99,8 @@ export function changes(summary: RolloutSummary): string {
 }
 
 function started(summary: RolloutSummary, resumed: boolean): string {
-  const about = summary.estimate === undefined ? '' : `, about ${countdown(summary.estimate)}`;
+  const about =
+    summary.estimate === undefined || summary.estimate < 1000 ? '' : `, about ${countdown(summary.estimate)}`;
   const verb = resumed ? 'resuming ' : '';
   return `${verb}${summary.kind} ${oneLine(summary.rollout)} of ${where(summary)} (${oneLine(summary.strategy)}) by ${oneLine(summary.by)}: ${changes(summary)}${about}`;
 }

@@ -29,12 +29,17 @@ const piece = (text: string, tone: Tone = 'plain'): Piece => ({ text, tone });
 /** The line beside the spinner: what moves, where, in which phase, for how long. */
 export function header(view: View, options: FrameOptions): string {
   const elapsed = countdown(options.now - view.startedAt);
-  const short = view.estimate === undefined || options.columns < 60;
+  // An estimate that is over says nothing more, nor does one of less than a second.
+  const useful = Math.max(1000, options.now - view.startedAt);
+  const short = view.estimate === undefined || view.estimate < useful || options.columns < 60;
   const time = short ? elapsed : `${elapsed} of about ${countdown(view.estimate)}`;
   const back = view.aim === 'old' && view.kind !== 'rollback' ? 'rolling back' : view.kind;
   // The spinner and its blank take two cells, the last cell stays empty.
   const room = options.columns - 3;
-  const title = `${where(view)}  ${back}, ${oneLine(view.strategy)}: ${oneLine(view.phase)}`;
+  const strategy = view.strategy === view.kind ? '' : `, ${oneLine(view.strategy)}`;
+  // Before the first decision there is no phase.
+  const phase = view.phase === '' ? '' : `: ${oneLine(view.phase)}`;
+  const title = `${where(view)}  ${back}${strategy}${phase}`;
   const left = truncate(title, Math.max(1, room - width(time) - 2));
   if (width(left) + width(time) + 2 > room) return truncate(title, room);
   return paint([piece(left, 'strong'), piece('  '), piece(time, 'dim')], room, options.style);

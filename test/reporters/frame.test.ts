@@ -62,6 +62,16 @@ describe('the live view', () => {
     expect(frame(back, options).join('\n')).toContain('blue 90% ##################-- 10% green');
   });
 
+  it('has no empty phase, no estimate that is over, and no word twice', () => {
+    const options = { columns: 80, rows: 24, now: START + 65_000, style: bare };
+    expect(header(view({ phase: '' }), options)).toBe('shop/production  rollout, rolling  1m 05s of about 4m 10s');
+    for (const estimate of [0, 64_000])
+      expect(header(view({ estimate }), options)).toBe('shop/production  rollout, rolling: replacing  1m 05s');
+    expect(header(view({ kind: 'retire', strategy: 'retire' }), options)).toMatch(
+      /^shop\/production {2}retire: replacing/,
+    );
+  });
+
   it('shows what moves or is wrong when not all instances fit', () => {
     const many = view({
       instances: Array.from({ length: 50 }, (_, n) => line(n, n === 41 ? 'bad' : n < 9 ? 'serving' : 'old')),
