@@ -45,6 +45,9 @@ export function header(view: View, options: FrameOptions): string {
   return paint([piece(left, 'strong'), piece('  '), piece(time, 'dim')], room, options.style);
 }
 
+/** The terminal writes `^C` where the cursor rests, behind the last line: if that wrapped, one line less than was drawn would be taken back. */
+const ECHO = 2;
+
 /** Everything below the header. */
 export function frame(view: View, options: FrameOptions): readonly string[] {
   const room = options.columns - 1;
@@ -54,7 +57,7 @@ export function frame(view: View, options: FrameOptions): readonly string[] {
   const instances = instanceLines(view, options, Math.max(1, options.rows - used));
   return [...services, ...instances, ...waits]
     .slice(0, Math.max(0, options.rows - 1))
-    .map((line) => paint(line, room, options.style));
+    .map((line, index, all) => paint(line, index === all.length - 1 ? room - ECHO : room, options.style));
 }
 
 function paint(line: readonly Piece[], room: number, style: Style): string {

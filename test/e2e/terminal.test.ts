@@ -157,11 +157,14 @@ describe('at 80 columns, with NO_COLOR, in a pipe, with --json', () => {
 
   it('Ctrl-C, what stands there then, and going on with it', async () => {
     const running = inTerminal(shop, rollout('1.1.0', '--yes', '--bake', '60s'));
-    await running.until(/100% of the traffic goes to/);
+    // A last line as wide as lines get.
+    await running.until(/at most: bake: .*…$/);
     running.type(INTERRUPT);
     const result = await running.done;
     expect(result.code, result.transcript).toBe(130);
     expect(result.screen.text, result.transcript).toMatch(/\ninterrupted: shop\/production can be resumed$/);
+    // Nothing is left of the live view, although the terminal has written `^C` into it.
+    expect(result.screen.text, result.transcript).not.toMatch(/^. shop\/production {2}rollout/m);
     expectTidy(result, true);
 
     await inEveryForm(shop, ['status'], { code: 0, says: /nobody drives it any more/, schema: 'status' });

@@ -37,7 +37,7 @@ describe('the live view', () => {
         backend  shop-3  old
         backend  shop-4  bad       its kept old contai…
         waiting, 1m 00s at most: traffic to settle (fr…
-        one instance at a time, the floor of 3 healthy…"
+        one instance at a time, the floor of 3 healt…"
     `);
   });
 
