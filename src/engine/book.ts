@@ -106,8 +106,9 @@ export class HostBook {
   /**
    * Sends one command. What SSM says of the send decides whether it may run: then it is lost until an inspect has shut it out.
    * @param request the same object for all instances that get the same command in the same turn
+   * @returns whether it must be sent again: the account had no room for it
    */
-  async send(instance: InstanceId, request: HostRequest, timeout: Ms, signal?: AbortSignal): Promise<void> {
+  async send(instance: InstanceId, request: HostRequest, timeout: Ms, signal?: AbortSignal): Promise<boolean> {
     const entry = this.#entry(instance);
     const now = this.#deps.clock.now();
     const fence = this.#fenceFor(instance, request);
@@ -130,9 +131,10 @@ export class HostBook {
       entry.command = { id, request, sentAt: now };
     } catch (error) {
       if (!(error instanceof PortError)) throw error;
-      if (error.mayHaveTakenEffect) this.#lose(instance, entry, request, messageOf(error));
-      else this.#notSent(instance, entry, request, error);
+      if (!error.mayHaveTakenEffect) return this.#notSent(instance, entry, request, error);
+      this.#lose(instance, entry, request, messageOf(error));
     }
+    return false;
   }
 
   /** The fence under which others were sent this request. An instance that had it already gets a higher one: it would repeat its first answer else. */
@@ -331,20 +333,19 @@ export class HostBook {
   }
 
   /** The service refused the send: nothing runs. Throttled ones are simply sent again; the rest is a failure of that step. */
-  #notSent(instance: InstanceId, entry: Entry, request: HostRequest, error: PortError): void {
+  #notSent(instance: InstanceId, entry: Entry, request: HostRequest, error: PortError): boolean {
     entry.op = { is: 'idle' };
     if (request.phase === 'task') this.tasks.set(request.service, { is: 'none' });
     if (error.kind === 'throttled' || error.kind === 'conflict') {
       const text = `${this.#who(instance)}: "${nameOf(request)}" was not accepted and is sent again: ${error.message}`;
       this.#deps.emit({ type: 'note', level: 'warning', text });
-      return;
+      return true;
     }
     if (request.phase === 'inspect' || request.phase === 'quiet' || error.kind === 'invalid') {
       // SSM does not take commands for the instance (any more): that is a fact about the instance, not about the release.
       this.#lose(instance, entry, request, error.message);
-      return;
-    }
-    this.#failed(instance, entry, request, { ok: false, code: error.kind, message: error.message });
+    } else this.#failed(instance, entry, request, { ok: false, code: error.kind, message: error.message });
+    return false;
   }
 
   #who(instance: InstanceId): string {

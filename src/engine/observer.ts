@@ -18,6 +18,8 @@ import type { Clock, FleetPort, TrafficPort } from './ports.js';
 
 /** A read that comes sooner than this after our own change and contradicts it is taken for stale. */
 const staleFor = 10_000;
+/** Added to the time between two readings of the fleet for each instance: the agents of 50 are one call, and there is about one a second to spare. */
+const FLEET_STEP = 20;
 /** Readings that are further apart than this say nothing of the time between them. */
 const gapFor = 20_000;
 
@@ -146,8 +148,10 @@ export class Observer {
   async #readFleet(signal: AbortSignal | undefined): Promise<void> {
     const now = this.#deps.clock.now();
     const { timing, scope, layout } = this.#scope.plan;
-    // Instances come and go slowly, and this is the dearest read.
-    if (this.#fleet.is === 'known' && this.#fleetRead !== undefined && now - this.#fleetRead < timing.poll * 5) return;
+    // Instances come and go slowly, and this is the dearest read: a large fleet is not read so often that the answers of its commands wait for it.
+    const size = this.#fleet.is === 'known' ? this.#fleet.value.length : 0;
+    const every = Math.max(timing.poll * 5, size * FLEET_STEP);
+    if (this.#fleet.is === 'known' && this.#fleetRead !== undefined && now - this.#fleetRead < every) return;
     const read = await reading(() => this.#deps.fleet.instances(scope, layout, signal), now);
     if (read.is === 'known') this.#fleetRead = now;
     this.#fleet = read.is === 'known' ? read : { ...read, since: unknownSince(this.#fleet, now) };

@@ -2,6 +2,7 @@ import type { Fence, HostFacts, Slot } from '../domain/host.js';
 import type { InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import type { Container, FleetInstance, RouteView, TargetView } from '../domain/observation.js';
 import type { PlacedService, Topology } from './topology.js';
+import type { Timing } from '../domain/settings.js';
 import { HostBook } from '../engine/book.js';
 import { steadyClock } from '../engine/clock.js';
 import type { Toolbox } from './toolbox.js';
@@ -53,7 +54,9 @@ const firstPause: Ms = 125;
 
 /** Looks at the containers of each instance. Without a fence it takes no lock and changes nothing. */
 export async function look(
-  box: Toolbox,
+  box: Pick<Toolbox, 'hosts' | 'clock' | 'emit' | 'signal'> & {
+    readonly settings: { readonly timing: Pick<Timing, 'hostCommand' | 'poll'> };
+  },
   topology: Topology,
   fleet: readonly FleetInstance[],
   fence: (() => Fence) | undefined,
@@ -71,17 +74,23 @@ export async function look(
   const slots = topology.services.flatMap(slotsOf);
   let asked = fleet.filter(({ agent }) => agent === 'online').map(({ id }) => id);
   const { hostCommand, poll } = box.settings.timing;
-  // A look that was lost is asked for again: one lost command says nothing of the instance.
-  for (let round = 0; round < rounds && asked.length > 0; round += 1) {
+  const roomUntil = box.clock.now() + hostCommand;
+  // A look that was lost is asked for again: one lost command says nothing of the instance. Nor does one that a large fleet had no room for yet.
+  for (let round = 0; round < rounds && asked.length > 0;) {
     const ids = asked;
     const request = { phase: 'inspect', slots } as const;
-    await beforeChange(() => Promise.all(ids.map((id) => book.send(id, request, hostCommand, box.signal))));
+    const refused = new Set<InstanceId>();
+    const send = async (id: InstanceId): Promise<void> => {
+      if (await book.send(id, request, hostCommand, box.signal)) refused.add(id);
+    };
+    await beforeChange(() => Promise.all(ids.map(send)));
     // A look is over in a second or less: asked for often at first, and the longer it takes the seldomer.
     for (let pause = firstPause; book.busy.length > 0; pause *= 2) {
       await box.clock.sleep(Math.min(pause, poll, 1000), box.signal);
       await book.poll(box.signal);
     }
-    asked = ids.filter((id) => book.view([id]).get(id)?.op.is === 'lost');
+    if (refused.size === 0 || box.clock.now() >= roomUntil) round += 1;
+    asked = ids.filter((id) => refused.has(id) || book.view([id]).get(id)?.op.is === 'lost');
   }
   const containers = new Map<InstanceId, readonly Container[]>();
   const facts = new Map<InstanceId, HostFacts>();

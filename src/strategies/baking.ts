@@ -7,6 +7,7 @@ import { judgeGates } from './gates.js';
 import type { Standing } from './standing.js';
 import { isChanged } from './preload.js';
 import { promotedSince } from './steering.js';
+import { oneCommandPerHost } from './work.js';
 
 /**
  * Watches the new release for `timing.bake` under this key, or until someone promotes it. At its end every container is looked at once more: one that crashed and was restarted is
@@ -56,7 +57,7 @@ export function bake(
   const [first, ...rest] = instances.filter((id) => seen.hosts.get(id)?.op.is === 'idle');
   const reason = 'the containers are looked at once more';
   if (first !== undefined) {
-    const [head, ...tail] = [first, ...rest].map((instance) => ({ is: 'inspect', instance }) as const);
+    const [head, ...tail] = oneCommandPerHost([first, ...rest].map((instance) => ({ is: 'inspect', instance })));
     if (head !== undefined) return { is: 'act', actions: [head, ...tail], waits: [], reason, bake: key };
   }
   if (instances.length > 0) {

@@ -5,6 +5,7 @@ import { targetKey } from '../domain/ids.js';
 import type {
   Connections,
   Container,
+  FleetInstance,
   HostOp,
   ObservedHost,
   ObservedRoute,
@@ -84,6 +85,14 @@ interface Pending {
   readonly apply: () => void;
 }
 
+interface ModelHost {
+  containers: Container[];
+  op: HostOp;
+  readonly verified: Map<`${string}/${'blue' | 'green'}`, Verified>;
+  readonly connections: Map<`${string}/${'blue' | 'green'}`, Connections>;
+  readonly pulled: Set<string>;
+}
+
 /** A world without surprises, on a clock that jumps from event to event. */
 class Model {
   readonly plan: Plan;
@@ -92,16 +101,8 @@ class Model {
   readonly #began: Instant;
   readonly #durations: Durations;
   readonly #targets = new Map<TargetGroupArn, Map<string, ObservedTarget>>();
-  readonly #hosts = new Map<
-    InstanceId,
-    {
-      containers: Container[];
-      op: HostOp;
-      verified: Map<`${string}/${'blue' | 'green'}`, Verified>;
-      connections: Map<`${string}/${'blue' | 'green'}`, Connections>;
-      pulled: Set<string>;
-    }
-  >();
+  readonly #hosts = new Map<InstanceId, ModelHost>();
+  readonly #instances: ReadonlyMap<InstanceId, FleetInstance>;
   readonly #routes = new Map<string, ObservedRoute>();
   readonly #tasks = new Map<string, { readonly is: 'succeeded' | 'running' }>();
   #pending: Pending[] = [];
@@ -118,6 +119,7 @@ class Model {
     this.#began = now;
     this.#seen = seen;
     this.#durations = durations;
+    this.#instances = new Map((seen.fleet.is === 'known' ? seen.fleet.value : []).map((one) => [one.id, one]));
     for (const [group, targets] of seen.targets) {
       if (targets.is === 'known') this.#targets.set(group, new Map(targets.value));
     }
@@ -142,19 +144,7 @@ class Model {
   observe(): Observation {
     this.#route();
     const known = <T>(value: T): Seen<T> => ({ is: 'known', value, at: this.now });
-    const hosts = new Map<InstanceId, ObservedHost>();
-    for (const [id, { containers, op, verified, connections, pulled }] of this.#hosts) {
-      const silent = this.#seen.hosts.get(id)?.containers.is === 'unknown';
-      hosts.set(id, {
-        // Silent since the beginning: silence that began anew at each look would be waited for without an end.
-        containers: silent ? { is: 'unknown', why: 'cannot be reached', since: this.#began } : known(containers),
-        op,
-        verified,
-        connections,
-        failures: new Map(),
-        pulled,
-      });
-    }
+    const hosts = new Map([...this.#hosts].map(([id, host]) => [id, this.#hostSeen(id, host)]));
     return {
       ...this.#seen,
       routes: new Map([...this.#routes].map(([arn, route]) => [asArn(arn), known(route)])),
@@ -162,6 +152,21 @@ class Model {
       hosts,
       tasks: this.#tasks,
       ...(this.#bake === undefined ? {} : { bake: this.#bake }),
+    };
+  }
+
+  #hostSeen(id: InstanceId, { containers, op, verified, connections, pulled }: ModelHost): ObservedHost {
+    const silent = this.#seen.hosts.get(id)?.containers.is === 'unknown';
+    return {
+      // Silent since the beginning: silence that began anew at each look would be waited for without an end.
+      containers: silent
+        ? { is: 'unknown', why: 'cannot be reached', since: this.#began }
+        : { is: 'known', value: containers, at: this.now },
+      op,
+      verified,
+      connections,
+      failures: new Map(),
+      pulled,
     };
   }
 
@@ -254,17 +259,7 @@ class Model {
     this.#pending.push({ at, apply: () => this.#ended(action, host, at) });
   }
 
-  #ended(
-    action: Extract<Action, { readonly instance: unknown }>,
-    host: {
-      containers: Container[];
-      op: HostOp;
-      verified: Map<`${string}/${'blue' | 'green'}`, Verified>;
-      connections: Map<`${string}/${'blue' | 'green'}`, Connections>;
-      pulled: Set<string>;
-    },
-    at: Instant,
-  ): void {
+  #ended(action: Extract<Action, { readonly instance: unknown }>, host: ModelHost, at: Instant): void {
     host.op = { is: 'idle' };
     switch (action.is) {
       case 'inspect':
@@ -277,9 +272,9 @@ class Model {
         return;
       }
       case 'pull': {
-        const seen = this.observe();
-        const instance =
-          seen.fleet.is === 'known' ? seen.fleet.value.find(({ id }) => id === action.instance) : undefined;
+        const instance = this.#instances.get(action.instance);
+        // All of a large fleet pulls at about the same time: this looks at the one instance only.
+        const seen = { ...this.#seen, hosts: new Map([[action.instance, this.#hostSeen(action.instance, host)]]) };
         for (const service of this.plan.services) {
           if (instance !== undefined && needsPull(this.plan, seen, instance, service))
             host.pulled.add(pulledKey(service.service, service.to.release));

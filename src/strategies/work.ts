@@ -44,12 +44,15 @@ export function mergeTargets(actions: readonly Action[]): readonly Action[] {
   return [...groups.values(), ...others];
 }
 
+/** Commands of one turn. More than these would wait so long for their turn at the account's rate that the call gives up. */
+const mostCommands = 2000;
+
 /** Hosts take one command at a time: of several actions for one host only the first is kept, the others come back next tick. */
 export function oneCommandPerHost(actions: readonly Action[]): readonly Action[] {
   const taken = new Set<string>();
   return actions.filter((action) => {
     if (!('instance' in action)) return true;
-    if (taken.has(action.instance)) return false;
+    if (taken.has(action.instance) || taken.size === mostCommands) return false;
     taken.add(action.instance);
     return true;
   });

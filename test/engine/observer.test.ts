@@ -15,6 +15,8 @@ let clock: ManualClock;
 let idle: number;
 let shown: TargetView | undefined;
 let broken: boolean;
+let size: number;
+let fleetReads: number;
 let observer: Observer;
 
 const notUsed = (): Promise<never> => Promise.reject(new Error('not part of this test'));
@@ -47,8 +49,13 @@ const view = (): Awaited<ReturnType<TrafficPort['setWeights']>> => ({
 
 beforeEach(() => {
   clock = new ManualClock();
-  [idle, shown, broken] = [0, { state: 'healthy' }, false];
-  const fleet = { instances: () => Promise.resolve([instanceOf(1)]) };
+  [idle, shown, broken, size, fleetReads] = [0, { state: 'healthy' }, false, 1, 0];
+  const fleet = {
+    instances: () => {
+      fleetReads += 1;
+      return Promise.resolve(Array.from({ length: size }, (_, index) => instanceOf(index + 1)));
+    },
+  };
   const hosts = {
     send: notUsed,
     poll: () => Promise.resolve(new Map()),
@@ -128,5 +135,19 @@ describe('without a reason to get requests', () => {
     observer.routeWritten(view());
     broken = false;
     expect((await look(1000))?.unroutedSince).toBe(clock.now());
+  });
+});
+
+describe('the fleet', () => {
+  it.each([
+    [10, 25_000],
+    [10_000, 200_000],
+  ])('of %d instances is read again after %d ms, not before', async (many, every) => {
+    size = many;
+    await look();
+    await look(every - 1);
+    expect(fleetReads).toBe(1);
+    await look(1);
+    expect(fleetReads).toBe(2);
   });
 });
