@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createControl } from './control.js';
 import { createFaults } from './faults.js';
+import { createEventLog, followStore } from './event-log.js';
 import type { FleetReader } from './fleet.js';
 import { createFleet } from './fleet.js';
 import type { LoadBalancer } from './load-balancer/index.js';
@@ -133,6 +135,8 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
     const fleet = createFleet();
     const place = createPlace(options.region, options.accountId, network.cidr);
     const { stateDir, region, accountId } = options;
+    const events = createEventLog(join(stateDir, 'events.log'), onError);
+    undo.push(() => events.close());
     const hosts = await deps.createHosts({ stateDir, region, accountId, time, fleet, prefix: network.prefix, onError });
     undo.push(() => hosts.close());
     const lifecycle = createLifecycle({ fleet, hosts, network, time, place, signal: closing.signal });
@@ -154,6 +158,7 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
       zones,
       lagMs,
       onError,
+      events,
       ...(deps.leastIdleMs === undefined ? {} : { leastIdleMs: deps.leastIdleMs }),
     });
     undo.push(() => loadBalancer.close());
@@ -163,6 +168,7 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
       return Promise.resolve();
     });
     const world = createWorld(store, place, fleet, loadBalancer.port);
+    followStore(store, events);
 
     const readiness = { seeded: false, served: false };
     const isReady = (): boolean => {
@@ -210,7 +216,7 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
       ec2: createEc2({ fleet, place, lifecycle, onError }),
       sts: createSts(place),
       elbv2: createElbv2(store, targets),
-      ssm: deps.createSsm({ time, fleet, hosts, faults, stateDir, region, accountId }),
+      ssm: deps.createSsm({ time, fleet, hosts, faults, stateDir, region, accountId, events }),
     };
     const wire = await startWire({
       services,

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { DeregisterTargetsCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { expect, test } from 'vitest';
 import { fetchRaw, healthOf, register, startKit, until } from './kit.js';
-import { accessLog, bodies, load, noLag } from './traffic-kit.js';
+import { accessLog, bodies, eventLog, load, noLag, shift } from './traffic-kit.js';
 
 test('deregister, drain, stop: no request is lost at 200 a second; the target drains for the whole delay', async () => {
   const kit = await startKit({ timeScale: 40 });
@@ -25,6 +25,17 @@ test('deregister, drain, stop: no request is lost at 200 a second; the target dr
   const { sent, failures } = await stop();
   expect(failures).toEqual([]);
   expect(sent).toBeGreaterThan(400);
+  const round = ['deregister', 'drained', 'register'].map((what) => `${what} ${first}:8091`);
+  const events = (await eventLog(kit)).filter((line) => line.includes(`${first}:8091`));
+  expect(events.slice(-8)).toEqual([...round, `${first}:8091 healthy`, ...round, `${first}:8091 healthy`]);
+});
+
+test('a write of weights is an event, with the rule and its shares', async () => {
+  const kit = await startKit({ timeScale: 40 });
+  await shift(kit, { blue: 90, green: 10 });
+  await until('it is written', async () =>
+    (await eventLog(kit)).some((line) => /^weights arn:\S+listener-rule\S+ 90\/10$/.test(line)),
+  );
 });
 
 test('stop before deregister loses requests, each as a 502 in the log with its target', async () => {

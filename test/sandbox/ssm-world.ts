@@ -19,6 +19,8 @@ export interface SsmWorld {
   readonly faults: Faults;
   /** Instance ids that were rebooted, in order. */
   readonly reboots: string[];
+  /** What the log of events got. */
+  readonly events: string[];
   /** A folder for what scripts write. */
   readonly folder: string;
   /** The running commands now, and the most that ran at once. */
@@ -34,6 +36,7 @@ export async function startSsmWorld(timeScale = 50): Promise<SsmWorld> {
   const fleet = createFleet();
   const faults = createFaults();
   const reboots: string[] = [];
+  const events: string[] = [];
   const running = { now: 0, most: 0 };
   ids.forEach((id, index) => fleet.add(instanceOf(id, index)));
   const ssm = createSsm({
@@ -44,6 +47,7 @@ export async function startSsmWorld(timeScale = 50): Promise<SsmWorld> {
     stateDir: folder,
     region: 'eu-west-1',
     accountId: '123456789012',
+    events: { write: (text) => void events.push(text), close: () => Promise.resolve() },
   });
   const absent = (): Promise<never> => Promise.reject(new AwsError('InternalFailure', 'not part of this test'));
   const wire = await startWire({
@@ -62,6 +66,7 @@ export async function startSsmWorld(timeScale = 50): Promise<SsmWorld> {
     fleet,
     faults,
     reboots,
+    events,
     folder,
     running,
     async close() {

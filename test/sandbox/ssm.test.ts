@@ -91,6 +91,14 @@ describe('a command', () => {
     expect(end.ExecutionElapsedTime).toMatch(/^PT\d+\.\d+S$/);
   });
 
+  it('begins and ends in the log of events, under its comment', async () => {
+    await reach(await send('true', { Comment: 'app start 1' }));
+    expect(world.events.filter((line) => line.includes('app start 1'))).toEqual([
+      `${first} begins app start 1`,
+      `${first} ends app start 1`,
+    ]);
+  });
+
   it('does not exist for the first reads', async () => {
     // In slow motion: on a busy machine two calls may take longer than these moments do in quick motion.
     const quick = world;

@@ -115,6 +115,12 @@ const logLine = z.looseObject({
   error: z.string().nullable(),
 });
 
+/** What happened, without the times. */
+export async function eventLog(kit: Kit): Promise<readonly string[]> {
+  const text = await readFile(`${kit.stateDir}/events.log`, 'utf8');
+  return [...text.matchAll(/^\d+\.\d{3} (.*)$/gm)].map(([, what = '']) => what);
+}
+
 export async function accessLog(kit: Kit) {
   const text = await readFile(`${kit.stateDir}/access.log`, 'utf8');
   return text

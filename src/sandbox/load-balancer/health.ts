@@ -38,8 +38,12 @@ const firstCheck: TargetHealth = {
 /**
  * Health checks as an ALB does them: only for groups that a rule forwards to, weight 0 included; one pass makes a new
  * target healthy; the thresholds rule all later changes. Source: ALB guide, health checks for target groups.
+ * @param onHealth told when a target has become healthy or unhealthy
  */
-export function createHealthChecker(time: SandboxTime): HealthChecker {
+export function createHealthChecker(
+  time: SandboxTime,
+  onHealth: (registration: Registration, state: TargetHealth['state']) => void,
+): HealthChecker {
   const groups = new Map<string, GroupView>();
   const listeners = new Map<string, ReadonlySet<string>>();
   const checks = new Map<string, Checked>();
@@ -89,7 +93,9 @@ export function createHealthChecker(time: SandboxTime): HealthChecker {
       if (signal.aborted) {
         return;
       }
+      const before = checked.health.state;
       count(checked, verdict, settings);
+      if (checked.health.state !== before) onHealth(target.registration, checked.health.state);
       const rest = Math.max(0, time.real(settings.intervalSeconds * 1000) - (performance.now() - start));
       await pause(rest, signal);
     }

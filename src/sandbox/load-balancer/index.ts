@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { EventLog } from '../event-log.js';
 import type { FleetReader } from '../fleet.js';
 import type { HealthReader } from '../services/elbv2/model.js';
 import type { Elbv2Store } from '../services/elbv2/store.js';
@@ -26,6 +27,7 @@ export interface LoadBalancerDeps {
   /** The idle timeout is not scaled below this, real ms: requests last as long as they last, whatever the time scale. */
   readonly leastIdleMs?: number;
   readonly onError: (error: unknown) => void;
+  readonly events?: EventLog;
 }
 
 /** The data plane: real sockets that do what the control plane said a while ago. */
@@ -44,7 +46,9 @@ const clientKeepAliveMs = 3_600_000;
 
 export async function startLoadBalancer(deps: LoadBalancerDeps): Promise<LoadBalancer> {
   const { time, hosts } = deps;
-  const health = createHealthChecker(time);
+  const health = createHealthChecker(time, (one, state) => {
+    deps.events?.write(`${one.instanceId}:${String(one.port)} ${state}`);
+  });
   const nodes = deps.zones.map((zone) => new BalancerNode(zone, health, time, deps.leastIdleMs ?? leastIdleMs));
   const propagation = createPropagation({
     store: deps.store,

@@ -9,7 +9,7 @@ export const FILE = 'process.json';
 const MARKER = '.gitignore';
 const MARKER_TEXT = '# The state of a local deployctl sandbox: `deployctl sandbox up` replaces it.\n*\n';
 /** What is kept when a sandbox goes down: to be looked at afterwards. */
-export const KEPT = new Set([MARKER, 'access.log', 'sandbox.log']);
+export const KEPT = new Set([MARKER, 'access.log', 'events.log', 'sandbox.log']);
 
 const STATE = z.object({
   pid: z.number().int().positive(),

@@ -1,3 +1,4 @@
+import type { EventLog } from '../../event-log.js';
 import type { FleetReader } from '../../fleet.js';
 import type { Faults, Hosts, SandboxTime } from '../../types.js';
 
@@ -11,4 +12,6 @@ export interface SsmDeps {
   readonly stateDir: string;
   readonly region: string;
   readonly accountId: string;
+  /** Told of the beginning and the end of each command on an instance. */
+  readonly events?: EventLog;
 }

@@ -118,9 +118,10 @@ export function createRunner(deps: SsmDeps, valueOf: ParameterValue): Runner {
     const unsubscribe = fleet.onChange((instance) => {
       interrupted ||= instance.id === id && instance.state !== 'running';
     });
-    const run = onInstance(command, script, invocation).catch((error: unknown) =>
-      failed(1, '', `the sandbox could not run the command on ${id}: ${String(error)}`),
-    );
+    deps.events?.write(`${id} begins ${command.comment}`);
+    const run = onInstance(command, script, invocation)
+      .finally(() => deps.events?.write(`${id} ends ${command.comment}`))
+      .catch((error: unknown) => failed(1, '', `the sandbox could not run the command on ${id}: ${String(error)}`));
     try {
       const verdict = await Promise.race([run, never(signal)]);
       // An instance that went away in the meantime has nobody left to report.
