@@ -18,16 +18,10 @@ import { describeAction } from '../strategies/describe-action.js';
 import type { Observer } from './observer.js';
 import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
 import { Movements } from './movements.js';
+import { FIRST_STEP, Pace } from './pace.js';
 import type { StoredWait } from './waits.js';
 import { Troubles } from './troubles.js';
-import { differ, STORE_WAITS_EVERY, waitsOf } from './waits.js';
-
-/** After a host command was sent, until it is first asked for its answer. */
-const FIRST_STEP: Ms = 250;
-
-/** What that grows to; with many commands it takes longer, because asking for 50 of them is a call. */
-const LAST_STEP: Ms = 1000;
-const STEP_PER_COMMAND: Ms = 4;
+import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
 
 export interface LoopDeps {
   readonly clock: Clock;
@@ -70,8 +64,7 @@ export class Loop {
   #heldSince: Instant | undefined;
   #phase = '';
   #storedAt: Instant = 0;
-  /** Until host commands are asked for their answers the next time. */
-  #step: Ms = FIRST_STEP;
+  readonly #pace = new Pace();
   readonly #movements: Movements;
   readonly #steered = new Set<string>();
   readonly #troubles: Troubles;
@@ -143,7 +136,13 @@ export class Loop {
       case 'wait':
         observer.setBake(decision.bake);
         await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
-        await this.#rest(this.#pause(decision.recheckAt, now), stop);
+        await this.#rest(
+          this.#pause(
+            Math.min(decision.recheckAt, isChangeDue(seen) ? now + this.#plan.timing.poll / 2 : Infinity),
+            now,
+          ),
+          stop,
+        );
         return undefined;
       case 'abort':
         this.#deps.book.explain(decision.unexplained ?? []);
@@ -168,8 +167,7 @@ export class Loop {
     const { book, clock } = this.#deps;
     let rest = duration;
     while (rest > 0 && book.busy.length > 0) {
-      const step = Math.min(rest, this.#step);
-      this.#step = Math.min(this.#step * 2, Math.max(LAST_STEP, book.busy.length * STEP_PER_COMMAND));
+      const step = Math.min(rest, this.#pace.next(book.busy.length));
       await clock.sleep(step, stop);
       rest -= step;
       const open = book.busy.length;
@@ -189,7 +187,7 @@ export class Loop {
     const others = actions.filter((action) => action.is !== 'weights');
     await Promise.all(others.map((action) => this.#perform(action, turn, stop)));
     if (others.some((action) => action.is === 'register' || action.is === 'deregister')) return;
-    this.#step = FIRST_STEP;
+    this.#pace.restart();
     if (others.length > 0) await this.#deps.clock.sleep(Math.min(FIRST_STEP, this.#plan.timing.poll), stop);
   }
 

@@ -36,3 +36,10 @@ export function differ(before: readonly StoredWait[], after: readonly StoredWait
     })
   );
 }
+
+/** Whether a target waits for its first health check: that is a matter of seconds, and then the next thing is due. */
+export function isChangeDue({ targets }: Observation): boolean {
+  return [...targets.values()].some(
+    (group) => group.is === 'known' && [...group.value.values()].some(({ state }) => state === 'initial'),
+  );
+}

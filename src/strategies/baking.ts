@@ -5,12 +5,13 @@ import { slotKey } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import { judgeGates } from './gates.js';
 import type { Standing } from './standing.js';
+import { lookBefore } from './standing.js';
 import { isChanged } from './preload.js';
 import { promotedSince } from './steering.js';
 import { oneCommandPerHost } from './work.js';
 
 /**
- * Watches the new release for `timing.bake` under this key, or until someone promotes it. At its end every container is looked at once more: one that crashed and was restarted is
+ * Watches the new release for `timing.bake` under this key, or until someone promotes it. Towards its end every container is looked at once more: one that crashed and was restarted is
  * healthy again within a moment. Returns undefined when the bake is over and passed.
  */
 export function bake(
@@ -24,16 +25,31 @@ export function bake(
   const promoted = promotedSince(plan, seen, since);
   const end = Math.min(since + plan.timing.bake, promoted?.since ?? Infinity);
   const over = now >= end;
+  const lookFrom = lookBefore(plan, end, since);
   // Whoever promotes has judged what is inconclusive; a failure stays a failure.
   const verdict = judgeGates(plan.gates, seen.probes, seen.commands, over && promoted === undefined);
   if (verdict.is === 'fail') return { is: 'abort', reason: verdict.why };
   const gated = plan.gates.probes.length + plan.gates.commands.length > 0;
   const what = gated ? `bake: ${verdict.why}` : 'bake: targets and containers are watched (no gates are configured)';
+  const unseen = standings.filter((standing) => {
+    if (standing.place !== 'serving' || !isChanged(standing.service)) return false;
+    const verified = seen.hosts
+      .get(standing.instance.id)
+      ?.verified.get(slotKey(standing.service.service, standing.color.color));
+    return verified !== undefined && verified.at < lookFrom;
+  });
+  const instances = [...new Set(unseen.map((standing) => standing.instance.id))];
+  const [first, ...rest] = instances.filter((id) => seen.hosts.get(id)?.op.is === 'idle');
+  const reason = 'the containers are looked at once more';
+  if (first !== undefined && now >= lookFrom) {
+    const [head, ...tail] = oneCommandPerHost([first, ...rest].map((instance) => ({ is: 'inspect', instance })));
+    if (head !== undefined) return { is: 'act', actions: [head, ...tail], waits: [], reason, bake: key };
+  }
   if (!over)
     return {
       is: 'wait',
       waits: [{ what, until: end }],
-      recheckAt: Math.min(end, now + plan.timing.poll),
+      recheckAt: Math.min(now < lookFrom ? lookFrom : end, now + plan.timing.poll),
       reason: what,
       bake: key,
     };
@@ -45,20 +61,6 @@ export function bake(
       reason: what,
       bake: key,
     };
-  }
-  const unseen = standings.filter((standing) => {
-    if (standing.place !== 'serving' || !isChanged(standing.service)) return false;
-    const verified = seen.hosts
-      .get(standing.instance.id)
-      ?.verified.get(slotKey(standing.service.service, standing.color.color));
-    return verified !== undefined && verified.at < end;
-  });
-  const instances = [...new Set(unseen.map((standing) => standing.instance.id))];
-  const [first, ...rest] = instances.filter((id) => seen.hosts.get(id)?.op.is === 'idle');
-  const reason = 'the containers are looked at once more';
-  if (first !== undefined) {
-    const [head, ...tail] = oneCommandPerHost([first, ...rest].map((instance) => ({ is: 'inspect', instance })));
-    if (head !== undefined) return { is: 'act', actions: [head, ...tail], waits: [], reason, bake: key };
   }
   if (instances.length > 0) {
     return {

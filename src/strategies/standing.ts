@@ -112,6 +112,14 @@ function needsWitness(plan: Plan, service: ServicePlan): boolean {
 }
 
 /**
+ * From when on the last look at a container counts that is to be the same at the `end` of a time in which it is watched: one tick before, so that its
+ * answer does not come on top of that time; not before the time began.
+ */
+export function lookBefore(plan: Plan, end: Instant, began: Instant): Instant {
+  return Math.max(began, end - plan.timing.poll);
+}
+
+/**
  * Derives the standing of an instance. The order of the checks is significant: what cannot be known first, then what runs there, then what the
  * load balancer says of it.
  */
@@ -223,8 +231,17 @@ function withWanted(
       if (trusted && !stillSame) return { ...base, place: 'serving' };
       const settled = target.since + plan.timing.minHealthy;
       if (plan.aim.to === 'old' || plan.kind === 'rollback') return { ...base, place: 'serving' };
-      if (now < settled) return { ...base, place: 'settling', until: settled, why: 'healthy; must stay so' };
-      if (ofThis !== undefined && ofThis.at < settled) {
+      const lookFrom = lookBefore(plan, settled, target.since);
+      const unseen = ofThis !== undefined && ofThis.at < lookFrom;
+      if (now < settled)
+        return {
+          ...base,
+          place: 'settling',
+          look: unseen && now >= lookFrom && base.free,
+          until: now < lookFrom ? lookFrom : settled,
+          why: 'healthy; must stay so',
+        };
+      if (unseen) {
         return {
           ...base,
           place: 'settling',

@@ -44,6 +44,21 @@ describe('what takes its time', () => {
     ]);
   });
 
+  it('reads a command by its comment, and tells two at a time on one instance apart', () => {
+    const lines = [
+      '1.000 i-1 begins deployctl shop/production pull 1.0.4',
+      '2.000 i-1 begins deployctl shop/production inspect 1.0.5',
+      '3.000 i-1 begins deployctl shop/production stop 1.0.6',
+      '4.000 i-1 ends deployctl shop/production inspect 1.0.5',
+      '5.000 i-1 ends deployctl shop/production pull 1.0.4',
+      '7.000 i-1 ends deployctl shop/production stop 1.0.6',
+    ];
+    expect(spansOf(lines, none)).toEqual([
+      [1000, 5000],
+      [3000, 7000],
+    ]);
+  });
+
   it('does not count what has no end', () => {
     expect(spansOf(['1.000 deregister i-1:8080', '2.000 i-2 ends pull'], none)).toEqual([[1000, 1000]]);
   });
@@ -86,4 +101,9 @@ it('a batch is what leaves at the same time', () => {
     '9.005 deregister i-4:1',
   ];
   expect(batchesOf(lines)).toBe(2);
+});
+
+it('writes to several routes, one soon after the other, are one batch', () => {
+  expect(batchesOf(['1.400 weights a 90/10', '1.600 weights b 90/10', '2.900 weights c 90/10'])).toBe(1);
+  expect(batchesOf(['1.400 weights a 90/10', '9.000 weights a 0/100'])).toBe(2);
 });

@@ -177,6 +177,29 @@ describe.each([
     expect(asked.join(' ')).toContain('answers answers');
   });
 
+  it('looks at the world twice as often while a target waits for its first health check', async () => {
+    const looks: { readonly at: number; readonly initial: boolean }[] = [];
+    const plan = planOf(rollingHow);
+    await run({
+      plan,
+      arrange: (world) => {
+        const read = world.traffic.targets;
+        vi.spyOn(world.traffic, 'targets').mockImplementation(async (...args) => {
+          const targets = await read(...args);
+          const initial = [...targets.values()].some(({ state }) => state === 'initial');
+          if (args[0] === 'arn:tg/backend-blue') looks.push({ at: world.clock.now(), initial });
+          return targets;
+        });
+      },
+    });
+    const afterInitial = looks.flatMap(({ at, initial }, index) => {
+      const next = looks[index + 1];
+      return initial && next?.initial === true ? [next.at - at] : [];
+    });
+    expect(afterInitial.length).toBeGreaterThan(0);
+    expect(Math.max(...afterInitial)).toBeLessThanOrEqual(plan.timing.poll / 2 + 250);
+  });
+
   it('moves no traffic before the condition has passed, and goes back when it fails', async () => {
     let passedAt = 0;
     const later = await run({

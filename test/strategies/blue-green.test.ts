@@ -66,7 +66,7 @@ describe('the idle color', () => {
     expect(said(next(s.target(s.id(2), s.service(), 'green', 'absent', 5, 5)))).toBe('register 2');
     expect(said(next(s.target(s.id(2), s.service(), 'green', 'initial', 5, 5)))).toBe('wait');
     expect(said(next(s.target(s.id(2), s.service(), 'green', 'unhealthy', 5, 5)))).toBe('abort');
-    expect(said(next(s.target(s.id(2), s.service(), 'green', 'healthy', 5, 5)))).toBe('wait');
+    expect(said(next(s.target(s.id(2), s.service(), 'green', 'healthy', 4, 4)))).toBe('wait');
     s.target(s.id(2), s.service(), 'green', 'healthy', 15, 15);
     expect(said(next(s))).toBe('weights 90/10');
   });
@@ -90,6 +90,18 @@ describe('the shift', () => {
     const s = up(scene(2), 90, 10);
     expect(next(s)).toMatchObject({ is: 'wait', bake: 'shift/10' });
     expect(next(baked(s, 0))).toMatchObject({ is: 'wait', bake: 'shift/10' });
+  });
+
+  it('the last look of a bake goes out one tick before its end, and that is when the world is looked at', () => {
+    const s = up(scene(1), 90, 10, 20);
+    const leftOf = (left: number): Decision =>
+      next(s.sees({ bake: { key: 'shift/10', since: s.now - timing.bake + left } }));
+    expect(leftOf(timing.poll + 3000)).toMatchObject({ is: 'wait', recheckAt: s.now + 3000 });
+    expect(said(leftOf(timing.poll))).toBe('inspect 1');
+    expect(said(leftOf(-1000))).toBe('inspect 1');
+    s.runs(s.id(1), s.service(), 'green', s.service().to, 2);
+    expect(leftOf(1000)).toMatchObject({ is: 'wait', recheckAt: s.now + 1000 });
+    expect(said(leftOf(0))).toBe('weights 50/50');
   });
 
   it('ends at 100 % after its bake, with the old color as it is', () => {

@@ -60,10 +60,21 @@ describe('one instance on its way', () => {
   it('must stay healthy, and is looked at once more, before the next one goes', () => {
     const s = scene(3);
     s.runs(s.id(1), s.service(), 'blue', s.service().to, 30);
-    expect(said(next(s.target(s.id(1), s.service(), 'blue', 'healthy', 5)))).toBe('wait');
-    expect(said(next(s.target(s.id(1), s.service(), 'blue', 'healthy', 15)))).toBe('inspect 1');
+    const healthyFor = (seconds: number): string =>
+      said(next(s.target(s.id(1), s.service(), 'blue', 'healthy', seconds)));
+    expect(healthyFor(4)).toBe('wait');
+    // From one tick before the end on, so that nobody waits for the answer when the time is over.
+    expect(healthyFor(6)).toBe('inspect 1');
+    expect(healthyFor(15)).toBe('inspect 1');
     s.runs(s.id(1), s.service(), 'blue', s.service().to, 2);
-    expect(said(next(s))).toBe('deregister 2');
+    expect(healthyFor(8)).toBe('wait');
+    expect(healthyFor(10)).toBe('deregister 2');
+  });
+
+  it('a look from before it was healthy does not count, however short it must stay so', () => {
+    const s = scene(3, { ...plan, timing: { ...plan.timing, minHealthy: 1000 } });
+    s.runs(s.id(1), s.service(), 'blue', s.service().to, 3).target(s.id(1), s.service(), 'blue', 'healthy', 2);
+    expect(said(next(s))).toBe('inspect 1');
   });
 
   it.each([

@@ -103,14 +103,14 @@ describe('a pause', () => {
 
 describe('promote', () => {
   it('ends the bake that is on', () => {
-    expect(said(next(asked(up(10, 5000), ['promote', 0.5])))).toBe('inspect 1');
-    const s = asked(up(10, 5000), ['promote', 0.5]);
+    expect(said(next(asked(up(10, 800), ['promote', 0.5])))).toBe('inspect 1');
+    const s = asked(up(10, 800), ['promote', 0.5]);
     s.runs(s.id(1), s.service(), 'green', s.service().to, 0);
     expect(said(next(s))).toBe('weights 50/50');
   });
 
   it('does not end the next one too', () => {
-    expect(next(asked(up(10, 5000), ['promote', 6])).is).toBe('wait');
+    expect(next(asked(up(10, 800), ['promote', 6])).is).toBe('wait');
   });
 
   it('counts for what is inconclusive, not for what failed', () => {
@@ -119,7 +119,7 @@ describe('promote', () => {
       commands: [{ name: 'smoke', command: ['x'], timeout: 1 }],
       inconclusive: 'fail',
     } as const;
-    const s = asked(up(10, 5000, { ...blueGreen, gates }), ['promote', 0.5]);
+    const s = asked(up(10, 800, { ...blueGreen, gates }), ['promote', 0.5]);
     expect(said(next(s))).toBe('inspect 1');
     expect(next(s.sees({ commands: [{ gate: 'smoke', passed: false, why: 'exit 1' }] })).is).toBe('abort');
   });
