@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { runIn } from './world.js';
 
 /** One rollout of one fleet, and what it cost. Durations in ms, memory in bytes. */
@@ -40,7 +41,12 @@ const run: Run = {
   told,
   wall: performance.now() - start.wall,
   cpu: (cpu.user + cpu.system) / 1000,
-  memory: process.resourceUsage().maxRSS * 1024,
+  memory: peakMemory(),
   virtual: ended - began,
 };
 process.stdout.write(`${JSON.stringify(run)}\n`);
+
+/** Of this program: what getrusage says of a child may be that of the process that started it. */
+function peakMemory(): number {
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+}

@@ -16,7 +16,7 @@ export interface Demands {
 /** From, until; milliseconds. */
 export type Span = readonly [from: number, until: number];
 
-/** A line of the log: `12.345 deregister i-1:8080`. */
+/** A line of the log: `12.345 deregister i-1:8080`; the seconds count from anywhere. */
 interface Line {
   readonly at: number;
   readonly text: string;
@@ -28,11 +28,14 @@ const parse = (log: readonly string[]): readonly Line[] =>
     return at === undefined || text === undefined ? [] : [{ at: Math.round(Number(at) * 1000), text }];
   });
 
-/** Opening line, closing line; what is between them is the same thing. */
+/** Opening line, closing line; what their groups hold is the same thing. A command may have a comment around what it does. */
 const pairs: readonly (readonly [RegExp, RegExp])[] = [
   [/^deregister (\S+)$/, /^drained (\S+)$/],
   [/^register (\S+)$/, /^(\S+) healthy$/],
-  [/^(\S+) begins (?:pull|start|stop|restore|task)$/, /^(\S+) ends (?:pull|start|stop|restore|task)$/],
+  [
+    /^(\S+) begins (?:.* )?(pull|start|stop|restore|task)(?: .*)?$/,
+    /^(\S+) ends (?:.* )?(pull|start|stop|restore|task)(?: .*)?$/,
+  ],
 ];
 
 /** Everything in the log that takes its time, in the order of its end. */
@@ -44,9 +47,9 @@ export function spansOf(log: readonly string[], demands: Demands): readonly Span
   let lastHealthy: number | undefined;
   for (const { at, text } of parse(log)) {
     for (const [index, [begins, ends]] of pairs.entries()) {
-      const begun = begins.exec(text)?.[1];
+      const begun = begins.exec(text)?.slice(1).join(' ');
       if (begun !== undefined) open.set(`${String(index)} ${begun}`, at);
-      const ended = ends.exec(text)?.[1];
+      const ended = ends.exec(text)?.slice(1).join(' ');
       const from = ended === undefined ? undefined : open.get(`${String(index)} ${ended}`);
       if (from !== undefined) {
         spans.push([from, at]);
@@ -95,14 +98,13 @@ export function covered(spans: readonly Span[], from: number, until: number): nu
   return sum;
 }
 
-/** Times at which something was taken out of service or brought in, once each: how many batches there were. */
+/** Calls of one batch travel side by side, or one soon after the other. */
+const together = 2000;
+
+/** How often something was taken out of service, or moved traffic: how many batches there were. */
 export function batchesOf(log: readonly string[]): number {
-  const out = new Set<number>();
-  const shifts = new Set<number>();
-  for (const { at, text } of parse(log)) {
-    // Calls of one batch travel side by side.
-    if (text.startsWith('deregister ')) out.add(Math.round(at / 1000));
-    if (text.startsWith('weights ')) shifts.add(Math.round(at / 1000));
-  }
-  return Math.max(1, out.size, shifts.size);
+  const times = (of: RegExp): readonly number[] => parse(log).flatMap(({ at, text }) => (of.test(text) ? [at] : []));
+  const bunches = (all: readonly number[]): number =>
+    all.filter((at, index) => index === 0 || at - (all[index - 1] ?? 0) > together).length;
+  return Math.max(1, bunches(times(/^deregister /)), bunches(times(/^weights /)));
 }

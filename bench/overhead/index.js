@@ -1,33 +1,88 @@
-// What a rollout takes beyond the time that the world and the configuration take, on the simulator: by its log, and by code that knows nothing of the engine.
+// What a rollout takes beyond the time that the world and the configuration take, by the log of the world and by code that knows nothing of the engine:
+// on the simulator, where the machine does not count, and on the sandbox, where processes, calls and the machine do.
 import { execa } from 'execa';
+import { join } from 'node:path';
 import { build } from '../build.js';
 import { table } from '../numbers.js';
+import { underLoad, withShop } from '../shop.js';
 
-const runs = ['rolling', 'blue-green'].flatMap((strategy) => [2, 4, 10, 30].map((size) => ({ strategy, size })));
+const strategies = ['rolling', 'blue-green'];
+const sizes = [2, 4, 10, 30];
+/** AWS seconds: the defaults of deployctl.yml but for the bake, which is nothing but waiting. */
+const asked = { drain: 30, settle: 60, minHealthy: 10, bake: 30, poll: 2 };
+const SCALE = 10;
 
-export async function measure() {
+export async function measure({ quick }) {
+  const runs = strategies.flatMap((strategy) => (quick ? [4] : sizes).map((size) => ({ strategy, size })));
   const program = await build('overhead/one');
-  const found = [];
+  const simulated = [];
   for (const { strategy, size } of runs) {
     const { stdout } = await execa('node', [program, strategy, String(size)]);
-    found.push(JSON.parse(stdout));
+    simulated.push(JSON.parse(stdout));
   }
-  return { runs: found };
+  process.stderr.write('overhead: the simulator is done\n');
+  const reader = await build('overhead/sandbox');
+  const found = [];
+  for (const { strategy, size } of runs) {
+    found.push(await onSandbox(reader, strategy, size));
+    process.stderr.write(`overhead: ${strategy}, ${String(size)} instances on the sandbox\n`);
+  }
+  return { runs: simulated, sandbox: found };
 }
 
-export function tables({ runs: found }) {
+const scaled = (seconds) => `${String((seconds * 1000) / SCALE)}ms`;
+
+function settings(file, production) {
+  Object.assign(production, { steps: [10, 50, 100] });
+  Object.assign(production.timing, {
+    settle: scaled(asked.settle),
+    'min-healthy': scaled(asked.minHealthy),
+    bake: scaled(asked.bake),
+    poll: scaled(asked.poll),
+    'health-timeout': '5m',
+    'host-command': '5m',
+    'pull-timeout': '5m',
+  });
+}
+
+/** The backend alone moves: processes of the shop share the machine's memory. */
+function onSandbox(reader, strategy, instances) {
+  return withShop({ instances, scale: SCALE, drain: asked.drain, config: settings }, async (shop) => {
+    const parallel = ['--max-parallel', String(Math.max(1, Math.floor(instances / 5)))];
+    const args = ['rollout', '--backend', '1.1.0', '--strategy', strategy, '--yes'];
+    const began = Date.now();
+    const { ms, load } = await underLoad(shop, () =>
+      shop.deployctl(strategy === 'rolling' ? [...args, ...parallel] : args),
+    );
+    const { settle, minHealthy, bake } = asked;
+    const run = {
+      log: join(shop.stateDir, 'events.log'),
+      scale: SCALE,
+      began,
+      ended: began + ms,
+      demands: { settle: settle * 1000, minHealthy: minHealthy * 1000, bake: bake * 1000 },
+    };
+    const { stdout } = await execa('node', [reader, JSON.stringify(run)]);
+    const outcome = load.failures === 0 ? 'succeeded' : `${String(load.failures)} requests failed`;
+    return { strategy, instances, outcome, ...JSON.parse(stdout) };
+  });
+}
+
+export function tables({ runs, sandbox }) {
   const seconds = (ms) => (ms / 1000).toFixed(1);
-  return table(
-    ['strategy', 'instances', 'outcome', 'total, s', 'floor, s', 'total / floor', 'batches', 'own seconds a batch'],
-    found.map(({ strategy, instances, outcome, total, floor, batches }) => [
-      strategy,
-      String(instances),
-      outcome,
-      seconds(total),
-      seconds(floor),
-      (total / floor).toFixed(3),
-      String(batches),
-      seconds((total - floor) / batches),
-    ]),
-  );
+  const of = (found, scale) =>
+    table(
+      ['strategy', 'instances', 'outcome', 'total, s', 'floor, s', 'total / floor', 'batches', 'own seconds a batch'],
+      found.map(({ strategy, instances, outcome, total, floor, batches }) => [
+        strategy,
+        String(instances),
+        outcome,
+        seconds(total),
+        seconds(floor),
+        (total / floor).toFixed(3),
+        String(batches),
+        seconds((total - floor) / scale / batches),
+      ]),
+    );
+  return `On the simulator:\n\n${of(runs, 1)}\n\nOn the sandbox, ${String(SCALE)} times faster than AWS and under load, in seconds of AWS; bakes of ${String(asked.bake)} s. What processes and this machine take is not scaled, and counts ${String(SCALE)} times in the ratio; the own seconds are real ones:\n\n${of(sandbox, SCALE)}`;
 }
