@@ -72,12 +72,24 @@ export function tables({ runs, sandbox }) {
       ['refused as too fast', ({ throttled }) => String(throttled)],
       ['of which somebody is told', ({ told }) => String(told.length)],
       ['simulated time, s', ({ virtual }) => String(Math.round(virtual / 1000))],
-    ])}`;
+    ])}\n\nCall kinds that grew faster than the fleet, by more than a tenth: ${faster(own).join(', ') || 'none'}.`;
   });
   return [
     ...parts,
     `On the sandbox, ${String(SCALE)} times faster than AWS and under load: rolling, one service, 20 % at a time:\n\n${costs(sandbox, [])}`,
   ].join('\n\n');
+}
+
+/** Kinds of calls of which an instance has more in a larger fleet than in the next smaller one. A handful is no trend, nor is one tick more or less. */
+function faster(own) {
+  const [handful, tolerance] = [10, 1.1];
+  return own.slice(1).flatMap((run, index) => {
+    const before = own[index];
+    const times = run.instances / before.instances;
+    return Object.entries(run.calls)
+      .filter(([kind, count]) => count > handful && count > (before.calls[kind] ?? 0) * times * tolerance)
+      .map(([kind]) => `${kind} (${String(before.instances)} to ${String(run.instances)})`);
+  });
 }
 
 function costs(own, more) {
