@@ -13,6 +13,7 @@ import { oneCommandPerHost } from './work.js';
 /**
  * Watches the new release for `timing.bake` under this key, or until someone promotes it. Towards its end every container is looked at once more: one that crashed and was restarted is
  * healthy again within a moment. Returns undefined when the bake is over and passed.
+ * @param last no other bake follows: then that look comes after the end, so that nothing which ended within the bake is missed
  */
 export function bake(
   plan: Plan,
@@ -20,12 +21,13 @@ export function bake(
   now: Instant,
   key: string,
   standings: readonly Standing[],
+  last: boolean,
 ): Decision | undefined {
   const since = seen.bake?.key === key ? seen.bake.since : now;
   const promoted = promotedSince(plan, seen, since);
   const end = Math.min(since + plan.timing.bake, promoted?.since ?? Infinity);
   const over = now >= end;
-  const lookFrom = lookBefore(plan, end, since);
+  const lookFrom = last ? end : lookBefore(plan, end, since);
   // Whoever promotes has judged what is inconclusive; a failure stays a failure.
   const verdict = judgeGates(plan.gates, seen.probes, seen.commands, over && promoted === undefined);
   if (verdict.is === 'fail') return { is: 'abort', reason: verdict.why };

@@ -70,7 +70,8 @@ function shift(
 
   if (highest >= 0 && lagging.length === 0) {
     const percent = how.steps[highest] ?? 100;
-    const baking = bake(plan, seen, now, `shift/${String(percent)}`, standings);
+    const last = highest === how.steps.length - 1;
+    const baking = bake(plan, seen, now, `shift/${String(percent)}`, standings, last);
     if (baking !== undefined) return baking;
   }
   const goal = lagging.length > 0 ? highest : highest + 1;

@@ -46,7 +46,7 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   if (plan.aim.to === 'old')
     return { is: 'done', outcome: 'rolled-back', reason: `${plan.aim.because}${leftOut(standings)}` };
   return (
-    bake(plan, seen, now, 'rolling/final', standings) ?? {
+    bake(plan, seen, now, 'rolling/final', standings, true) ?? {
       is: 'done',
       outcome: 'succeeded',
       reason: 'every instance serves the release and passed its bake',

@@ -22,12 +22,12 @@ const simulate = (text: string): Promise<{ readonly code: unknown; readonly stdo
   });
 
 it('npm run simulate shows the same trace, and what a planted defect breaks in it', async () => {
-  const text = 'rolling/ports/backend/2/good/released/3 rollback 300:lost';
+  const text = 'rolling/ports/backend/10/good/released/3 resume';
   const sound = await simulate(text);
   expect(sound.code, sound.stdout).toBe(0);
   expect(sound.stdout.trim()).toBe((await replay(text, referenceOf)).trace.join('\n').trim());
-  const number = mutants.findIndex(({ what }) => what === 'what came back a moment ago counts as capacity');
+  const number = mutants.findIndex(({ what }) => what === 'the window is the whole fleet, and the floor with it');
   const planted = await simulate(`mutant ${String(number)} ${text}`);
   expect(planted.code, planted.stdout).toBe(1);
-  expect(planted.stdout).toMatch(/^broken: .*I2/m);
+  expect(planted.stdout).toMatch(/^broken: .*I1: backend has 7 serving targets, the floor is 8/m);
 });
