@@ -138,10 +138,17 @@ function next(
         Number(a.target?.state === 'healthy') - Number(b.target?.state === 'healthy') ||
         (order.get(a.instance.id) ?? 0) - (order.get(b.instance.id) ?? 0),
     );
+  const there = standings.filter(({ target }) => target !== undefined && isRegistered(target));
+  let registered = there.length;
+  let away = standings.filter((each) => inFlight.has(each.place) && !there.includes(each)).length;
   for (const standing of candidates) {
     if (slots <= 0) break;
     const costs = standing.target?.state === 'healthy' ? 1 : 0;
     if (costs > 0 && spare <= 0) break;
+    // Where none is healthy the load balancer asks them all, and where none is registered it answers 503: the last one waits for one that is on its way.
+    if (registered <= 1 && away > 0) break;
+    registered -= 1;
+    away += 1;
     slots -= 1;
     spare -= costs;
     actions.push(deregisterOf(standing));

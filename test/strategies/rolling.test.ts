@@ -241,6 +241,25 @@ describe('the way back', () => {
     expect(said(next(s, back(s)))).toBe('deregister 2');
   });
 
+  it('of targets that are all unhealthy the last one stays registered until another is back, if one can come', () => {
+    const s = scene(2);
+    for (const { id } of s.fleet)
+      s.runs(id, s.service(), 'blue', s.service().to).target(id, s.service(), 'blue', 'unhealthy', 5);
+    expect(said(next(s, back(s)))).toBe('deregister 1');
+    s.target(s.id(1), s.service(), 'blue', 'absent', 100, 100);
+    expect(said(next(s, back(s)))).toBe('restore 1');
+    s.runs(s.id(1), s.service(), 'blue', s.service().from, 5);
+    expect(said(next(s, back(s)))).toBe('register 1');
+    s.target(s.id(1), s.service(), 'blue', 'initial', 1);
+    expect(said(next(s, back(s)))).toBe('deregister 2');
+    // Nobody is there who could come.
+    const alone = scene(2);
+    alone.agent(alone.id(1), 'offline').target(alone.id(1), alone.service(), 'blue', 'absent', 100, 100);
+    alone.runs(alone.id(2), alone.service(), 'blue', alone.service().to);
+    alone.target(alone.id(2), alone.service(), 'blue', 'unhealthy', 5);
+    expect(said(next(alone, back(alone)))).toBe('deregister 2');
+  });
+
   it('waits for what still runs on the instance, then undoes it', () => {
     const s = scene(3).target('i-00000001', servicePlan('backend'), 'blue', 'absent', 100, 100);
     s.op(s.id(1), { is: 'running', phase: 'start', service: 'backend', since: s.now, until: s.now + 60_000 });
