@@ -124,7 +124,12 @@ export async function playCase(ground: Ground, each: Case): Promise<Played> {
     summary = await load.stop();
   }
   const entries = await allOf(ground, summary.requests);
-  const lost = toBlameFor(scenario.fate, entries, ground.good);
+  const lost = toBlameFor(
+    scenario.fate,
+    entries,
+    ground.good,
+    await readFile(join(ground.shop.dir, 'sandbox', 'events.log'), 'utf8'),
+  );
   for (const entry of lost.slice(0, 5)) faults.push(`a request was lost: ${JSON.stringify(entry)}`);
   if (scenario.fate !== 'dies' && summary.failures > lost.length)
     faults.push(
