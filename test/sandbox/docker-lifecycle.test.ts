@@ -60,7 +60,7 @@ describe.skipIf(!(await canRunDocker()))('sandboxes of runtime docker', { timeou
     const { pid } = JSON.parse(readFileSync(join(first, 'process.json'), 'utf8')) as { pid: number };
     process.kill(pid, 'SIGKILL');
     await vi.waitFor(() => expect(leftOf(first)).toEqual([]), { timeout: 20_000, interval: 100 });
-    const kept = ['.gitignore', 'access.log', 'process.json', 'sandbox.log'];
+    const kept = ['.gitignore', 'access.log', 'events.log', 'process.json', 'sandbox.log'];
     expect(readdirSync(first).toSorted()).toEqual(kept);
     expect(await pages(two)).toEqual(['200 1.0.0', '200 1.0.0']);
 

@@ -96,7 +96,7 @@ describe('a detached sandbox', () => {
     const down = await sandbox('down', '--json');
     expect(json(down.stdout)).toEqual({ ending: 'closed' });
     expect(marked()).toEqual([]);
-    expect(readdirSync(stateDir).toSorted()).toEqual(['.gitignore', 'access.log', 'sandbox.log']);
+    expect(readdirSync(stateDir).toSorted()).toEqual(['.gitignore', 'access.log', 'events.log', 'sandbox.log']);
     expect(json((await sandbox('down', '--json')).stdout)).toEqual({ ending: 'none' });
   });
 
