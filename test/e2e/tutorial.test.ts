@@ -8,7 +8,7 @@ import { play, typedIn, unexpectedEnds, withOutputs } from './transcript.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** `npm run test:wide -- -u test/e2e/tutorial` writes what is printed today into the document. */
+/** `npm run test:wide -- test/e2e/tutorial -u` writes what is printed today into the document. */
 describe('documents that are typed along', { timeout: 300_000 }, () => {
   let dir: string;
   beforeAll(async () => {

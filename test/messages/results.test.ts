@@ -110,7 +110,7 @@ describe('failed and rolled back (10)', () => {
     `);
     expect(await rollsOut({ fate: 'restarts' })).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
-      Rollout failed and was undone; the previous release is serving: backend on web-01 (i-00000001): the container is gone after it had passed its checks; backend on web-02 (i-00000002): the container ended after it had passed its checks, and was started again (restarts: 1)
+      Rollout failed and was undone; the previous release is serving: backend on web-01 (i-00000001): the container ended after it had passed its checks, and was started again (restarts: 1); backend on web-02 (i-00000002): the container ended after it had passed its checks, and was started again (restarts: 1)
       backend  old → new
       serving now: backend old, frontend old
       ro-… of shop/sim, rolling, took TIME, by anna
