@@ -57,7 +57,9 @@ export function moveInPlace(
   // balancer's nodes learn of a new target at different times.
   const fresh = standings.flatMap((standing) => {
     const until = (standing.target?.since ?? now) + plan.timing.minHealthy;
-    const counts = standing.place === 'serving' && standing.target?.state === 'healthy';
+    // Also one whose container is looked into once more, since the process that had registered it has died.
+    const isBack = standing.place === 'serving' || inFlight.has(standing.place);
+    const counts = isBack && standing.target?.state === 'healthy';
     return counts && now < until ? [{ ...waitOf(standing, now, plan), what: 'back; must stay healthy', until }] : [];
   });
   actions.push(...next(plan, seen, fleet, service, window, standings, fresh.length));

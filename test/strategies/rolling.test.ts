@@ -241,6 +241,16 @@ describe('the way back', () => {
     expect(said(next(s, back(s)))).toBe('deregister 2');
   });
 
+  it('what came back a moment ago takes nobody away either while its checks are repeated', () => {
+    const s = scene(2);
+    s.runs(s.id(2), s.service(), 'blue', s.service().to);
+    s.runs(s.id(1), s.service(), 'blue', s.service().from).target(s.id(1), s.service(), 'blue', 'healthy', 1);
+    s.op(s.id(1), { is: 'running', phase: 'restore', service: 'backend', since: s.now, until: s.now + 60_000 });
+    expect(next(s, back(s)).is).toBe('wait');
+    s.target(s.id(1), s.service(), 'blue', 'healthy', 60);
+    expect(said(next(s, back(s)))).toBe('deregister 2');
+  });
+
   it('of targets that are all unhealthy the last one stays registered until another is back, if one can come', () => {
     const s = scene(2);
     for (const { id } of s.fleet)
