@@ -38,7 +38,8 @@ describe('the package', () => {
     // What is built is packed: `npm test` and CI build first.
     await execa('npm', ['pack', '--ignore-scripts', '--pack-destination', dir], { cwd: root });
     const [tarball = ''] = (await readdir(dir)).filter((name) => name.endsWith('.tgz'));
-    expect((await stat(join(dir, tarball))).size).toBeLessThan(600 * 1024);
+    // With what is used of its packages: they are bundled, because a start reads a dozen files then instead of 400.
+    expect((await stat(join(dir, tarball))).size).toBeLessThan(1200 * 1024);
     const args = [
       'install',
       '--global',
