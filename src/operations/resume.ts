@@ -40,10 +40,10 @@ async function goOn(
   record: RolloutRecord,
   confirm?: (summary: RolloutSummary) => Promise<boolean>,
 ): Promise<OperationResult> {
-  await forgetPauses(box, record);
   const { plan, seen } = await continued(box, lease, fences, record);
   if (confirm !== undefined && !(await confirm(summaryOf(plan, record.by)))) throw declined();
   if (box.signal.aborted) throw interruptedError();
+  await forgetPauses(box, record);
   const result = await drive(box, lease, fences, plan, { ...record, generation: lease.generation }, seen, {
     resumed: true,
     warnings: [],
