@@ -1,4 +1,4 @@
-import type { Instant, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import type { Instant, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import type {
   FleetInstance,
@@ -31,6 +31,8 @@ export interface Scope {
     readonly group: TargetGroupArn;
     readonly port: number;
     readonly routes: readonly RouteArn[];
+    /** For how long at least a target of it drains; unknown: as long as a reading may be old. */
+    readonly drain: Ms;
   }[];
   readonly routes: readonly RouteArn[];
 }
@@ -39,7 +41,12 @@ export function scopeOf(plan: Plan): Scope {
   return {
     plan,
     groups: plan.services.flatMap((service) =>
-      Object.values(service.colors).map(({ group, port }) => ({ group, port, routes: service.routes })),
+      Object.values(service.colors).map(({ group, port, drain = staleFor }) => ({
+        group,
+        port,
+        routes: service.routes,
+        drain,
+      })),
     ),
     routes: [...new Set(plan.services.flatMap((service) => service.routes))],
   };
@@ -131,11 +138,7 @@ export class Observer {
       if (seen?.is !== 'known') continue;
       const before = seen.value.get(key);
       const state = registered ? 'initial' : 'draining';
-      seen.value.set(key, {
-        state,
-        since: at,
-        ...(before?.unroutedSince === undefined ? {} : { unroutedSince: before.unroutedSince }),
-      });
+      seen.value.set(key, { state, since: at, ...this.#quiet(group, before, state) });
     }
   }
 
@@ -211,10 +214,15 @@ export class Observer {
     now: Instant,
   ): ObservedTarget {
     const expected = this.#expected.get(`${group} ${key}`);
-    const shows = view !== undefined && view.state !== 'draining' && view.reason !== 'Target.NotRegistered';
+    const shows = view !== undefined && !isOut(view);
     // One that agrees does not end this: the next one may be older.
     if (expected !== undefined && now - expected.at >= staleFor) this.#expected.delete(`${group} ${key}`);
     else if (expected !== undefined && shows !== expected.registered && before !== undefined) return before;
+    // So soon it drains: what does not show it any more does not show it yet, from before it was registered.
+    else if (expected?.registered === false && view === undefined && before !== undefined) {
+      const drain = this.#scope.groups.find((each) => each.group === group)?.drain ?? staleFor;
+      if (now - expected.at < drain) return before;
+    }
     const state = view?.state ?? 'absent';
     const since = before?.state === state ? before.since : now;
     return {
@@ -222,8 +230,31 @@ export class Observer {
       since,
       ...(view?.reason === undefined ? {} : { reason: view.reason }),
       ...(view?.description === undefined ? {} : { description: view.description }),
-      ...(before?.unroutedSince === undefined ? {} : { unroutedSince: before.unroutedSince }),
+      ...this.#quiet(group, before, state),
     };
+  }
+
+  /**
+   * Since when a target has had no reason to get a request, which begins anew where it leaves a group to which clients may be bound: stickiness sends
+   * them there whatever the weights say (ELB guide, "Sticky sessions"), until the target is out.
+   */
+  #quiet(
+    group: TargetGroupArn,
+    before: ObservedTarget | undefined,
+    state: ObservedTarget['state'],
+  ): Pick<ObservedTarget, 'unroutedSince'> {
+    const unroutedSince = before?.unroutedSince;
+    const leaves = before !== undefined && !isOut(before) && (state === 'draining' || state === 'absent');
+    return unroutedSince === undefined || (leaves && this.#mayBeBound(group)) ? {} : { unroutedSince };
+  }
+
+  /** Whether a route that knows the group binds clients to one. */
+  #mayBeBound(group: TargetGroupArn): boolean {
+    const routes = this.#scope.groups.find((each) => each.group === group)?.routes ?? [];
+    return routes.some((route) => {
+      const seen = this.#routes.get(route);
+      return seen?.is !== 'known' || seen.value.stickiness.enabled;
+    });
   }
 
   /** Targets that no group lists are absent; and for each, since when it has had no reason to get a request. */
@@ -242,8 +273,7 @@ export class Observer {
         if (!seen.value.has(key)) seen.value.set(key, { state: 'absent', since: now });
       }
       for (const [key, target] of seen.value) {
-        const out =
-          target.state === 'absent' || target.state === 'draining' || target.reason === 'Target.NotRegistered';
+        const out = isOut(target);
         const { unroutedSince, ...rest } = target;
         seen.value.set(key, weighted && !out ? rest : { ...rest, unroutedSince: unroutedSince ?? now });
       }
@@ -274,6 +304,11 @@ export class Observer {
     const seen = read.value.map((steer) => ({ ...steer, since: since.get(steer.id) ?? now }));
     this.#steering = seen.sort((a, b) => a.since - b.since);
   }
+}
+
+/** Out of the load balancer, or on its way out: no new request has a reason to go there. */
+function isOut({ state, reason }: Pick<ObservedTarget, 'state' | 'reason'>): boolean {
+  return state === 'absent' || state === 'draining' || reason === 'Target.NotRegistered';
 }
 
 function weightIn(route: RouteView, group: TargetGroupArn): number {

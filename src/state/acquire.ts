@@ -9,6 +9,7 @@ import type { Entry, IsAlive, LeaseView, StateDeps } from './lease-view.js';
 import { highestKnown } from './rollouts.js';
 import { isTransient, retry, withTimeout, CALL_TIMEOUT } from './retry.js';
 import type { StoredLease } from './schemas.js';
+import { removeAll } from './store.js';
 
 export interface AcquireOptions {
   readonly actor: Actor;
@@ -120,12 +121,27 @@ class Taking {
         return undefined;
       }
       await lease.start(signal);
+      await this.#removeSilent(lease, entries);
       return lease;
     } catch (error) {
       await lease.release();
       if (lease.lost.aborted && signal?.aborted !== true) return undefined;
       throw error;
     }
+  }
+
+  /**
+   * Whoever stood still may wake up, and sees by a higher generation that it has lost the lease. Should somebody remove that one by hand, it sees that
+   * its own is gone: a name that was removed cannot be overwritten.
+   */
+  async #removeSilent(lease: Lease, entries: readonly Entry[]): Promise<void> {
+    const silent = entries.filter((each) => each.generation < lease.generation && each.lease?.released !== true);
+    await removeAll(
+      this.#deps,
+      lease,
+      silent.map(({ name }) => name),
+      this.#options.signal,
+    );
   }
 
   async #nextGeneration(entries: readonly Entry[]): Promise<number> {

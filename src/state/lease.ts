@@ -197,6 +197,8 @@ export class HeldLease implements Lease {
       await this.#call((inner) => this.#write(this.#record, inner), signal);
     } catch (error) {
       if (error instanceof PortError && (error.kind === 'not-found' || error.kind === 'invalid')) {
+        // Who takes over removes it: that one is named, where it can be seen.
+        await this.#refuseHigher(signal);
         this.#lose(true, `its parameter ${this.#name} is gone (${error.message})`);
       }
       throw error;

@@ -177,6 +177,16 @@ export function leaveOut(standings: readonly Standing[], spare: number): readonl
   return actions;
 }
 
+/**
+ * Those that may run what is to be undone and still get requests, since the floor keeps them: as long as there is one, nobody can say that the wanted
+ * release serves. One that a rollout left out from its beginning is none: nothing of ours has been there.
+ */
+export function exposed(plan: Plan, standings: readonly Standing[]): readonly Standing[] {
+  return standings.filter(
+    (each) => mustLeave(each) && !(plan.kind === 'rollout' && plan.excluded.includes(each.instance.id)),
+  );
+}
+
 function mustLeave({ place, target, occupant, want, service }: Standing): boolean {
   if (place !== 'excluded' || service.from.release === service.to.release) return false;
   return target !== undefined && isRegistered(target) && !runsRelease(occupant, want);

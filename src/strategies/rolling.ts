@@ -4,7 +4,7 @@ import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { How, Plan, ServicePlan } from '../domain/plan.js';
 import { floorOf } from './amounts.js';
 import { bake } from './baking.js';
-import { moveInPlace } from './in-place.js';
+import { exposed, moveInPlace } from './in-place.js';
 import { isChanged, preload } from './preload.js';
 import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
 import type { Standing } from './standing.js';
@@ -43,6 +43,9 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   if (stuck.length > 0)
     return { is: 'done', outcome: 'failed', reason: `${because}cannot be brought back: ${stuck.join('; ')}` };
   const standings = plan.services.flatMap((service) => standingsOf(plan, seen, now, fleet, service, service.live));
+  const unknown = plan.aim.to === 'old' || plan.kind === 'rollback' ? exposed(plan, standings) : [];
+  if (unknown.length > 0)
+    return { is: 'done', outcome: 'failed', reason: `${because}${unknown.map(describeExposed).join('; ')}` };
   if (plan.aim.to === 'old')
     return { is: 'done', outcome: 'rolled-back', reason: `${plan.aim.because}${leftOut(standings)}` };
   return (
@@ -59,6 +62,9 @@ function leftOut(standings: readonly Standing[]): string {
   const out = standings.filter(({ place, service }) => place === 'excluded' && isChanged(service));
   return out.length === 0 ? '' : `; left out: ${out.map(describeBad).join('; ')}`;
 }
+
+const describeExposed = (standing: Standing): string =>
+  `${describeBad(standing)}, and it still gets requests: the floor keeps it in the load balancer`;
 
 /** Nobody is on the way and nobody may go: the fleet has shrunk to its floor. More instances, or a person, can help; changing anything cannot. */
 function noneToSpare(

@@ -13,6 +13,7 @@ const key = 'i-00000001:8081';
 
 let clock: ManualClock;
 let idle: number;
+let sticky: boolean;
 let shown: TargetView | undefined;
 let broken: boolean;
 let size: number;
@@ -43,13 +44,13 @@ const view = (): Awaited<ReturnType<TrafficPort['setWeights']>> => ({
     { group: 'arn:tg/backend-blue', weight: 100 - idle },
     { group, weight: idle },
   ],
-  stickiness: { enabled: false },
+  stickiness: { enabled: sticky },
   frame: 'frame',
 });
 
 beforeEach(() => {
   clock = new ManualClock();
-  [idle, shown, broken, size, fleetReads] = [0, { state: 'healthy' }, false, 1, 0];
+  [idle, sticky, shown, broken, size, fleetReads] = [0, false, { state: 'healthy' }, false, 1, 0];
   const fleet = {
     instances: () => {
       fleetReads += 1;
@@ -114,6 +115,15 @@ describe('since when', () => {
     expect((await look(2000))?.state).toBe('initial');
     expect((await look(9000))?.state).toBe('draining');
   });
+
+  it('a reading from before our registration is not taken for the end of the drain that followed it', async () => {
+    shown = { state: 'initial' };
+    await look();
+    observer.changed(group, [key], false);
+    shown = undefined;
+    expect(await look(1000)).toMatchObject({ state: 'draining' });
+    expect(await look(9000)).toMatchObject({ state: 'absent' });
+  });
 });
 
 describe('without a reason to get requests', () => {
@@ -124,6 +134,22 @@ describe('without a reason to get requests', () => {
     expect((await look(5000))?.unroutedSince).toBeUndefined();
     idle = 0;
     expect((await look(5000))?.unroutedSince).toBe(clock.now());
+  });
+
+  it.each([
+    ['goes on where nobody is bound to the group', false, 0],
+    ['begins anew where a client may have been bound to the group until then', true, 20_000],
+  ])('its leaving the group %s', async (_, bound, later) => {
+    sticky = bound;
+    const begin = clock.now();
+    await look();
+    await look(10_000);
+    await clock.advance(10_000);
+    observer.changed(group, [key], false);
+    shown = { state: 'draining' };
+    expect((await look())?.unroutedSince).toBe(begin + later);
+    shown = undefined;
+    expect((await look(15_000))?.unroutedSince).toBe(begin + later);
   });
 
   it('a weight that came and went while the targets could not be read counts', async () => {

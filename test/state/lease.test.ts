@@ -300,6 +300,20 @@ describe('holding the lease', () => {
     await clock.run(Promise.all([first.release(), second.release()]));
   });
 
+  it('a paused holder that was taken over finds out even when somebody has removed the lease of the taker', async () => {
+    const { clock, store, person } = world();
+    const [anna, bob] = [person('anna'), person('bob')];
+    const first = await clock.run(anna.state.acquireLease(anna.take()));
+    store.inject({ client: 'anna', when: 'before', kind: 'network', times: 1e6 });
+    await clock.run(bob.state.acquireLease(bob.take({ wait: 600_000 })), 4 * TTL);
+    expect([...store.snapshot().keys()].filter((name) => name.includes('/lease/'))).toEqual([`${BASE}/lease/2`]);
+    store.delete(`${BASE}/lease/2`);
+    store.clearFaults();
+    await clock.advance(HEARTBEAT);
+    expect(first.lost.reason).toMatchObject({ code: 'lease.lost', exitCode: 14 });
+    expect(first.isValid(0)).toBe(false);
+  });
+
   it('is lost, not made again, when its parameter is deleted by hand', async () => {
     const { clock, store, person } = world();
     const anna = person('anna');

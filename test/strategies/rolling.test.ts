@@ -296,6 +296,27 @@ describe('the way back', () => {
     });
   });
 
+  it('is not over while one that may run anything gets requests, since the floor keeps it', () => {
+    const s = scene(2, planOf({ ...rollingHow, floor: { is: 'count', value: 2 } }));
+    s.agent(s.id(2), 'offline').blind(s.id(2), 5);
+    expect(next(s, back(s))).toMatchObject({
+      is: 'done',
+      outcome: 'failed',
+      reason: expect.stringMatching(/web-2 .*still gets requests/) as string,
+    });
+    // Nothing of ours was there: it was left out from the beginning.
+    const out = scene(2, planOf({ ...rollingHow, floor: { is: 'count', value: 2 } }, { excluded: ['i-00000002'] }));
+    out.blind(out.id(2), 500);
+    expect(next(out, back(out))).toMatchObject({ is: 'done', outcome: 'rolled-back' });
+    const rollback = planOf(
+      { ...rollingHow, floor: { is: 'count', value: 2 } },
+      { kind: 'rollback', excluded: ['i-00000002'] },
+    );
+    const s2 = scene(2, rollback).blind('i-00000002', 500);
+    s2.runs(s2.id(1), s2.service(), 'blue', s2.service().to, 100);
+    expect(next(s2)).toMatchObject({ is: 'done', outcome: 'failed' });
+  });
+
   it('a restore that fails ends as failed once all that can be helped is, and names the instance', () => {
     const s = scene(3).target('i-00000001', servicePlan('backend'), 'blue', 'absent', 100, 100);
     s.empty(s.id(1), s.service(), 'blue').failed(s.id(1), s.service(), 'blue', s.service().from);
