@@ -44,6 +44,9 @@ export async function setWeights(
     if ('refused' in list) {
       throw portError('invalid', wire, `${view.name}: ${list.refused}`);
     }
+    if (change.mayWrite?.() === false) {
+      throw portError('timeout', wire, `${view.name}: it came too late to write its weights; nothing was written`);
+    }
     await write(calls, change.route, list.actions, limited);
     return { view, written: true };
   }).catch((error: unknown) => {

@@ -14,6 +14,8 @@ interface ActDeps {
   readonly traffic: TrafficPort;
   readonly book: HostBook;
   readonly observer: Observer;
+  /** Whether the lease still holds: this process may have stood still since the read that comes before a write. */
+  readonly mayWrite: () => boolean;
 }
 
 /** What is the same for all actions of one decision. */
@@ -41,7 +43,9 @@ export async function act(deps: ActDeps, plan: Plan, action: Action, turn: Turn,
     }
     case 'weights': {
       const managed = action.set.map(({ group }) => group);
-      deps.observer.routeWritten(await deps.traffic.setWeights({ ...action, managed }, signal));
+      deps.observer.routeWritten(
+        await deps.traffic.setWeights({ ...action, managed, mayWrite: deps.mayWrite }, signal),
+      );
       return;
     }
     case 'inspect':

@@ -217,7 +217,7 @@ export class Loop {
 
   /** @returns whether the call was accepted. A refused or lost one is not an error here: the next observation shows what is. */
   async #perform(action: Action, turn: Turn, stop: AbortSignal): Promise<boolean> {
-    const { emit, traffic, book, observer } = this.#deps;
+    const { emit, traffic, book, observer, lease, changeLimit } = this.#deps;
     if (!this.#mayChange()) {
       // Changes only within the lease. The heartbeat either renews it in a moment or declares it lost.
       await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
@@ -226,7 +226,8 @@ export class Loop {
     const text = describeAction(this.#plan, turn.seen, action);
     try {
       emit({ type: 'action.sent', action, text });
-      await act({ traffic, book, observer }, this.#plan, action, turn, stop);
+      const mayWrite = (): boolean => lease.isValid(changeLimit);
+      await act({ traffic, book, observer, mayWrite }, this.#plan, action, turn, stop);
       return true;
     } catch (error) {
       if (!(error instanceof PortError) || error.kind === 'aborted') throw error;

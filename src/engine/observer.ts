@@ -138,7 +138,11 @@ export class Observer {
       if (seen?.is !== 'known') continue;
       const before = seen.value.get(key);
       const state = registered ? 'initial' : 'draining';
-      seen.value.set(key, { state, since: at, ...this.#quiet(group, before, state) });
+      seen.value.set(key, {
+        state,
+        since: at,
+        ...(before?.unroutedSince === undefined ? {} : { unroutedSince: before.unroutedSince }),
+      });
     }
   }
 
@@ -230,31 +234,8 @@ export class Observer {
       since,
       ...(view?.reason === undefined ? {} : { reason: view.reason }),
       ...(view?.description === undefined ? {} : { description: view.description }),
-      ...this.#quiet(group, before, state),
+      ...(before?.unroutedSince === undefined ? {} : { unroutedSince: before.unroutedSince }),
     };
-  }
-
-  /**
-   * Since when a target has had no reason to get a request, which begins anew where it leaves a group to which clients may be bound: stickiness sends
-   * them there whatever the weights say (ELB guide, "Sticky sessions"), until the target is out.
-   */
-  #quiet(
-    group: TargetGroupArn,
-    before: ObservedTarget | undefined,
-    state: ObservedTarget['state'],
-  ): Pick<ObservedTarget, 'unroutedSince'> {
-    const unroutedSince = before?.unroutedSince;
-    const leaves = before !== undefined && !isOut(before) && (state === 'draining' || state === 'absent');
-    return unroutedSince === undefined || (leaves && this.#mayBeBound(group)) ? {} : { unroutedSince };
-  }
-
-  /** Whether a route that knows the group binds clients to one. */
-  #mayBeBound(group: TargetGroupArn): boolean {
-    const routes = this.#scope.groups.find((each) => each.group === group)?.routes ?? [];
-    return routes.some((route) => {
-      const seen = this.#routes.get(route);
-      return seen?.is !== 'known' || seen.value.stickiness.enabled;
-    });
   }
 
   /** Targets that no group lists are absent; and for each, since when it has had no reason to get a request. */
@@ -263,9 +244,9 @@ export class Observer {
     const instances = this.#fleet.is === 'known' ? this.#fleet.value : [];
     for (const { group, port, routes } of this.#scope.groups) {
       const seen = this.#targets.get(group);
-      const weighted = this.#mayBeWeighted(group, routes);
+      const sends = this.#maySend(group, routes);
       if (seen?.is !== 'known') {
-        if (weighted) this.#mayBeRouted(group);
+        if (sends) this.#mayBeRouted(group);
         continue;
       }
       for (const { id } of instances) {
@@ -275,7 +256,7 @@ export class Observer {
       for (const [key, target] of seen.value) {
         const out = isOut(target);
         const { unroutedSince, ...rest } = target;
-        seen.value.set(key, weighted && !out ? rest : { ...rest, unroutedSince: unroutedSince ?? now });
+        seen.value.set(key, sends && !out ? rest : { ...rest, unroutedSince: unroutedSince ?? now });
       }
     }
   }
@@ -287,12 +268,17 @@ export class Observer {
       if (unroutedSince !== undefined) last?.value.set(key, target);
   }
 
-  /** Whether any route may send the group requests. A route that cannot be read may, and so may one that was not configured. */
-  #mayBeWeighted(group: TargetGroupArn, routes: readonly RouteArn[]): boolean {
+  /**
+   * Whether any route may send the group requests. A route that cannot be read may, and so may one that was not configured. One with group stickiness
+   * sends it the clients that are bound to it, whatever its weight (ELB guide, "Sticky sessions").
+   */
+  #maySend(group: TargetGroupArn, routes: readonly RouteArn[]): boolean {
     if (routes.length === 0) return true;
     return routes.some((route) => {
       const seen = this.#routes.get(route);
-      return seen?.is !== 'known' || weightIn(seen.value, group) > 0;
+      if (seen?.is !== 'known') return true;
+      const entry = seen.value.weights.find((each) => each.group === group);
+      return entry !== undefined && (entry.weight > 0 || seen.value.stickiness.enabled);
     });
   }
 

@@ -95,7 +95,8 @@ export interface TrafficPort {
   /**
    * Reads the whole action list, compares its frame and the managed weights with what was seen, changes the managed groups' weights (a group that
    * is missing is appended) and, if asked, the stickiness, writes once, and reads back.
-   * Rejects with `conflict` when what is there is not what was expected.
+   * Rejects with `conflict` when what is there is not what was expected; with `timeout` when `mayWrite`, asked right before the write, says no: then
+   * nothing is written.
    */
   setWeights(
     change: {
@@ -105,6 +106,7 @@ export interface TrafficPort {
       readonly expected: readonly GroupWeight[];
       readonly set: readonly GroupWeight[];
       readonly stickiness?: { readonly enabled: boolean; readonly seconds?: number };
+      readonly mayWrite?: () => boolean;
     },
     signal?: AbortSignal,
   ): Promise<RouteView>;

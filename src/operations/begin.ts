@@ -47,7 +47,7 @@ export async function withLease<T>(
         const text =
           holder.is === 'free'
             ? 'waits for the lease'
-            : `waits for the lease of ${box.settings.environment}: it is held`;
+            : `waits for the lease of ${box.settings.environment}: ${holder.why ?? 'it is held'}`;
         box.emit({ type: 'note', level: 'info', text });
       },
       ...(options.lockWait === undefined ? {} : { wait: options.lockWait }),

@@ -2,14 +2,13 @@ import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
 import type { Ms, RolloutId } from '../domain/ids.js';
 import type { Actor } from '../domain/record.js';
 import { encode } from './codec.js';
-import { HeldLease, nonceOf, readSlack } from './lease.js';
+import { HeldLease, nonceOf, readSlack, underLease } from './lease.js';
 import type { Lease } from './lease.js';
 import { heldError, unsettled, viewOf, Watcher } from './lease-view.js';
 import type { Entry, IsAlive, LeaseView, StateDeps } from './lease-view.js';
 import { highestKnown } from './rollouts.js';
 import { isTransient, retry, withTimeout, CALL_TIMEOUT } from './retry.js';
 import type { StoredLease } from './schemas.js';
-import { removeAll } from './store.js';
 
 export interface AcquireOptions {
   readonly actor: Actor;
@@ -43,6 +42,9 @@ export async function acquireLease(deps: StateDeps, options: AcquireOptions): Pr
 export async function seizeLease(deps: StateDeps, options: Omit<AcquireOptions, 'wait'>): Promise<Lease> {
   return new Taking(deps, options, true).take();
 }
+
+type Settled =
+  { readonly is: 'owned'; readonly below: readonly Entry[] } | { readonly is: 'beaten' } | { readonly is: 'foreign' };
 
 class Taking {
   readonly #deps: StateDeps;
@@ -92,7 +94,7 @@ class Taking {
   async #takeNext(entries: readonly Entry[]): Promise<Lease | undefined> {
     const { clock, random, names } = this.#deps;
     const { actor, command, rollout, ttl, heartbeat, signal } = this.#options;
-    const generation = await this.#nextGeneration(entries);
+    const { generation, isGapped } = await this.#nextGeneration(entries);
     const now = clock.now();
     const record: StoredLease = {
       schema: 1,
@@ -114,14 +116,14 @@ class Taking {
     const lease = new HeldLease(this.#deps, record, heartbeat);
     try {
       if (watched) await clock.sleep(readSlack(ttl), signal);
-      const settled = await this.#settle(record);
-      if (settled === 'foreign') return undefined;
-      if (settled === 'beaten') {
+      const settled = await this.#settle(record, isGapped);
+      if (settled.is === 'foreign') return undefined;
+      if (settled.is === 'beaten') {
         await lease.release();
         return undefined;
       }
       await lease.start(signal);
-      await this.#removeSilent(lease, entries);
+      await this.#closeSilent(lease, settled.below);
       return lease;
     } catch (error) {
       await lease.release();
@@ -131,25 +133,32 @@ class Taking {
   }
 
   /**
-   * Whoever stood still may wake up, and sees by a higher generation that it has lost the lease. Should somebody remove that one by hand, it sees that
-   * its own is gone: a name that was removed cannot be overwritten.
+   * Whoever stood still may wake up, and sees by a higher generation that it has lost the lease. Should somebody remove that one by hand, it sees by
+   * the nonce that its own was taken. The name stays: it must not be used again.
    */
-  async #removeSilent(lease: Lease, entries: readonly Entry[]): Promise<void> {
-    const silent = entries.filter((each) => each.generation < lease.generation && each.lease?.released !== true);
-    await removeAll(
-      this.#deps,
-      lease,
-      silent.map(({ name }) => name),
-      this.#options.signal,
-    );
+  async #closeSilent(lease: Lease, below: readonly Entry[]): Promise<void> {
+    const { parameters, random } = this.#deps;
+    for (const { name, lease: silent } of below) {
+      if (silent === undefined || silent.released) continue;
+      const value = encode(name, { ...silent, released: true, nonce: random.hex(16) });
+      await retry(
+        this.#deps,
+        (inner) => parameters.overwrite(name, value, inner),
+        underLease(lease, this.#options.signal),
+      );
+    }
   }
 
-  async #nextGeneration(entries: readonly Entry[]): Promise<number> {
+  /** `isGapped`: a lease was removed by hand. Its holder, if it lives, learns of it with its next heartbeat. */
+  async #nextGeneration(
+    entries: readonly Entry[],
+  ): Promise<{ readonly generation: number; readonly isGapped: boolean }> {
     const known = this.#options.knownGeneration ?? 0;
     const stored = await highestKnown(this.#deps, this.#options.signal);
     const highest = entries[0]?.generation ?? 0;
+    if (highest >= stored) return { generation: Math.max(highest, known) + 1, isGapped: false };
     // Leases that are gone were deleted by hand: their names must not come back, and how many there were is not known.
-    return highest >= stored ? Math.max(highest, known) + 1 : Math.max(stored + 10, known) + 1;
+    return { generation: Math.max(stored + 10, known) + 1, isGapped: true };
   }
 
   /** One creator wins. After a lost answer "already exists" may speak of our own creation: the nonce tells. */
@@ -198,30 +207,34 @@ class Taking {
   }
 
   /**
-   * Waits until nothing below our generation can act. `beaten`: a higher one exists. `foreign`: what is there under our name is not ours.
+   * Waits until nothing below our generation can act; where one below was removed by hand, for a TTL, since it cannot be watched. `beaten`: a higher one exists. `foreign`: what is there under our name is not ours.
    * @throws DeployctlError `lease.held` when a lower holder keeps beating although ours is there for it to see
    */
-  async #settle(record: StoredLease): Promise<'owned' | 'beaten' | 'foreign'> {
+  async #settle(record: StoredLease, isGapped: boolean): Promise<Settled> {
     const { clock, names, parameters } = this.#deps;
     const { signal, ttl, heartbeat } = this.#options;
     const name = names.lease(record.generation);
     const start = clock.monotonic();
+    const earliest = isGapped ? start + ttl : start;
     let written = start;
     for (;;) {
       const entries = await this.#watcher.read(signal);
       const [highest] = entries;
       const own = entries.find(({ generation }) => generation === record.generation);
-      if (own !== undefined && own.lease?.nonce !== record.nonce) return 'foreign';
-      if (highest !== undefined && highest.generation > record.generation) return 'beaten';
+      if (own !== undefined && own.lease?.nonce !== record.nonce) return { is: 'foreign' };
+      if (highest !== undefined && highest.generation > record.generation) return { is: 'beaten' };
       const blockers = this.#watcher.blockers(entries, record.generation);
       const [first] = blockers;
-      if (first === undefined && own !== undefined) return 'owned';
+      const isDue = clock.monotonic() >= earliest;
+      if (first === undefined && own !== undefined && isDue)
+        return { is: 'owned', below: entries.filter(({ generation }) => generation < record.generation) };
       const patience = 3 * Math.max(ttl, ...blockers.map((entry) => entry.lease?.ttl ?? ttl));
       if (clock.monotonic() - start > patience) {
         if (first !== undefined) throw heldError(this.#deps, first);
-        return 'foreign'; // a read that never shows what we created: it was deleted
+        return { is: 'foreign' }; // a read that never shows what we created: it was deleted
       }
       if (first !== undefined) this.#tellWait(blockers);
+      else if (!isDue) this.#tell(removedByHand(record.generation));
       if (clock.monotonic() - written >= heartbeat) {
         // Still beat 0: alive, not yet the owner.
         const value = encode(name, { ...record, at: clock.now() });
@@ -234,7 +247,10 @@ class Taking {
 
   #tellWait(blockers: readonly Entry[]): void {
     const { clock } = this.#deps;
-    const view = viewOf(blockers, clock.now(), this.#options.isAlive);
+    this.#tell(viewOf(blockers, clock.now(), this.#options.isAlive));
+  }
+
+  #tell(view: LeaseView): void {
     const key = view.is === 'held' ? `${view.generation}` : 'free';
     if (key === this.#told) return;
     this.#told = key;
@@ -245,4 +261,10 @@ class Taking {
 /** Whether anything unsettled is over only because it stood still. */
 function unspoken(watcher: Watcher, entries: readonly Entry[]): boolean {
   return unsettled(entries).some((entry) => watcher.over(entry) === 'still');
+}
+
+/** Below this generation there was one that nobody can watch any more. */
+function removedByHand(generation: number): LeaseView {
+  const why = 'one was removed by hand, and its holder may act until its next heartbeat';
+  return { is: 'held', generation, looks: 'unreadable', why };
 }

@@ -190,15 +190,14 @@ export class HeldLease implements Lease {
     const start = { monotonic: clock.monotonic(), wall: clock.now() };
     const own = await this.#call((inner) => this.#deps.parameters.get(this.#name, inner), signal);
     if (own !== undefined && nonceOf(this.#name, own) !== this.#record.nonce) {
-      this.#lose(true, 'its parameter was deleted and created again by someone else');
+      await this.#refuseHigher(signal);
+      this.#lose(true, 'someone else took it over, or deleted its parameter and created it again');
     }
     this.#record = { ...this.#record, beat: this.#record.beat + 1, at: clock.now() };
     try {
       await this.#call((inner) => this.#write(this.#record, inner), signal);
     } catch (error) {
       if (error instanceof PortError && (error.kind === 'not-found' || error.kind === 'invalid')) {
-        // Who takes over removes it: that one is named, where it can be seen.
-        await this.#refuseHigher(signal);
         this.#lose(true, `its parameter ${this.#name} is gone (${error.message})`);
       }
       throw error;

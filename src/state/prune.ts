@@ -1,6 +1,7 @@
 import type { Ms, ReleaseId, RolloutId } from '../domain/ids.js';
 import type { OutcomeRecord } from '../domain/record.js';
 import { currentRelease, rollbackTarget } from './history.js';
+import { underLease } from './lease.js';
 import type { Lease } from './lease.js';
 import { readEntries } from './lease-view.js';
 import type { StateDeps } from './lease-view.js';
@@ -8,7 +9,7 @@ import { listOutcomes } from './outcomes.js';
 import { groupById, listReleases } from './releases.js';
 import { retry } from './retry.js';
 import { isUnfinished, listRecords } from './rollouts.js';
-import { listRaw, removeAll } from './store.js';
+import { listRaw } from './store.js';
 
 /** Outcomes and records that stay. */
 export const KEEP = 50;
@@ -18,6 +19,8 @@ export const KEEP_LEASES = 10;
 const LATE: Ms = 24 * 3600_000;
 /** The same for leases, which every heartbeat lists: a busy day must not make heartbeats slow. */
 const LATE_LEASE: Ms = 3600_000;
+/** DeleteParameters takes ten names (SSM API reference). */
+const BATCH = 10;
 
 export interface Pruned {
   readonly outcomes: number;
@@ -57,7 +60,7 @@ export async function prune(deps: StateDeps, lease: Lease, signal?: AbortSignal)
 
   const releaseParameters = groupById(deps, await listRaw(deps, deps.names.releases, signal));
   const leaseNames = await oldLeases(deps, signal);
-  await removeAll(
+  await remove(
     deps,
     lease,
     await recordNames(
@@ -67,25 +70,25 @@ export async function prune(deps: StateDeps, lease: Lease, signal?: AbortSignal)
     ),
     signal,
   );
-  await removeAll(
+  await remove(
     deps,
     lease,
     lostRecords.flatMap(({ id }) => [deps.names.timeline(id), deps.names.picture(id)]),
     signal,
   );
-  await removeAll(
+  await remove(
     deps,
     lease,
     lostOutcomes.map((one) => deps.names.outcome(one.generation, one.kind === 'adopted')),
     signal,
   );
-  await removeAll(
+  await remove(
     deps,
     lease,
     lostReleases.flatMap(({ id }) => [...(releaseParameters.get(id)?.keys() ?? [])]),
     signal,
   );
-  await removeAll(deps, lease, leaseNames, signal);
+  await remove(deps, lease, leaseNames, signal);
   return {
     outcomes: lostOutcomes.length,
     records: lostRecords.length,
@@ -132,4 +135,16 @@ async function recordNames(
   const gone = new Set(ids);
   const stored = await listRaw(deps, deps.names.rollouts, signal);
   return [...stored.keys()].filter((name) => gone.has(name.slice(deps.names.rollouts.length + 1).split('/')[0] ?? ''));
+}
+
+async function remove(
+  deps: StateDeps,
+  lease: Lease,
+  names: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let at = 0; at < names.length; at += BATCH) {
+    const batch = names.slice(at, at + BATCH);
+    await retry(deps, (inner) => deps.parameters.remove(batch, inner), underLease(lease, signal));
+  }
 }

@@ -1,14 +1,10 @@
 import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
 import type { Ms } from '../domain/ids.js';
-import { underLease } from './lease.js';
-import type { Lease } from './lease.js';
 import type { StateDeps } from './lease-view.js';
 import { retry } from './retry.js';
 
 /** A read may lag behind a write. */
 const READ_AGAIN: Ms = 500;
-/** DeleteParameters takes ten names (SSM API reference). */
-const BATCH = 10;
 
 /** Everything below a path, retried. */
 export function listRaw(
@@ -73,17 +69,4 @@ export async function put(
 /** An overwrite without Type of a name that is not there is refused as ParameterNotFound or ValidationException. */
 function isMissing(error: unknown): boolean {
   return error instanceof PortError && (error.kind === 'not-found' || error.kind === 'invalid');
-}
-
-/** Removes parameters, under the lease. One that is not there is fine. */
-export async function removeAll(
-  deps: StateDeps,
-  lease: Lease,
-  names: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  for (let at = 0; at < names.length; at += BATCH) {
-    const batch = names.slice(at, at + BATCH);
-    await retry(deps, (inner) => deps.parameters.remove(batch, inner), underLease(lease, signal));
-  }
 }

@@ -10,7 +10,7 @@ import { prepareIdle } from './prepare-idle.js';
 import { isChanged, preload } from './preload.js';
 import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
 import type { Pair } from './shift.js';
-import { giveBack, pairsOf, percentOf, reached, returnStickiness, shiftTo } from './shift.js';
+import { giveBack, pairsOf, percentOf, reached, returnStickiness, shiftTo, stickinessLost } from './shift.js';
 import { colorOf, healthyIn, membersOf } from './standing.js';
 import { decide, fleetOf, merge, standingsOf } from './work.js';
 
@@ -80,7 +80,7 @@ function shift(
 
   const moving = lagging.length > 0 ? lagging : pairs;
   const sticky = how.stickySeconds === undefined ? undefined : { enabled: true, seconds: how.stickySeconds };
-  const [first, ...rest] = moving.map((pair) => shiftTo(pair, step, sticky));
+  const [first, ...rest] = moving.map((pair) => shiftTo(pair, step, sticky ?? stickinessLost(plan, pair)));
   if (first === undefined) return finish(plan, pairs);
   return {
     is: 'act',

@@ -5,6 +5,7 @@ import type { Plan, ServicePlan } from '../domain/plan.js';
 import { slotKey } from '../domain/observation.js';
 import { colorOf, holderOf, isExcluded, isRegistered, membersOf, releaseOf, targetOf, valueOf } from './standing.js';
 import { drained } from './drain.js';
+import { unbind } from './shift.js';
 import type { Work } from './work.js';
 import { mergeTargets, watchOf } from './work.js';
 
@@ -53,6 +54,8 @@ export function emptyColor(
       continue;
     }
     if (isRegistered(target)) {
+      const bound = unbind(seen, service);
+      if (bound.length > 0) return { actions: bound, waits: [], turns: [], bad: [], complete: false };
       const settled = (target.unroutedSince ?? now) + plan.timing.settle;
       if (target.unroutedSince !== undefined && now >= settled) {
         actions.push({ is: 'deregister', group: color.group, targets: [{ instance: instance.id, port: color.port }] });

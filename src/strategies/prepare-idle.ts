@@ -4,7 +4,7 @@ import type { Action, Wait } from '../domain/decision.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { leaveOut } from './in-place.js';
-import { attach, pairsOf } from './shift.js';
+import { attach, pairsOf, unbind } from './shift.js';
 import type { Standing } from './standing.js';
 import type { Work } from './work.js';
 import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf, watched } from './work.js';
@@ -28,6 +28,8 @@ export function prepareIdle(
   const standings = standingsOf(plan, seen, now, fleet, service, otherColor(service.live)).map((standing) =>
     carriesTraffic ? inTraffic(standing) : standing,
   );
+  const bound = standings.some(({ place }) => place === 'old') ? unbind(seen, service) : [];
+  if (bound.length > 0) return { actions: bound, waits: [], turns: [], bad: [], complete: false };
   const actions: Action[] = [];
   const waits: Wait[] = [];
   for (const standing of standings) {

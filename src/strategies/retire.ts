@@ -1,11 +1,12 @@
 import type { Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
-import type { Observation } from '../domain/observation.js';
-import type { Plan } from '../domain/plan.js';
+import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { Plan, ServicePlan } from '../domain/plan.js';
 import { emptyColor } from './empty-color.js';
 import { waitForFleet } from './shared.js';
 import { pairsOf } from './shift.js';
+import { colorOf, isRegistered, membersOf, targetOf } from './standing.js';
 import { decide, fleetOf, merge } from './work.js';
 
 /** Takes the idle color of every service out of service: the way back by weights is given up, the kept containers stay. */
@@ -31,6 +32,17 @@ export function retire(plan: Plan, seen: Observation, now: Instant): Decision {
       reason: `${busy.route.name}: the color to retire has traffic (weight ${String(busy.idle)})`,
     };
   }
+  // No record tells of this, so that stickiness which it turned off would stay off if it died.
+  const sticky = pairs.find((pair) => pair.attached && pair.route.stickiness.enabled);
+  if (sticky !== undefined && hasTargets(plan, seen, fleet, sticky.service)) {
+    return {
+      is: 'done',
+      outcome: 'failed',
+      reason:
+        `${sticky.route.name} has group stickiness on: clients that are bound to the color to retire would get 503 from it. ` +
+        'Turn it off in the listener or rule first; the next rollout retires it in any case',
+    };
+  }
   const work = merge(
     services.map((service) => emptyColor(plan, seen, now, fleet, service, otherColor(service.live), undefined)),
   );
@@ -41,4 +53,13 @@ export function retire(plan: Plan, seen: Observation, now: Instant): Decision {
       reason: 'the idle color is drained and stopped; its containers are kept',
     }
   );
+}
+
+/** Whether a target of the idle color is registered, or may be. */
+function hasTargets(plan: Plan, seen: Observation, fleet: readonly FleetInstance[], service: ServicePlan): boolean {
+  const color = otherColor(service.live);
+  return membersOf(plan, fleet, color).some((instance) => {
+    const target = targetOf(seen, colorOf(service, color), instance.id);
+    return target === undefined || isRegistered(target);
+  });
 }

@@ -81,6 +81,25 @@ export function attach(pair: Pair): Action {
   return weightsAction(pair, pair.live, 0);
 }
 
+/**
+ * The writes that let go of the clients that stickiness binds to a group whatever its weight: without them those would get 503 from a color that is
+ * taken out of service. Weights stay as they are; what was set before comes back with the next step, or at the end.
+ */
+export function unbind(seen: Observation, service: ServicePlan): readonly Action[] {
+  return (pairsOf(seen, [service]) ?? [])
+    .filter((pair) => pair.attached && pair.route.stickiness.enabled)
+    .map((pair) => weightsAction(pair, pair.live, pair.idle, { enabled: false }));
+}
+
+/** Stickiness that a step has to bring back, since it was there before. */
+export function stickinessLost(
+  plan: Plan,
+  pair: Pair,
+): { readonly enabled: boolean; readonly seconds?: number } | undefined {
+  const before = plan.stickinessBefore.get(pair.route.route);
+  return before?.enabled === true && !pair.route.stickiness.enabled ? before : undefined;
+}
+
 function weightsAction(
   pair: Pair,
   live: number,

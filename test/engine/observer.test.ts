@@ -136,20 +136,19 @@ describe('without a reason to get requests', () => {
     expect((await look(5000))?.unroutedSince).toBe(clock.now());
   });
 
-  it.each([
-    ['goes on where nobody is bound to the group', false, 0],
-    ['begins anew where a client may have been bound to the group until then', true, 20_000],
-  ])('its leaving the group %s', async (_, bound, later) => {
-    sticky = bound;
-    const begin = clock.now();
-    await look();
-    await look(10_000);
+  it('not where stickiness may bind clients to its group; then since it is out', async () => {
+    sticky = true;
+    expect((await look())?.unroutedSince).toBeUndefined();
     await clock.advance(10_000);
     observer.changed(group, [key], false);
+    const left = clock.now();
     shown = { state: 'draining' };
-    expect((await look())?.unroutedSince).toBe(begin + later);
+    expect((await look())?.unroutedSince).toBe(left);
     shown = undefined;
-    expect((await look(15_000))?.unroutedSince).toBe(begin + later);
+    expect((await look(15_000))?.unroutedSince).toBe(left);
+    sticky = false;
+    shown = { state: 'healthy' };
+    expect((await look(1000))?.unroutedSince).toBe(left);
   });
 
   it('a weight that came and went while the targets could not be read counts', async () => {

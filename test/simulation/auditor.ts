@@ -41,7 +41,7 @@ export class Auditor implements Watcher {
   readonly #restarted = new WeakSet<Box>();
   readonly #lastRouted = new Map<Target, Ms>();
   readonly #fences = new Map<string, string>();
-  readonly #leases = new Map<number, { by: string; beats: boolean }>();
+  readonly #leases = new Map<number, { by: string; beats: boolean; readonly since: Ms }>();
   /** When somebody removed the lease of a process. */
   readonly #removed = new Map<string, Ms>();
   readonly #tasks = new Set<string>();
@@ -225,7 +225,11 @@ export class Auditor implements Watcher {
     const removed = this.#removed.get(by);
     if (removed !== undefined && this.#world.timeline.now - removed < heartbeat) return;
     const own = Math.max(0, ...[...this.#leases].filter(([, lease]) => lease.by === by).map(([number]) => number));
-    const higher = [...this.#leases].find(([number, lease]) => number > own && lease.beats);
+    const since = this.#leases.get(own)?.since ?? 0;
+    // One that was removed before ours was made was nowhere to be seen.
+    const higher = [...this.#leases].find(
+      ([number, lease]) => number > own && lease.beats && (this.#removed.get(lease.by) ?? Infinity) > since,
+    );
     if (own === 0) this.violated('I8', `${by} changes the load balancer without a lease`);
     if (higher !== undefined)
       this.violated(
@@ -245,9 +249,10 @@ export class Auditor implements Watcher {
     if (generation !== undefined) {
       const number = Number(generation);
       const beats = !value.includes('"beat":0,');
-      // One that was removed by hand may be taken by another.
-      if (!beats || !this.#leases.has(number)) this.#leases.set(number, { by, beats });
-      else this.#leases.set(number, { by: this.#leases.get(number)?.by ?? by, beats });
+      const before = this.#leases.get(number);
+      // One that was removed by hand may be taken by another; and whoever takes over closes the ones below.
+      if (before === undefined || !beats) this.#leases.set(number, { by, beats, since: this.#world.timeline.now });
+      else this.#leases.set(number, { ...before, beats });
     } else if (name.includes('/outcomes/')) {
       this.#count(`outcome ${name}`);
       this.#wayBack();

@@ -134,12 +134,9 @@ export class Play {
 
   /** Holds what a command said, and what it stored, against the world. For when the world has come to rest. */
   truth(ended: Ended): void {
-    const there = new Map(this.world.shape.services.map(({ name }) => [name, this.serving(name)]));
     if (ended.is !== 'result') return;
     const { outcome, exitCode, serving } = ended.result;
     if (outcome !== 'succeeded' && outcome !== 'rolled-back') return;
-    for (const [name, digests] of there)
-      if (digests.length > 1) this.auditor.violated('I7', `${name} serves ${digests.join(' and ')}`);
     const stored = this.outcome();
     if (stored?.outcome !== outcome || stored.serving !== serving) {
       const seen = stored === undefined ? 'nothing' : `${stored.outcome} ${String(stored.serving)}`;
@@ -149,11 +146,24 @@ export class Play {
       );
       return;
     }
+    this.recordTruth();
+  }
+
+  /** Holds the newest outcome against the world. */
+  recordTruth(): void {
+    const stored = this.outcome();
+    if (stored?.outcome !== 'succeeded' && stored?.outcome !== 'rolled-back') return;
+    const there = new Map(this.world.shape.services.map(({ name }) => [name, this.serving(name)]));
+    for (const [name, digests] of there)
+      if (digests.length > 1) this.auditor.violated('I7', `${name} serves ${digests.join(' and ')}`);
     for (const [name, image] of Object.entries(stored.images)) {
       const short = /sha256:[0-9a-f]+/.exec(image)?.[0] ?? image;
       const digests = there.get(name) ?? [];
       if (!digests.every((digest) => digest.startsWith(short)))
-        this.auditor.violated('I11', `${outcome}: ${name} is said to serve ${image}, and serves ${digests.join(', ')}`);
+        this.auditor.violated(
+          'I11',
+          `${stored.outcome}: ${name} is said to serve ${image}, and serves ${digests.join(', ')}`,
+        );
     }
   }
 

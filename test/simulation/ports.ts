@@ -166,6 +166,8 @@ function trafficPort(process: Process): TrafficPort {
       const left = new Map([...before.weights, ...change.set].map(({ group, weight }) => [group, weight]));
       if (unfit.length > 0 || [...left.values()].every((weight) => weight === 0))
         throw refused('invalid', `${change.route}: AWS would not take these weights, or every request would get a 503`);
+      if (change.mayWrite?.() === false)
+        throw refused('timeout', `${change.route}: it came too late; nothing was written`);
       await process.call(
         'elbv2:ModifyRule',
         'change',

@@ -55,11 +55,22 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   // Of two that came to an end, the record tells of the one that came last.
   if (other?.is === 'result' && (ended.is === 'refused' || play.outcome()?.rollout === other.result.rollout))
     ended = other;
+  // What the other one had begun, and could not end, somebody goes on with.
+  for (let turn = 8; other !== undefined && !isOver(other) && turn <= 12; turn += 1) {
+    await play.rest(120_000);
+    const resumed = await next('resume', turn);
+    if (resumed.is === 'refused' && isOver(resumed)) break;
+    ended = resumed;
+    if (isOver(ended)) break;
+  }
   if (!isOver(ended)) auditor.violated('L1', `after twelve turns: ${JSON.stringify(ended)}`);
   await play.rest(Math.max(30_000, storm.end + 60_000 - world.timeline.now));
   // A way back that the world has kept from its end is a person's to end, once the world is well again.
   const repaired = ended.exit === 11 ? await play.run(play.process(), 'rollback') : undefined;
-  play.truth(repaired ?? ended);
+  if (repaired !== undefined) await play.rest(30_000);
+  // What the other one has stored before it was refused something is what the record tells of.
+  if (repaired === undefined && other?.is === 'refused' && isStoredByAnother(play, ended)) play.recordTruth();
+  else play.truth(repaired ?? ended);
   const good = scenario.fate === 'good';
   // Of two operators one may have gone back: that succeeds, and what serves is the old release.
   const serves = changed(scenario).some((name) => play.serving(name).includes(digestOf(name, 'new')));
@@ -69,13 +80,25 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   world.counted('F39', auditor.crowd.cutLong);
   world.counted(`exit ${String(ended.exit)}`);
   // A joiner cannot get what somebody started by hand elsewhere.
-  const excused = scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'));
+  const excused =
+    (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) || isColorLost(play);
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
       'L1',
       `exit 11, and then a rollback gave ${JSON.stringify(repaired)}, after ${JSON.stringify(ended)}`,
     );
   return play;
+}
+
+/** Where colors are sets of instances: whether the world took every instance that had the previous release, so that there is nothing to go back to. */
+function isColorLost({ world }: Play): boolean {
+  const had = [...world.hosts.values()].filter(({ color, joined }) => color === 'blue' && !joined);
+  return had.length > 0 && !had.some(({ alive }) => alive);
+}
+
+function isStoredByAnother(play: Play, ended: Ended): boolean {
+  const stored = play.outcome();
+  return ended.is === 'result' && stored !== undefined && stored.rollout !== ended.result.rollout;
 }
 
 const stickinessIn = ({ world }: Play): string =>

@@ -306,7 +306,6 @@ describe('holding the lease', () => {
     const first = await clock.run(anna.state.acquireLease(anna.take()));
     store.inject({ client: 'anna', when: 'before', kind: 'network', times: 1e6 });
     await clock.run(bob.state.acquireLease(bob.take({ wait: 600_000 })), 4 * TTL);
-    expect([...store.snapshot().keys()].filter((name) => name.includes('/lease/'))).toEqual([`${BASE}/lease/2`]);
     store.delete(`${BASE}/lease/2`);
     store.clearFaults();
     await clock.advance(HEARTBEAT);

@@ -75,10 +75,8 @@ export async function drive(
       return false;
     }
     try {
-      await act({ traffic: world.traffic, book, observer }, plan, action, {
-        seen: observer.snapshot(),
-        requests: new Map(),
-      });
+      const deps = { traffic: world.traffic, book, observer, mayWrite: () => true };
+      await act(deps, plan, action, { seen: observer.snapshot(), requests: new Map() });
     } catch (error) {
       if (!(error instanceof PortError)) throw error;
       world.advance(plan.timing.poll);
