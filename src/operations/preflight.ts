@@ -183,15 +183,18 @@ export function judgeGroups(topology: Topology, plan: Plan): readonly Finding[] 
       Object.values(service.colors).some((color) => color.group === group.arn),
     );
     for (const service of stops) {
-      if (group.groupStickiness && service.routes.length > 0 && plan.how.is === 'blue-green') {
-        const without = service.routes.filter((route) => plan.stickinessBefore.get(route)?.enabled !== true);
-        if (without.length > 0) {
-          findings.push({
-            level: 'refuse',
-            text: `target group ${group.name} has stickiness on, and its route has no group stickiness: the load balancer refuses weights for it`,
-            fix: 'turn group-level stickiness on in the rule, or stickiness.enabled off in the target group',
-          });
-        }
+      if (
+        group.groupStickiness &&
+        service.routes.length > 0 &&
+        plan.how.is === 'blue-green' &&
+        plan.kind === 'rollout'
+      ) {
+        // ELB answers InvalidConfigurationRequest to a rule of several groups without group stickiness where one of them is sticky itself.
+        findings.push({
+          level: 'refuse',
+          text: `target group ${group.name} has stickiness on: AWS then refuses to turn group stickiness off in the rule, and clients that are bound to a bad release could not be taken back`,
+          fix: 'turn stickiness.enabled off in the target group, or roll out with --strategy rolling',
+        });
       }
     }
   }

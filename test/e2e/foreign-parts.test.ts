@@ -1,12 +1,41 @@
 import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { setTimeout } from 'node:timers/promises';
+import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Shop } from './kit.js';
 import { expectClean, openShop, rolloutTo } from './kit.js';
+
+/** A client that keeps its cookies, and asks until it is stopped: how many answers it got, and which were no 200. */
+function boundClient(url: string): { stop: () => Promise<{ answers: number; bad: ReadonlySet<string> }> } {
+  let over = false;
+  let cookie = '';
+  let answers = 0;
+  const bad = new Set<string>();
+  const work = (async () => {
+    while (!over) {
+      const { statusCode, headers, body } = await request(url, cookie === '' ? {} : { headers: { cookie } });
+      const text = await body.text();
+      answers += 1;
+      if (statusCode !== 200) bad.add(`${String(statusCode)} ${text.slice(0, 80)}`);
+      const set = [headers['set-cookie'] ?? []].flat().find((each) => each.startsWith('AWSALBTG='));
+      cookie = set?.split(';')[0] ?? cookie;
+      await setTimeout(10); // its pace
+    }
+  })();
+  return {
+    stop: async () => {
+      over = true;
+      await work;
+      return { answers, bad };
+    },
+  };
+}
 
 /** A route whose action holds more than deployctl manages: a login before it, stickiness, and a group of someone else. */
 describe('what others put into a route', () => {
   let shop: Shop;
   let canary: string;
+  const clients: ReturnType<typeof boundClient>[] = [];
   beforeAll(async () => {
     shop = await openShop({ instances: 2 });
     canary = await shop.aws.createGroup('shop-canary', 9000);
@@ -55,14 +84,28 @@ describe('what others put into a route', () => {
   it.each([
     ['a shift', 0, rolloutTo({ backend: '1.1.0' }, 'blue-green'), '1.1.0'],
     ['a rollback', 0, ['rollback', '--yes'], '1.0.0'],
+    ['a retirement that would fail bound clients', 11, ['retire'], '1.0.0'],
     ['a shift that undoes itself', 10, rolloutTo({ backend: 'never-healthy' }, 'blue-green'), '1.0.0'],
   ] as const)('survives %s', async (_, code, args, version) => {
     const before = await shop.aws.actions('backend', shop.status);
-    expectClean(await shop.underLoad(() => shop.run(code, args)));
+    clients.push(boundClient(`${shop.status.loadBalancer.url}/api/`));
+    const load = await shop.underLoad(async () => {
+      const { stderr } = await shop.run(code, args);
+      if (code === 11) expect(stderr).toMatch(/group stickiness on: clients that are bound[^]*503[^]*Turn it off/);
+    });
+    expectClean(load);
     const after = await shop.aws.actions('backend', shop.status);
     expect(foreign(after)).toEqual(foreign(before));
     expect((await shop.aws.weights('backend', shop.status))[canary]).toBe(0);
     await shop.serves({ backend: version, frontend: '1.0.0' });
+  });
+
+  it('clients that stickiness binds to a color get no error, whatever becomes of the color', async () => {
+    for (const client of clients.splice(0)) {
+      const { answers, bad } = await client.stop();
+      expect([...bad]).toEqual([]);
+      expect(answers).toBeGreaterThan(100);
+    }
   });
 
   it('another application that claims the same target groups is refused, and told who has them', async () => {

@@ -224,13 +224,13 @@ describe('a target group', () => {
       .toMatchInlineSnapshot(`
         "$ deployctl rollout --backend new --strategy blue-green
         Error: refused before any change:
-          - target group shop-backend-blue has stickiness on, and its route has no group stickiness: the load balancer refuses weights for it
-          - target group shop-backend-blue has stickiness on, and its route has no group stickiness: the load balancer refuses weights for it
-          - target group shop-backend-blue has stickiness on, and its route has no group stickiness: the load balancer refuses weights for it
-          - target group shop-backend-blue has stickiness on, and its route has no group stickiness: the load balancer refuses weights for it
+          - target group shop-backend-blue has stickiness on: AWS then refuses to turn group stickiness off in the rule, and clients that are bound to a bad release could not be taken back
+          - target group shop-backend-blue has stickiness on: AWS then refuses to turn group stickiness off in the rule, and clients that are bound to a bad release could not be taken back
+          - target group shop-backend-blue has stickiness on: AWS then refuses to turn group stickiness off in the rule, and clients that are bound to a bad release could not be taken back
+          - target group shop-backend-blue has stickiness on: AWS then refuses to turn group stickiness off in the rule, and clients that are bound to a bad release could not be taken back
 
         Next:
-          turn group-level stickiness on in the rule, or stickiness.enabled off in the target group
+          turn stickiness.enabled off in the target group, or roll out with --strategy rolling
         (exit 12)"
       `);
   });

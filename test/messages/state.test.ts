@@ -96,7 +96,7 @@ describe('the lease', () => {
     });
     expect(await says('lease.lost', typed, thrown(other))).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend 1.1.0 --env production
-      Error: the lease on shop/production (generation 1) is lost: its parameter was deleted and created again by someone else
+      Error: the lease on shop/production (generation 1) is lost: someone else took it over, or deleted its parameter and created it again
 
       Next:
         deployctl status --env production   # who holds it now

@@ -50,8 +50,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'engine/observer.ts',
     'takes a color with weight for one that gets nothing',
-    "return seen?.is !== 'known' || weightIn(seen.value, group) > 0;",
-    'return seen === undefined;',
+    'return entry !== undefined && (entry.weight > 0 || seen.value.stickiness.enabled);',
+    'return false;',
   ),
   // Health and verification
   mutant(
@@ -271,7 +271,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'state/acquire.ts',
     'the generation does not go up',
-    'Math.max(highest, known) + 1 :',
-    'Math.max(highest, known) :',
+    'Math.max(highest, known) + 1,',
+    'Math.max(highest, known),',
   ),
 ];

@@ -55,6 +55,21 @@ describe('the idle color', () => {
     expect(said(next(s.target(s.id(1), s.service(), 'green', 'absent', 5, 20)))).toBe('wait');
   });
 
+  it('clients that stickiness binds to what ran there before are let go first; the first step binds again', () => {
+    const before = { enabled: true, seconds: 60 } as const;
+    const s = scene(1, planOf(blueGreenHow, { stickinessBefore: new Map([['arn:rule/backend', before]]) }));
+    s.weights(s.service(), 100, 0, { sticky: true });
+    expect(said(next(s)), 'nothing is there that they could be bound to').toBe('start 1');
+    s.runs(s.id(1), s.service(), 'green', serviceRelease('backend', 'older'));
+    s.target(s.id(1), s.service(), 'green', 'healthy', 100);
+    const first = next(s);
+    expect(said(first)).toBe('weights 100/0');
+    expect(first).toMatchObject({ actions: [{ stickiness: { enabled: false } }] });
+    s.weights(s.service(), 100, 0).target(s.id(1), s.service(), 'green', 'healthy', 100, 60);
+    expect(said(next(s))).toBe('deregister 1');
+    expect(next(up(s, 100, 0))).toMatchObject({ actions: [{ is: 'weights', stickiness: before }] });
+  });
+
   it('is judged on its own witness, never on what was healthy there before', () => {
     const s = scene(1);
     s.weights(s.service(), 100, 0).runs(s.id(1), s.service(), 'green', s.service().to);
@@ -198,6 +213,15 @@ describe('the way back', () => {
     expect(next(s, back(s))).toMatchObject({ actions: [{ stickiness: { enabled: true, seconds: 60 } }] });
   });
 
+  it('lets go of the clients that are bound to the failed color before it takes it out, although it has no weight', () => {
+    const stickinessBefore = new Map([['arn:rule/backend', { enabled: true, seconds: 60 }]] as const);
+    const s = up(scene(1, planOf(blueGreenHow, { stickinessBefore })), 100, 0);
+    s.weights(s.service(), 100, 0, { sticky: true });
+    expect(next(s, back(s))).toMatchObject({ actions: [{ is: 'weights', stickiness: { enabled: false } }] });
+    s.weights(s.service(), 100, 0);
+    expect(said(next(s, back(s)))).toBe('deregister 1');
+  });
+
   it('then takes the failed color out: settled, drained, stopped', () => {
     const s = up(scene(1), 100, 0);
     const at = (state: 'healthy' | 'draining' | 'absent', seconds: number, quiet: number): string =>
@@ -298,5 +322,16 @@ describe('retire', () => {
     expect(said(next(s.target(s.id(1), s.service(), 'green', 'absent', 5, 100)))).toBe('stop 1');
     expect(next(s.empty(s.id(1), s.service(), 'green'))).toMatchObject({ is: 'done', outcome: 'succeeded' });
     expect(next(s.weights(s.service(), 90, 10))).toMatchObject({ is: 'done', outcome: 'failed' });
+  });
+
+  it('refuses where clients may be bound to it', () => {
+    const s = up(scene(1, planOf({ is: 'retire' })), 100, 0).weights(servicePlan('backend'), 100, 0, { sticky: true });
+    expect(next(s)).toMatchObject({
+      is: 'done',
+      outcome: 'failed',
+      reason: expect.stringContaining('would get 503') as string,
+    });
+    s.target(s.id(1), s.service(), 'green', 'absent', 5, 100);
+    expect(said(next(s))).toBe('stop 1');
   });
 });
