@@ -63,6 +63,8 @@ interface ObserverDeps {
 interface Expected {
   readonly registered: boolean;
   readonly at: Instant;
+  /** When we registered what we have deregistered since, if a reading may still be older than that. */
+  readonly born?: Instant;
 }
 
 /**
@@ -133,7 +135,9 @@ export class Observer {
   changed(group: TargetGroupArn, keys: readonly TargetKey[], registered: boolean): void {
     const at = this.#deps.clock.now();
     for (const key of keys) {
-      this.#expected.set(`${group} ${key}`, { registered, at });
+      const earlier = this.#expected.get(`${group} ${key}`);
+      const born = !registered && earlier?.registered === true ? { born: earlier.at } : {};
+      this.#expected.set(`${group} ${key}`, { registered, at, ...born });
       const seen = this.#targets.get(group);
       if (seen?.is !== 'known') continue;
       const before = seen.value.get(key);
@@ -222,10 +226,10 @@ export class Observer {
     // One that agrees does not end this: the next one may be older.
     if (expected !== undefined && now - expected.at >= staleFor) this.#expected.delete(`${group} ${key}`);
     else if (expected !== undefined && shows !== expected.registered && before !== undefined) return before;
-    // So soon it drains: what does not show it any more does not show it yet, from before it was registered.
-    else if (expected?.registered === false && view === undefined && before !== undefined) {
+    // It still drains: what does not show it any more does not show it yet, from before it was registered.
+    else if (expected?.born !== undefined && view === undefined && before !== undefined) {
       const drain = this.#scope.groups.find((each) => each.group === group)?.drain ?? staleFor;
-      if (now - expected.at < drain) return before;
+      if (now - expected.born < staleFor && now - expected.at < drain) return before;
     }
     const state = view?.state ?? 'absent';
     const since = before?.state === state ? before.since : now;

@@ -96,8 +96,8 @@ export interface TargetStatus {
 
 /** What runs where, since when, by whom, what a rollout waits for, and what to type next. Takes no lease and no lock. */
 export async function status(box: Toolbox): Promise<StatusResult> {
-  const topology = await resolveTopology(box);
-  const [unfinished, lease] = await Promise.all([
+  const [topology, unfinished, lease] = await Promise.all([
+    resolveTopology(box),
     beforeChange(() => box.state.unfinishedRollout(box.signal)),
     readLease(box),
   ]);

@@ -49,8 +49,10 @@ export async function survey(box: Toolbox, topology: Topology, fence: (() => Fen
 
 /** How often an instance is asked before it counts as silent. */
 const rounds = 3;
-/** Before its answer is first asked for. */
+/** Between two looks for its answer, as long as it is one that takes a second or less and one call reads all answers. */
 const firstPause: Ms = 125;
+const quickLooks = 6;
+const inOneCall = 50;
 
 /** Looks at the containers of each instance. Without a fence it takes no lock and changes nothing. */
 export async function look(
@@ -85,9 +87,11 @@ export async function look(
     };
     await beforeChange(() => Promise.all(ids.map(send)));
     // A look is over in a second or less: asked for often at first, and the longer it takes the seldomer.
-    for (let pause = firstPause; book.busy.length > 0; pause *= 2) {
+    let pause = firstPause;
+    for (let looks = 1; book.busy.length > 0; looks += 1) {
       await box.clock.sleep(Math.min(pause, poll, 1000), box.signal);
       await book.poll(box.signal);
+      if (looks >= quickLooks || book.busy.length > inOneCall) pause *= 2;
     }
     if (refused.size === 0 || box.clock.now() >= roomUntil) round += 1;
     asked = ids.filter((id) => refused.has(id) || book.view([id]).get(id)?.op.is === 'lost');

@@ -117,12 +117,20 @@ describe('since when', () => {
   });
 
   it('a reading from before our registration is not taken for the end of the drain that followed it', async () => {
+    observer.changed(group, [key], true);
     shown = { state: 'initial' };
-    await look();
+    await look(2000);
     observer.changed(group, [key], false);
     shown = undefined;
     expect(await look(1000)).toMatchObject({ state: 'draining' });
-    expect(await look(9000)).toMatchObject({ state: 'absent' });
+    expect(await look(7000)).toMatchObject({ state: 'absent' });
+  });
+
+  it('the end of a drain is believed at once where the registration was long ago', async () => {
+    await look();
+    observer.changed(group, [key], false);
+    shown = undefined;
+    expect(await look(100)).toMatchObject({ state: 'absent' });
   });
 });
 
