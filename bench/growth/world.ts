@@ -2,7 +2,9 @@ import { setMaxListeners } from 'node:events';
 import type { EventBody } from '../../src/domain/event.js';
 import type { Ms } from '../../src/domain/ids.js';
 import type { EnvironmentSettings } from '../../src/domain/settings.js';
+import { claimed } from '../../src/operations/begin.js';
 import { rollout } from '../../src/operations/rollout.js';
+import { resolveTopology } from '../../src/operations/topology.js';
 import { Process } from '../../test/simulation/process.js';
 import type { Scenario } from '../../test/simulation/scenario.js';
 import { settingsOf, worldOf } from '../../test/simulation/scenario.js';
@@ -63,6 +65,14 @@ export async function runIn({ strategy, instances, maxParallel, timing, steps = 
   const images = new Map(
     settings.services.map(({ name }) => [name, { repository: `${registry}/shop/${name}`, tag: 'new' }]),
   );
+  virtualTimers(world.timeline);
+  // What is released has been claimed: by an earlier rollout.
+  let isClaimed = false;
+  const claims = resolveTopology(box)
+    .then((topology) => box.state.claim(claimed(box, topology)))
+    .then(() => (isClaimed = true));
+  await world.timeline.drive(() => isClaimed, longest);
+  await claims;
   const began = world.timeline.now;
   let outcome: string | undefined;
   const confirm = (): Promise<boolean> => Promise.resolve(true);
@@ -70,7 +80,6 @@ export async function runIn({ strategy, instances, maxParallel, timing, steps = 
     (result) => (outcome = result.outcome === 'succeeded' ? 'succeeded' : `${result.outcome}: ${result.reason}`),
     (error: unknown) => (outcome = error instanceof Error ? error.message : String(error)),
   );
-  virtualTimers(world.timeline);
   await world.timeline.drive(() => outcome !== undefined, longest);
   await work;
   return { world, quotas, outcome: outcome ?? 'not over', told, began, ended: world.timeline.now };
