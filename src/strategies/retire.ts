@@ -55,11 +55,11 @@ export function retire(plan: Plan, seen: Observation, now: Instant): Decision {
   );
 }
 
-/** Whether a target of the idle color is registered, or may be. */
+/** Whether a target of the idle color is registered. What cannot be read is waited for, as everywhere. */
 function hasTargets(plan: Plan, seen: Observation, fleet: readonly FleetInstance[], service: ServicePlan): boolean {
   const color = otherColor(service.live);
   return membersOf(plan, fleet, color).some((instance) => {
     const target = targetOf(seen, colorOf(service, color), instance.id);
-    return target === undefined || isRegistered(target);
+    return target !== undefined && isRegistered(target);
   });
 }
