@@ -195,8 +195,8 @@ export class Service {
     const { store } = this.#world;
     if (overwrite !== store.values.has(name))
       throw failure(overwrite ? 'ParameterNotFound' : 'ParameterAlreadyExists', name);
-    if (overwrite) store.overwrite(name, value, 'bench');
-    else store.create(name, value, 'bench');
+    if (overwrite) store.overwrite(name, value);
+    else store.create(name, value);
     return {};
   }
 }

@@ -75,7 +75,17 @@ export function tables({ runs, sandbox }) {
   const seconds = (ms) => (ms / 1000).toFixed(1);
   const of = (found) =>
     table(
-      ['strategy', 'instances', 'bake, s', 'outcome', 'total, s', 'floor, s', 'total / floor', 'batches', 'own seconds a batch'],
+      [
+        'strategy',
+        'instances',
+        'bake, s',
+        'outcome',
+        'total, s',
+        'floor, s',
+        'total / floor',
+        'batches',
+        'own seconds a batch',
+      ],
       found.map(({ strategy, instances, outcome, total, floor, batches, bake = 120, scale = 1 }) => [
         strategy,
         String(instances),

@@ -1,6 +1,6 @@
 import type { Action, Spot } from '../domain/decision.js';
 import type { HostRequest, Slot } from '../domain/host.js';
-import type { Color, Ms } from '../domain/ids.js';
+import type { Color, Instant, Ms } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
@@ -21,6 +21,7 @@ interface ActDeps {
 /** What is the same for all actions of one decision. */
 export interface Turn {
   readonly seen: Observation;
+  readonly decidedAt: Instant;
   /** What was sent in this turn: an instance that gets the same as another gets the same object, and they share a call. */
   readonly requests: Map<string, HostRequest>;
 }

@@ -40,6 +40,9 @@ export interface LoopDeps {
   readonly onEpoch: (epoch: number) => void;
 }
 
+/** What was seen is good for a change for so long at least. */
+const SEEN_FOR: Ms = 3000;
+
 /** What a condition of the user's says so far about moving traffic. */
 export type PreTraffic = { readonly is: 'passed' | 'running' } | { readonly is: 'failed'; readonly why: string };
 
@@ -131,7 +134,7 @@ export class Loop {
           }
         }
         await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
-        await this.#act(decision.actions, stop);
+        await this.#act(decision.actions, now, stop);
         return undefined;
       case 'wait':
         observer.setBake(decision.bake);
@@ -177,8 +180,8 @@ export class Loop {
     if (rest > 0) await clock.sleep(rest, stop);
   }
 
-  async #act(actions: readonly Action[], stop: AbortSignal): Promise<void> {
-    const turn = { seen: this.#deps.observer.snapshot(), requests: new Map<string, HostRequest>() };
+  async #act(actions: readonly Action[], decidedAt: Instant, stop: AbortSignal): Promise<void> {
+    const turn = { seen: this.#deps.observer.snapshot(), decidedAt, requests: new Map<string, HostRequest>() };
     for (const action of actions) if (action.is === 'weights') await this.#write(action, turn, stop);
     for (const action of actions) {
       // A task runs once: that it is about to is stored before it can.
@@ -223,6 +226,8 @@ export class Loop {
       await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
       return false;
     }
+    // The intent may have waited for the store, or a write before this one for its answer: what was seen then is looked at anew.
+    if (this.#deps.clock.now() - turn.decidedAt > Math.max(2 * this.#plan.timing.poll, SEEN_FOR)) return false;
     const text = describeAction(this.#plan, turn.seen, action);
     try {
       emit({ type: 'action.sent', action, text });

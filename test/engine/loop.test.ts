@@ -31,6 +31,8 @@ interface Options {
   readonly arrange?: (world: World, stop: AbortController, lost: AbortController) => void;
   readonly leaseHolds?: () => boolean;
   readonly preTraffic?: (world: World) => PreTraffic;
+  /** While a record is on its way to the store. */
+  readonly storing?: (world: World, record: RolloutRecord) => void;
 }
 
 async function run({
@@ -42,6 +44,7 @@ async function run({
   arrange,
   leaseHolds = () => true,
   preTraffic,
+  storing,
 }: Options): Promise<Run> {
   const fleet = Array.from({ length: size }, (_, index) => instanceOf(index + 1));
   const world = new World({ seed: 1, plan: laidOut, fleet, fate, adopted: false, loss: 0, flaky: 0 });
@@ -71,6 +74,7 @@ async function run({
       records: {
         write: (record) => {
           records.push(record);
+          storing?.(world, record);
           world.log.push(`record ${JSON.stringify(record.weightsIntended ?? {})} ${record.aim.to}`);
           return Promise.resolve();
         },
@@ -270,6 +274,27 @@ describe('the record', () => {
       const percent = /\/(\d+)$/.exec(lines[index] ?? '')?.[1] ?? '';
       expect(lines[index - 1]).toContain(`"arn:tg/backend-green","weight":${percent}}`);
     }
+  });
+
+  it('that took long to store has its change decided anew', async () => {
+    const intends = (line: string): boolean => line.startsWith('record') && line.includes('"weight":10}');
+    const intentions = async (takes: number): Promise<number> => {
+      let first = true;
+      const { world, result } = await run({
+        plan: planOf(blueGreenHow),
+        size: 1,
+        storing: (w, { weightsIntended }) => {
+          if (!first || !JSON.stringify(weightsIntended ?? {}).includes('"weight":10}')) return;
+          first = false;
+          w.advance(takes);
+        },
+      });
+      expect(result.outcome).toBe('succeeded');
+      const write = world.log.findIndex((line) => line.includes('weights arn:') && line.endsWith('/10'));
+      return world.log.slice(0, write).filter(intends).length;
+    };
+    expect(await intentions(500)).toBe(1);
+    expect(await intentions(20_000)).toBe(2);
   });
 
   it('rollback: manual holds instead of going back by itself', async () => {

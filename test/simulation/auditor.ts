@@ -1,5 +1,6 @@
 import type { Fence, HostRequest } from '../../src/domain/host.js';
 import type { Ms, TargetGroupArn } from '../../src/domain/ids.js';
+import { z } from 'zod';
 import { Crowd } from './crowd.js';
 import type { Group, Route, Target } from './world/balancer.js';
 import type { Box, Host } from './world/docker.js';
@@ -13,6 +14,9 @@ export interface Promised {
   readonly maxParallel: number;
   readonly allowDowntime: boolean;
 }
+
+/** What is read of a stored lease here, by a reader of its own. */
+const leaseShape = z.looseObject({ holder: z.looseObject({ name: z.string() }), beat: z.number() });
 
 /** A weight may be raised on what was healthy this long ago: a reading, and the call, take their time. */
 const reaction: Ms = 6000;
@@ -244,15 +248,15 @@ export class Auditor implements Watcher {
     if (lease !== undefined) this.#removed.set(lease.by, this.#world.timeline.now);
   }
 
-  stored(name: string, value: string, by: string): void {
+  stored(name: string, value: string): void {
     const generation = /\/lease\/(\d+)$/.exec(name)?.[1];
     if (generation !== undefined) {
       const number = Number(generation);
-      const beats = !value.includes('"beat":0,');
+      const { holder, beat } = leaseShape.parse(JSON.parse(value));
       const before = this.#leases.get(number);
-      // One that was removed by hand may be taken by another; and whoever takes over closes the ones below.
-      if (before === undefined || !beats) this.#leases.set(number, { by, beats, since: this.#world.timeline.now });
-      else this.#leases.set(number, { ...before, beats });
+      // Whose it is says the value: whoever takes over closes the ones below, and one that was removed by hand may be made again by another.
+      const since = before?.by === holder.name ? before.since : this.#world.timeline.now;
+      this.#leases.set(number, { by: holder.name, beats: beat > 0, since });
     } else if (name.includes('/outcomes/')) {
       this.#count(`outcome ${name}`);
       this.#wayBack();

@@ -222,14 +222,13 @@ function hostPort(process: Process): HostPort {
 
 export function parameterPort(process: Process): ParameterPort {
   const { store } = process.world;
-  const by = process.name;
   return {
     create: (name, value, signal) =>
       process.call(
         'ssm:PutParameter',
         'change',
         () => {
-          store.create(name, value, by);
+          store.create(name, value);
         },
         signal,
       ),
@@ -238,7 +237,7 @@ export function parameterPort(process: Process): ParameterPort {
         'ssm:PutParameter',
         'change',
         () => {
-          store.overwrite(name, value, by);
+          store.overwrite(name, value);
         },
         signal,
       ),

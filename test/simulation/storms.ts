@@ -89,9 +89,9 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   return play;
 }
 
-/** Where colors are sets of instances: whether the world took every instance that had the previous release, so that there is nothing to go back to. */
+/** Whether the world took every instance that had the previous release, so that there is nothing to go back to. */
 function isColorLost({ world }: Play): boolean {
-  const had = [...world.hosts.values()].filter(({ color, joined }) => color === 'blue' && !joined);
+  const had = [...world.hosts.values()].filter(({ color, joined }) => color !== 'green' && !joined);
   return had.length > 0 && !had.some(({ alive }) => alive);
 }
 

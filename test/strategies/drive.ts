@@ -76,7 +76,8 @@ export async function drive(
     }
     try {
       const deps = { traffic: world.traffic, book, observer, mayWrite: () => true };
-      await act(deps, plan, action, { seen: observer.snapshot(), requests: new Map() });
+      const turn = { seen: observer.snapshot(), decidedAt: world.now, requests: new Map() };
+      await act(deps, plan, action, turn);
     } catch (error) {
       if (!(error instanceof PortError)) throw error;
       world.advance(plan.timing.poll);

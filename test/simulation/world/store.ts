@@ -1,7 +1,7 @@
 import { refused } from './balancer.js';
 
 interface Told {
-  stored(name: string, value: string, by: string): void;
+  stored(name: string, value: string): void;
 }
 
 /** Parameter Store: one creator wins, an overwrite of nothing fails, 4096 bytes. */
@@ -15,16 +15,16 @@ export class Store {
     this.#told = told;
   }
 
-  create(name: string, value: string, by: string): void {
+  create(name: string, value: string): void {
     check(name, value);
     if (this.values.has(name)) throw refused('already-exists', `${name} exists`);
-    this.#put(name, value, by);
+    this.#put(name, value);
   }
 
-  overwrite(name: string, value: string, by: string): void {
+  overwrite(name: string, value: string): void {
     check(name, value);
     if (!this.values.has(name)) throw refused('not-found', `there is no ${name} to overwrite`);
-    this.#put(name, value, by);
+    this.#put(name, value);
   }
 
   remove(names: readonly string[]): void {
@@ -32,10 +32,10 @@ export class Store {
     this.version += 1;
   }
 
-  #put(name: string, value: string, by: string): void {
+  #put(name: string, value: string): void {
     this.values.set(name, value);
     this.version += 1;
-    this.#told.stored(name, value, by);
+    this.#told.stored(name, value);
   }
 }
 

@@ -21,7 +21,7 @@ export interface Watcher {
   deregistering(group: Group, target: Target): void;
   weighing(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void;
   fenced(host: Host, fence: Fence, request: HostRequest): void;
-  stored(name: string, value: string, by: string): void;
+  stored(name: string, value: string): void;
   acting(by: string): void;
   /** The world itself, not deployctl, ended a container. */
   struck(host: Host, box: Box): void;
@@ -257,9 +257,9 @@ export class World {
     this.watcher?.acting(by);
   }
 
-  stored(name: string, value: string, by: string): void {
+  stored(name: string, value: string): void {
     if (this.keepsPast) this.#past.push({ at: this.timeline.now, view: this.#picture() });
-    this.watcher?.stored(name, value, by);
+    this.watcher?.stored(name, value);
   }
 
   well(host: Host, box: Box): void {
