@@ -240,6 +240,14 @@ describe('setWeights on a rule', () => {
   });
 });
 
+it('setWeights writes nothing when it may not any more, after its reading', async () => {
+  holdRule(all(100, 0));
+  const change = { route: rule, managed, frame: await frame(), expected: all(100, 0), set: all(90, 10) };
+  const { aws, wire } = bench();
+  await expect(aws.traffic.setWeights({ ...change, mayWrite: () => false })).rejects.toMatchObject({ kind: 'timeout' });
+  expect(wire.of('ModifyRule')).toEqual([]);
+});
+
 it('setWeights on a listener writes its default actions', async () => {
   const { wire, aws } = bench();
   wire.on('DescribeListeners', () =>

@@ -153,6 +153,24 @@ describe('taking the lease', () => {
     expect(store.recreated).toEqual([]);
   });
 
+  it('waits for the holder of a lease that somebody removed by hand to find out', async () => {
+    const { clock, store, person } = world();
+    const [anna, bob] = [person('anna'), person('bob')];
+    const first = await clock.run(anna.state.acquireLease(anna.take()));
+    await clock.run(anna.state.writeRecord(record(), first));
+    store.delete(`${BASE}/lease/1`);
+    const waited: LeaseView[] = [];
+    const started = clock.monotonic();
+    const second = await clock.run(
+      bob.state.acquireLease(bob.take({ onWait: (holder) => waited.push(holder) })),
+      TTL * 2,
+    );
+    expect(clock.monotonic() - started).toBeGreaterThanOrEqual(TTL);
+    expect(first.lost.aborted).toBe(true);
+    expect(waited).toMatchObject([{ is: 'held', why: expect.stringContaining('removed by hand') as string }]);
+    await clock.run(second.release());
+  });
+
   it('refuses timings that one missed heartbeat would break', async () => {
     const { clock, person } = world();
     const anna = person('anna');
