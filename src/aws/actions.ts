@@ -45,9 +45,9 @@ export function forwardOf(actions: readonly Action[]): Forward {
 }
 
 /**
- * SHA-256 (hex) over what is not ours to change: every action in its order, the forward's groups that are not managed with their weights. Left out are
- * the managed groups and the group stickiness, which are compared on their own, and the two ways in which AWS writes one list down (a `TargetGroupArn`
- * beside a single group, the numbers in `Order`).
+ * SHA-256 (hex) over what is not ours to change: every action in its order, and which groups the forward has that are not managed. Left out are all
+ * weights, the managed groups and the group stickiness, which are compared on their own, and the two ways in which AWS writes one list down (a
+ * `TargetGroupArn` beside a single group, the numbers in `Order`).
  */
 export function frameOf(actions: readonly Action[], managed: readonly TargetGroupArn[]): string {
   const ours: ReadonlySet<string> = new Set(managed);
@@ -59,7 +59,7 @@ export function frameOf(actions: readonly Action[], managed: readonly TargetGrou
     const { TargetGroups: _groups, TargetGroupStickinessConfig: _sticky, ...config } = action.ForwardConfig ?? {};
     const others = tuplesOf(action)
       .filter((tuple) => !ours.has(tuple.TargetGroupArn ?? ''))
-      .map((tuple) => ({ ...tuple, Weight: tuple.Weight ?? 1 }))
+      .map(({ Weight: _weight, ...tuple }) => tuple)
       .sort((a, b) => compare(a.TargetGroupArn ?? '', b.TargetGroupArn ?? ''));
     return { ...rest, ForwardConfig: { ...config, others } };
   });

@@ -1,5 +1,5 @@
 import type { RouteArn, TargetGroupArn } from '../domain/ids.js';
-import type { RouteView } from '../domain/observation.js';
+import type { GroupWeight, RouteView } from '../domain/observation.js';
 import type { TrafficPort } from '../engine/ports.js';
 import { PortError } from '../domain/errors.js';
 import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
@@ -63,18 +63,19 @@ function compareWithExpected(operation: string, view: RouteView, change: Change)
       `${view.name} was changed by another hand since it was read (its actions other than the weights of ${labels(change.managed)}); nothing was written`,
     );
   }
-  if (!sameWeights(change.managed, view.weights, change.expected)) {
+  const groups = groupsIn(view.weights, change.expected);
+  if (!sameWeights(groups, view.weights, change.expected)) {
     throw portError(
       'conflict',
       operation,
-      `${view.name} has ${describeWeights(view.weights, change.managed)} where ${describeWeights(change.expected, change.managed)} was expected; nothing was written`,
+      `${view.name} has ${describeWeights(view.weights, groups)} where ${describeWeights(change.expected, groups)} was expected; nothing was written`,
     );
   }
 }
 
 /** Nothing to write: the weights are there, each group is in the list (only then is it health checked), stickiness is as asked. */
 function isDone(view: RouteView, change: Change): boolean {
-  const groups = change.set.map(({ group }) => group);
+  const groups = groupsIn(change.set);
   return (
     sameWeights(groups, view.weights, change.set) &&
     groups.every((group) => view.weights.some((one) => one.group === group)) &&
@@ -108,16 +109,17 @@ async function readBack(
     if (seen.frame === before.frame && isDone(seen, change)) {
       return seen;
     }
-    if (!looksLike(seen, before, change.managed)) {
+    if (!looksLike(seen, before)) {
       break;
     }
   }
-  const what = seen.frame === before.frame ? describeWeights(seen.weights, change.managed) : 'other actions';
-  const stale = looksLike(seen, before, change.managed) ? 'still ' : '';
+  const groups = groupsIn(seen.weights, change.set);
+  const what = seen.frame === before.frame ? describeWeights(seen.weights, groups) : 'other actions';
+  const stale = looksLike(seen, before) ? 'still ' : '';
   throw portError(
     'conflict',
     operation,
-    `${seen.name} was written (${describeWeights(change.set, change.managed)}), but reading it back ${stale}shows ${what}; another hand may be changing it`,
+    `${seen.name} was written (${describeWeights(change.set, groupsIn(change.set))}), but reading it back ${stale}shows ${what}; another hand may be changing it`,
   );
 }
 
@@ -146,8 +148,12 @@ async function lookAgain(
   }
 }
 
-const looksLike = (a: RouteView, b: RouteView, managed: readonly TargetGroupArn[]): boolean =>
-  a.frame === b.frame && sameWeights(managed, a.weights, b.weights);
+const looksLike = (a: RouteView, b: RouteView): boolean =>
+  a.frame === b.frame && sameWeights(groupsIn(a.weights, b.weights), a.weights, b.weights);
+
+const groupsIn = (...lists: readonly (readonly GroupWeight[])[]): readonly TargetGroupArn[] => [
+  ...new Set(lists.flatMap((list) => list.map(({ group }) => group))),
+];
 
 async function readOne(reader: RouteReader, route: RouteArn, signal: AbortSignal | undefined): Promise<RawRoute> {
   const raw = (await reader.read([route], signal)).get(route);

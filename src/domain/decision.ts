@@ -32,8 +32,12 @@ export type Action =
       readonly route: RouteArn;
       /** The frame that was seen: written only if it still stands. */
       readonly frame: string;
+      /** All weights of the route as they were observed: written only if they still stand. */
       readonly expected: readonly GroupWeight[];
-      /** Managed groups only. */
+      /**
+       * The groups of the service. Groups of others are in it only where their numbers grow or shrink in the same proportion, so that small weights can carry
+       * the steps of a shift.
+       */
       readonly set: readonly GroupWeight[];
       readonly stickiness?: { readonly enabled: boolean; readonly seconds?: number };
     };
@@ -50,8 +54,12 @@ export interface Spot {
   readonly color: Color;
 }
 
-/** Something that is being waited for, in words, with the time at which waiting stops making sense. */
+/**
+ * Something that is being waited for, in words, with the time at which waiting stops making sense. `key`: `until` counts from when the wait with this
+ * key began (`Observation.waiting`), so that it does not move while the wait lasts.
+ */
 export interface Wait {
+  readonly key?: string;
   readonly what: string;
   readonly instance?: InstanceId;
   readonly service?: ServiceName;
@@ -67,6 +75,8 @@ export type Decision =
       readonly waits: readonly Wait[];
       readonly reason: string;
       readonly bake?: string;
+      /** Requests fail until it is done: nothing holds it up, no pause and no hook. */
+      readonly urgent?: true;
     }
   | {
       readonly is: 'wait';
@@ -80,5 +90,10 @@ export type Decision =
   /** The new release is bad: steer back. `unexplained`: where nothing is known yet but that it is. */
   | { readonly is: 'abort'; readonly reason: string; readonly unexplained?: readonly Spot[] }
   /** Nobody can tell what is right: change nothing, alert, wait for the world or for a person. */
-  | { readonly is: 'hold'; readonly until: Instant; readonly reason: string }
+  | {
+      readonly is: 'hold';
+      /** No later than this; absent: for `timing.hold`, which the engine counts. */
+      readonly until?: Instant;
+      readonly reason: string;
+    }
   | { readonly is: 'done'; readonly outcome: 'succeeded' | 'rolled-back' | 'failed'; readonly reason: string };

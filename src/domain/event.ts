@@ -111,6 +111,17 @@ export type DeployctlEvent = { readonly at: Instant } & (
       readonly why?: string;
     }
   | { readonly type: 'rollback.started'; readonly reason: string; readonly failure?: HostFailure }
+  | {
+      /** A color gets requests and has no healthy target. */
+      readonly type: 'outage.started';
+      readonly service: ServiceName;
+      readonly color: Color;
+      /** Of the traffic. */
+      readonly percent: number;
+      /** Where the traffic goes now; absent: the other color has no healthy target either. */
+      readonly movesTo?: Color;
+    }
+  | { readonly type: 'outage.ended'; readonly service: ServiceName; readonly color: Color; readonly lasted: Ms }
   | { readonly type: 'hold.started'; readonly reason: string; readonly until: Instant }
   | { readonly type: 'view'; readonly view: View }
   | {

@@ -40,7 +40,7 @@ export interface RouteView {
   readonly name: string;
   readonly weights: readonly GroupWeight[];
   readonly stickiness: { readonly enabled: boolean; readonly seconds?: number };
-  /** Hash of the action list minus the weights of the managed groups. Differs when another hand changed the route. */
+  /** Hash of the action list without weights, stickiness and the managed groups. Differs when another hand changed the route. */
   readonly frame: string;
 }
 
@@ -113,9 +113,12 @@ export interface Connections {
 /** Code of a HostFailure that is no failure of the command, but what it told of the container that it took out of the way. */
 export const SET_ASIDE = 'set-aside';
 
+/** Code of a HostFailure of a step that was accepted several times and changed nothing, or that AWS refuses for good. */
+export const NO_EFFECT = 'no-effect';
+
 /** Why a host command failed, in words and with its evidence. */
 export interface HostFailure {
-  readonly phase: HostPhase;
+  readonly phase: HostPhase | 'register' | 'deregister';
   readonly service?: ServiceName;
   readonly release?: ReleaseId;
   readonly code: string;
@@ -217,4 +220,8 @@ export interface Observation {
   readonly tasks: ReadonlyMap<ServiceName, TaskState>;
   /** Oldest first. */
   readonly steering: readonly ObservedSteer[];
+  /** Since when this process has waited for something without a break, by `Wait.key`. */
+  readonly waiting: ReadonlyMap<string, Instant>;
+  /** Routes whose weights cannot be written, and why: AWS refuses the write, or accepts it and nothing changes. Forgotten when the route changes. */
+  readonly refused: ReadonlyMap<RouteArn, string>;
 }

@@ -43,7 +43,7 @@ export async function act(deps: ActDeps, plan: Plan, action: Action, turn: Turn,
       return;
     }
     case 'weights': {
-      const managed = action.set.map(({ group }) => group);
+      const managed = plan.services.flatMap(({ colors }) => Object.values(colors).map(({ group }) => group));
       deps.observer.routeWritten(
         await deps.traffic.setWeights({ ...action, managed, mayWrite: deps.mayWrite }, signal),
       );

@@ -84,6 +84,11 @@ export class HostBook {
     }
   }
 
+  /** A step of the slot that never has an effect: no more of it is tried in this direction. */
+  refuse({ instance, service, color }: Spot, failure: HostFailure): void {
+    this.#entry(instance).failures.set(slotKey(service, color), failure);
+  }
+
   /** From now on, what is set aside there is asked what became of it. */
   explain(spots: readonly Spot[]): void {
     for (const { instance, service, color } of spots) this.#entry(instance).unexplained.add(slotKey(service, color));

@@ -1,7 +1,10 @@
 import type { HostRequest, SetAside } from '../domain/host.js';
 import type { Instant } from '../domain/ids.js';
+import type { Action, Spot } from '../domain/decision.js';
 import type { HostFailure } from '../domain/observation.js';
-import { SET_ASIDE } from '../domain/observation.js';
+import { NO_EFFECT, SET_ASIDE } from '../domain/observation.js';
+import type { Plan } from '../domain/plan.js';
+import { wanted } from '../domain/plan.js';
 import type { HostReply } from './host-port.js';
 
 /** The service whose containers a request is about. */
@@ -36,6 +39,31 @@ export function failureOf(request: HostRequest, reply: Extract<HostReply, { ok: 
     ...(reply.oomKilled === undefined ? {} : { oomKilled: reply.oomKilled }),
     ...(reply.logTail === undefined ? {} : { logTail: reply.logTail }),
   };
+}
+
+/** A step that never has an effect, as the failure of each instance that it was for. */
+export function failuresOf(
+  plan: Plan,
+  action: Exclude<Action, { is: 'weights' }>,
+  message: string,
+  at: Instant,
+): readonly { readonly spot: Spot; readonly failure: HostFailure }[] {
+  return spotsOf(plan, action).map((spot) => {
+    const service = plan.services.find((each) => each.service === spot.service);
+    const release = 'release' in action ? action.release : service && wanted(plan, service).release;
+    const failure = { phase: action.is, service: spot.service, code: NO_EFFECT, message, at };
+    return { spot, failure: { ...failure, ...(release === undefined ? {} : { release }) } };
+  });
+}
+
+function spotsOf(plan: Plan, action: Exclude<Action, { is: 'weights' }>): readonly Spot[] {
+  if ('color' in action) return [{ instance: action.instance, service: action.service, color: action.color }];
+  if (!('targets' in action)) return [];
+  return plan.services.flatMap(({ service, colors }) =>
+    Object.values(colors)
+      .filter(({ group }) => group === action.group)
+      .flatMap(({ color }) => action.targets.map(({ instance }) => ({ instance, service, color }))),
+  );
 }
 
 /** What became of a container, as its instance told when it was set aside. */

@@ -9,6 +9,7 @@ import type { Plan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
+import { outagesOf } from '../strategies/outage.js';
 import { isForward, movesTraffic } from '../strategies/steering.js';
 import { outOfService, viewOf } from '../strategies/view.js';
 import type { Turn } from './act.js';
@@ -17,8 +18,11 @@ import type { HostBook } from './book.js';
 import { describeAction } from '../strategies/describe-action.js';
 import type { Observer } from './observer.js';
 import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
+import { failuresOf } from './failure.js';
 import { Movements } from './movements.js';
+import { Outages } from './outages.js';
 import { FIRST_STEP, Pace } from './pace.js';
+import { isRefusal, Progress } from './progress.js';
 import type { StoredWait } from './waits.js';
 import { Troubles } from './troubles.js';
 import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
@@ -71,6 +75,8 @@ export class Loop {
   readonly #movements: Movements;
   readonly #steered = new Set<string>();
   readonly #troubles: Troubles;
+  readonly #progress: Progress;
+  readonly #outages: Outages;
   /** Since when changes wait for the lease. */
   #withoutLease: Instant | undefined;
 
@@ -80,6 +86,8 @@ export class Loop {
     this.#record = record;
     this.#movements = new Movements(deps.emit);
     this.#troubles = new Troubles(deps.clock, deps.emit);
+    this.#progress = new Progress(plan.timing.poll);
+    this.#outages = new Outages(deps.clock, deps.emit);
   }
 
   /** Names instances that are out of the load balancer at the moment: an interrupt leaves them so. */
@@ -116,7 +124,10 @@ export class Loop {
     this.#troubles.looked(this.#plan, seen, this.#deps.book.unread);
     await this.#steer(seen);
     const now = clock.now();
+    this.#progress.observe(seen, now);
+    this.#outages.observe(outagesOf(this.#plan, seen));
     const decision = decideNext(this.#plan, seen, now);
+    observer.decided(decision);
     if (decision.is === 'act' || this.#withoutLease !== undefined) this.#mayChange();
     this.#show(seen, decision, now);
     // Only a change ends a hold: a read that fails in between does not start its time anew.
@@ -124,7 +135,7 @@ export class Loop {
     switch (decision.is) {
       case 'act':
         observer.setBake(decision.bake);
-        if (movesTraffic(this.#plan, decision.actions)) {
+        if (decision.urgent !== true && movesTraffic(this.#plan, decision.actions)) {
           const may = this.#deps.preTraffic?.() ?? { is: 'passed' };
           if (may.is === 'failed') return this.#abort(`the hook pre-traffic failed: ${may.why}`, now);
           if (may.is === 'running') {
@@ -134,7 +145,7 @@ export class Loop {
           }
         }
         await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
-        await this.#act(decision.actions, now, stop);
+        await this.#act(this.#worthSending(decision.actions, seen, now), now, stop);
         return undefined;
       case 'wait':
         observer.setBake(decision.bake);
@@ -180,7 +191,30 @@ export class Loop {
     if (rest > 0) await clock.sleep(rest, stop);
   }
 
+  /** Leaves out what was sent a moment ago and has had no effect yet, and gives up what never has one: the next decision takes that into account. */
+  #worthSending(actions: readonly Action[], seen: Observation, now: Instant): readonly Action[] {
+    return actions.filter((action) => {
+      const verdict = this.#progress.judge(action, now);
+      if (verdict.is === 'stuck') {
+        const text = describeAction(this.#plan, seen, action);
+        this.#giveUp(action, `"${text}" was accepted ${String(verdict.times)} times and changed nothing`, now);
+      }
+      return verdict.is === 'send';
+    });
+  }
+
+  #giveUp(action: Action, why: string, now: Instant): void {
+    const { observer, book, emit } = this.#deps;
+    if (action.is === 'weights') observer.refuse(action.route, why);
+    else for (const { spot, failure } of failuresOf(this.#plan, action, why, now)) book.refuse(spot, failure);
+    emit({ type: 'note', level: 'warning', text: why });
+  }
+
   async #act(actions: readonly Action[], decidedAt: Instant, stop: AbortSignal): Promise<void> {
+    if (actions.length === 0) {
+      await this.#rest(this.#pause(Infinity, decidedAt), stop);
+      return;
+    }
     const turn = { seen: this.#deps.observer.snapshot(), decidedAt, requests: new Map<string, HostRequest>() };
     for (const action of actions) if (action.is === 'weights') await this.#write(action, turn, stop);
     for (const action of actions) {
@@ -233,11 +267,18 @@ export class Loop {
       emit({ type: 'action.sent', action, text });
       const mayWrite = (): boolean => lease.isValid(changeLimit);
       await act({ traffic, book, observer, mayWrite }, this.#plan, action, turn, stop);
+      this.#progress.accepted(action, turn.seen, this.#deps.clock.now());
       return true;
     } catch (error) {
       if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
       if (error.kind === 'expired-credentials' || error.kind === 'access-denied') throw this.#withoutRights(error);
       emit({ type: 'action.failed', action, text, why: error.message });
+      if (isRefusal(error) && action.is === 'weights') this.#giveUp(action, error.message, this.#deps.clock.now());
+      // Of targets the world may have taken some since they were read: the refusal counts like a change without an effect, and the fleet is read anew.
+      else if (isRefusal(error) || error.kind === 'conflict') {
+        observer.readFleetSoon();
+        this.#progress.accepted(action, turn.seen, this.#deps.clock.now());
+      }
       await this.#deps.clock.sleep(this.#plan.timing.poll, stop);
       return false;
     }
@@ -294,7 +335,8 @@ export class Loop {
     this.#plan = { ...plan, deadline: now + plan.timing.rolloutDeadline };
     this.#deps.onEpoch(plan.aim.epoch);
     this.#deps.book.forgetFailures();
-    this.#deps.observer.setBake(undefined);
+    this.#deps.observer.turn();
+    this.#progress.clear();
     this.#deps.emit({
       type: 'rollback.started',
       reason,
@@ -309,7 +351,7 @@ export class Loop {
     stop: AbortSignal,
   ): Promise<LoopResult | undefined> {
     this.#heldSince ??= now;
-    const until = Math.min(latest, this.#heldSince + this.#plan.timing.hold);
+    const until = Math.min(latest ?? Infinity, this.#heldSince + this.#plan.timing.hold);
     if (this.#heldSince === now) this.#deps.emit({ type: 'hold.started', reason, until });
     if (now >= until) return this.#heldLongEnough(reason);
     await this.#phaseIs(`hold: ${reason}`, [{ what: reason, until }], now);

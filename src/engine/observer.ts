@@ -11,13 +11,15 @@ import type {
   Steer,
   TargetView,
 } from '../domain/observation.js';
+import type { Decision } from '../domain/decision.js';
 import type { Plan } from '../domain/plan.js';
 import { messageOf, PortError } from '../domain/errors.js';
+import { WaitClock } from '../strategies/waiting.js';
 import type { HostBook } from './book.js';
 import type { Clock, FleetPort, TrafficPort } from './ports.js';
 
 /** A read that comes sooner than this after our own change and contradicts it is taken for stale. */
-const staleFor = 10_000;
+export const STALE_FOR: Ms = 10_000;
 /** Added to the time between two readings of the fleet for each instance: the agents of 50 are one call, and there is about one a second to spare. */
 const FLEET_STEP = 20;
 /** Readings that are further apart than this say nothing of the time between them. */
@@ -41,7 +43,7 @@ export function scopeOf(plan: Plan): Scope {
   return {
     plan,
     groups: plan.services.flatMap((service) =>
-      Object.values(service.colors).map(({ group, port, drain = staleFor }) => ({
+      Object.values(service.colors).map(({ group, port, drain = STALE_FOR }) => ({
         group,
         port,
         routes: service.routes,
@@ -85,6 +87,8 @@ export class Observer {
   >();
   readonly #expected = new Map<string, Expected>();
   #steering: readonly ObservedSteer[] = [];
+  readonly #waits = new WaitClock();
+  readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string }>();
   #bake: { key: string; since: Instant } | undefined;
 
   constructor(deps: ObserverDeps, scope: Scope) {
@@ -128,7 +132,36 @@ export class Observer {
       commands: [],
       tasks: this.#deps.book.tasks,
       steering: this.#steering,
+      waiting: this.#waits.since(),
+      refused: new Map([...this.#refused].map(([route, { why }]) => [route, why])),
     };
+  }
+
+  /** What this process waits for from now on, for the next observation. */
+  decided(decision: Decision): void {
+    this.#waits.take(decision, this.#deps.clock.now());
+  }
+
+  /** A write of the route's weights was refused for good, or brought no effect. Holds until the route changes. */
+  refuse(route: RouteArn, why: string): void {
+    this.#refused.set(route, { why, view: this.#lookOf(route) });
+  }
+
+  /** What AWS has just refused may be due to instances that are gone. */
+  readFleetSoon(): void {
+    this.#fleetRead = undefined;
+  }
+
+  /** A new direction: waits begin anew, and what was refused on the way there may be possible on the way back. */
+  turn(): void {
+    this.#waits.clear();
+    this.#refused.clear();
+    this.setBake(undefined);
+  }
+
+  #lookOf(route: RouteArn): string {
+    const seen = this.#routes.get(route);
+    return seen?.is === 'known' ? JSON.stringify([seen.value.weights, seen.value.stickiness, seen.value.frame]) : '';
   }
 
   /** Our own accepted change: timers start again, and a reading that still shows the time before it is not believed for a while. */
@@ -193,6 +226,7 @@ export class Observer {
       since.set(group, same ? (was.since.get(group) ?? now) : now);
     }
     this.#routes.set(view.route, { is: 'known', value: { ...view, since }, at: now });
+    if (this.#refused.get(view.route)?.view !== this.#lookOf(view.route)) this.#refused.delete(view.route);
   }
 
   async #readTargets(group: TargetGroupArn, signal: AbortSignal | undefined): Promise<void> {
@@ -224,12 +258,12 @@ export class Observer {
     const expected = this.#expected.get(`${group} ${key}`);
     const shows = view !== undefined && !isOut(view);
     // One that agrees does not end this: the next one may be older.
-    if (expected !== undefined && now - expected.at >= staleFor) this.#expected.delete(`${group} ${key}`);
+    if (expected !== undefined && now - expected.at >= STALE_FOR) this.#expected.delete(`${group} ${key}`);
     else if (expected !== undefined && shows !== expected.registered && before !== undefined) return before;
     // It still drains: what does not show it any more does not show it yet, from before it was registered.
     else if (expected?.born !== undefined && view === undefined && before !== undefined) {
-      const drain = this.#scope.groups.find((each) => each.group === group)?.drain ?? staleFor;
-      if (now - expected.born < staleFor && now - expected.at < drain) return before;
+      const drain = this.#scope.groups.find((each) => each.group === group)?.drain ?? STALE_FOR;
+      if (now - expected.born < STALE_FOR && now - expected.at < drain) return before;
     }
     const state = view?.state ?? 'absent';
     const since = before?.state === state ? before.since : now;

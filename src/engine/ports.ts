@@ -74,7 +74,7 @@ export interface TrafficPort {
   ): Promise<readonly { group: TargetGroupArn; name: string; target: TargetKey }[]>;
   /** Every listener and rule of the groups' load balancers that forwards to any of the groups. */
   routesUsing(groups: readonly TargetGroupArn[], signal?: AbortSignal): Promise<readonly RouteUse[]>;
-  /** One call per listener, whatever the number of routes. `managed`: groups whose weights the frame leaves out. */
+  /** One call per listener, whatever the number of routes. `managed`: groups that the frame leaves out. */
   routes(
     routes: readonly RouteArn[],
     managed: readonly TargetGroupArn[],
@@ -93,8 +93,8 @@ export interface TrafficPort {
     signal?: AbortSignal,
   ): Promise<void>;
   /**
-   * Reads the whole action list, compares its frame and the managed weights with what was seen, changes the managed groups' weights (a group that
-   * is missing is appended) and, if asked, the stickiness, writes once, and reads back.
+   * Reads the whole action list, compares its frame and all its weights with what was observed, changes the weights of `set` (a group that is missing is
+   * appended) and, if asked, the stickiness, writes once, and reads back.
    * Rejects with `conflict` when what is there is not what was expected; with `timeout` when `mayWrite`, asked right before the write, says no: then
    * nothing is written.
    */

@@ -1,5 +1,6 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Color, Instant, ServiceName } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
 import type { GroupWeight } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
@@ -10,7 +11,7 @@ import { Fences } from './drive.js';
 import { emptyFleet, sharedPorts, weightProblem } from './preflight.js';
 import type { Finding } from './preflight.js';
 import type { Present } from './present.js';
-import { liveColor, presentRelease } from './present.js';
+import { liveColor, onlyHealthy, presentRelease } from './present.js';
 import type { Survey } from './survey.js';
 import { survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
@@ -95,12 +96,28 @@ export async function groundOf(
       live.set(service.settings.name, before);
     else if ('live' in color) live.set(service.settings.name, color.live);
     else findings.push(weightProblem(box, service, color));
+    findings.push(...strandedTraffic(service, seen));
   }
   const recorded = await recordedRelease(box, outcomes);
   const present = await presentRelease(box, topology, seen, live, recorded, now);
   for (const text of unfinished === undefined ? present.remarks : [])
     findings.push({ level: 'warn', text, fix: 'deployctl rollout converges it' });
   return { topology, seen, outcomes, live, present, findings, now };
+}
+
+/** Routes that give traffic to a color without a healthy target while the other color has some: their requests fail now. */
+function strandedTraffic(service: PlacedService, seen: Survey): readonly Finding[] {
+  const healthy = onlyHealthy(service, seen);
+  const empty = healthy === undefined ? undefined : service.colors[otherColor(healthy)];
+  if (healthy === undefined || empty === undefined) return [];
+  return service.routes.flatMap((arn): readonly Finding[] => {
+    const route = seen.routes.get(arn);
+    const weight = route?.weights.find(({ group }) => group === empty.group)?.weight ?? 0;
+    if (route === undefined || weight === 0) return [];
+    const name = service.settings.name;
+    const text = `outage: ${route.name} gives ${name} ${empty.color} weight ${String(weight)}, and ${empty.color} has no healthy target; ${healthy} has`;
+    return [{ level: 'warn', text, fix: `the next rollout or rollback moves that traffic to ${healthy} first` }];
+  });
 }
 
 /** Whether all weights of a service are some that the rollout found, meant to write, or wrote. */

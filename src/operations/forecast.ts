@@ -60,6 +60,8 @@ export function observationOf(plan: Plan, seen: Survey, now: Instant): Observati
     commands: [],
     tasks: new Map(),
     steering: [],
+    waiting: new Map(),
+    refused: new Map(),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Color, InstanceId, Instant, Ms, RolloutId, RouteArn } from '../domain/ids.js';
 import type { How, Plan, ServicePlan } from '../domain/plan.js';
 import type { Release } from '../domain/release.js';
+import { NO_RELEASE } from '../domain/release.js';
 import type { RolloutRecord } from '../domain/record.js';
 import type { Amount, EnvironmentSettings } from '../domain/settings.js';
 import type { Survey } from './survey.js';
@@ -43,7 +44,8 @@ export function servicePlans(
     const { name, containerName, warm } = service.settings;
     const after = to.services[name] ?? from.services[name];
     const before = from.services[name] ?? after;
-    if (before === undefined || after === undefined) return [];
+    // A service that runs nowhere, and for which no image is named, is none of this rollout's business.
+    if (before === undefined || after === undefined || after.release === NO_RELEASE) return [];
     const { colors, routes } = service;
     return [
       { service: name, containerName, colors, routes, live: live[name] ?? 'blue', from: before, to: after, warm },

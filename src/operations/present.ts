@@ -22,17 +22,36 @@ export interface NoLiveColor {
   readonly of: 'route' | 'weights';
 }
 
-/** The live color of a service by the weights of all its routes, or why that cannot be said. */
+/** The only color of a service that has healthy targets; undefined where both have some, or neither. */
+export function onlyHealthy({ colors }: PlacedService, seen: Pick<Survey, 'targets'>): Color | undefined {
+  const isHealthy = (color: Color): boolean => {
+    const group = colors[color]?.group;
+    const targets = group === undefined ? undefined : seen.targets.get(group);
+    return [...(targets?.values() ?? [])].some(({ state }) => state === 'healthy');
+  };
+  const [blue, green] = [isHealthy('blue'), isHealthy('green')];
+  return blue === green ? undefined : blue ? 'blue' : 'green';
+}
+
+/**
+ * The live color of a service by the weights of all its routes, or why that cannot be said. Weight of a color without a healthy target does not count where the
+ * other one has some: nobody is served there, and the first thing that a rollout does is to move that traffic.
+ */
 export function liveColor(service: PlacedService, seen: Survey): { readonly live: Color } | NoLiveColor {
   const { blue, green } = service.colors;
   if (blue === undefined) return { live: 'green' };
   if (green === undefined || service.routes.length === 0) return { live: 'blue' };
   const lives = new Map<Color, string>();
+  const serving = onlyHealthy(service, seen);
   for (const arn of service.routes) {
     const route = seen.routes.get(arn);
     if (route === undefined) return { problem: `route ${arn} of ${service.settings.name} does not exist`, of: 'route' };
     const weight = (group: string): number => route.weights.find((entry) => entry.group === group)?.weight ?? 0;
-    const [b, g] = [weight(blue.group), weight(green.group)];
+    const all = weight(blue.group) + weight(green.group);
+    const [b, g] =
+      serving === undefined
+        ? [weight(blue.group), weight(green.group)]
+        : [serving === 'blue' ? all : 0, serving === 'green' ? all : 0];
     if (b > 0 && g > 0) {
       return {
         of: 'weights',

@@ -94,6 +94,12 @@ function entryOf(event: EventBody): Pick<TimelineEntry, 'is' | 'text'> | undefin
       return { is: 'traffic', text: `${event.service}: ${String(event.percent)}% of the traffic to ${event.color}` };
     case 'rollback.started':
       return { is: 'back', text: `goes back: ${event.reason}` };
+    case 'outage.started': {
+      const then = event.movesTo === undefined ? 'no color has any' : `its traffic moves to ${event.movesTo}`;
+      return { is: 'failure', text: `outage: ${event.service} ${event.color} has no healthy target; ${then}` };
+    }
+    case 'outage.ended':
+      return { is: 'note', text: `outage over: ${event.service} ${event.color}` };
     case 'hold.started':
       return { is: 'hold', text: `held: ${event.reason}` };
     case 'note':

@@ -67,6 +67,10 @@ export function describe(event: DeployctlEvent, timeZone?: string): Sentence | u
         // The log has just been shown with the failure itself, and comes again at the end.
         event.failure === undefined ? [] : failureDetails({ ...event.failure, logTail: '' }),
       );
+    case 'outage.started':
+      return say('bad', outageWords(event));
+    case 'outage.ended':
+      return say('good', `${oneLine(event.service)}  outage over after ${countdown(event.lasted)}: ${event.color}`);
     case 'hold.started':
       return say(
         'warning',
@@ -81,6 +85,16 @@ export function describe(event: DeployctlEvent, timeZone?: string): Sentence | u
 }
 
 const say = (tone: Tone, text: string, details: readonly string[] = []): Sentence => ({ tone, text, details });
+
+/** `backend  outage: green gets 100% of the traffic and has no healthy target; all of it moves to blue`. */
+export function outageWords(event: Extract<DeployctlEvent, { type: 'outage.started' }>): string {
+  const { service, color, movesTo } = event;
+  const then =
+    movesTo === undefined
+      ? 'the other color has none either'
+      : `all of it moves to ${movesTo}, which has healthy targets`;
+  return `${oneLine(service)}  outage: ${color} gets ${percent(event.percent)} of the traffic and has no healthy target; ${then}`;
+}
 
 /** `i-0abc (shop-1)`, or the id alone when there is no other name. */
 export function who(instance: InstanceId, name: string): string {

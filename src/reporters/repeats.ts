@@ -44,6 +44,8 @@ function subjectOf(event: DeployctlEvent): string | undefined {
     case 'host.failed':
     case 'traffic.shifted':
     case 'rollback.started':
+    case 'outage.started':
+    case 'outage.ended':
     case 'rollout.ended':
     case 'probe.sampled':
     case 'view':

@@ -132,6 +132,8 @@ function worthALine(event: DeployctlEvent): boolean {
     case 'traffic.shifted':
     case 'bake.started':
     case 'rollback.started':
+    case 'outage.started':
+    case 'outage.ended':
     case 'hold.started':
     case 'rollout.ended':
       return true;

@@ -28,8 +28,24 @@ export function floorOf(
 export function splitWeight(total: number, percent: number): { readonly live: number; readonly idle: number } {
   if (percent >= 100) return { live: 0, idle: total };
   if (percent <= 0) return { live: total, idle: 0 };
+  // Too little to split: all or nothing.
+  if (total < 2) return { live: total, idle: 0 };
   const idle = Math.min(Math.max(Math.round((total * percent) / 100), 1), total - 1);
   return { live: total - idle, idle };
+}
+
+/** ELBv2 takes weights from 0 to this (API reference, TargetGroupTuple). */
+const MAX_WEIGHT = 999;
+
+/**
+ * By how much the numbers of a route grow so that a pair which shares `base` can carry the steps of a shift: enough for whole percents where that fits.
+ * base 1 beside a weight of 1 → 100 · base 100 → 1 · base 1 beside 500 → 1 · no step below 100 % → 1
+ * @param largest the largest weight of the route
+ */
+export function stepScale(steps: readonly number[], base: number, largest: number): number {
+  if (base <= 0 || !steps.some((step) => step < 100)) return 1;
+  const wanted = Math.ceil(100 / base);
+  return Math.max(1, Math.min(wanted, Math.floor(MAX_WEIGHT / Math.max(largest, 1))));
 }
 
 /**

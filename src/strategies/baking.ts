@@ -8,6 +8,7 @@ import type { Standing } from './standing.js';
 import { lookBefore } from './standing.js';
 import { isChanged } from './preload.js';
 import { promotedSince } from './steering.js';
+import { waitingSince } from './waiting.js';
 import { oneCommandPerHost } from './work.js';
 
 /**
@@ -65,9 +66,10 @@ export function bake(
     };
   }
   if (instances.length > 0) {
+    const until = waitingSince(seen, reason, now) + plan.timing.hostCommand;
     return {
       is: 'wait',
-      waits: [{ what: reason, until: now + plan.timing.hostCommand }],
+      waits: [{ key: reason, what: reason, until }],
       recheckAt: now + plan.timing.poll,
       reason,
       bake: key,

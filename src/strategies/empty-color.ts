@@ -2,7 +2,7 @@ import type { Color, Instant } from '../domain/ids.js';
 import type { Action, Wait } from '../domain/decision.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
-import { slotKey } from '../domain/observation.js';
+import { NO_EFFECT, slotKey } from '../domain/observation.js';
 import { colorOf, holderOf, isExcluded, isRegistered, membersOf, releaseOf, targetOf, valueOf } from './standing.js';
 import { drained } from './drain.js';
 import { unbind } from './shift.js';
@@ -25,6 +25,7 @@ export function emptyColor(
   const color = colorOf(service, colorName);
   const actions: Action[] = [];
   const waits: Wait[] = [];
+  let unread: string | undefined;
   for (const instance of membersOf(plan, fleet, colorName)) {
     const host = seen.hosts.get(instance.id);
     const target = targetOf(seen, color, instance.id);
@@ -50,11 +51,17 @@ export function emptyColor(
     const untouched = only !== undefined && occupant !== undefined && releaseOf(occupant) !== only;
     if (untouched) continue;
     if (target === undefined) {
-      wait('its target group is read', now + plan.timing.healthTimeout);
+      const group = seen.targets.get(color.group);
+      const until = (group?.is === 'unknown' ? group.since : now) + plan.timing.healthTimeout;
+      if (now >= until) unread = group?.is === 'unknown' ? group.why : 'not read';
+      else wait('its target group is read', until);
       continue;
     }
+    const failure = host?.failures.get(slotKey(service.service, colorName));
+    // It was tried, and AWS or the instance does not do it: whoever reads the outcome is told, and nobody waits for it.
+    if (failure?.code === NO_EFFECT) continue;
     if (isRegistered(target)) {
-      const bound = unbind(seen, service);
+      const bound = unbind(plan, seen, service);
       if (bound.length > 0) return { actions: bound, waits: [], turns: [], bad: [], complete: false };
       const settled = (target.unroutedSince ?? now) + plan.timing.settle;
       if (target.unroutedSince !== undefined && now >= settled) {
@@ -72,7 +79,7 @@ export function emptyColor(
       }
     }
     if (excluded || occupant === undefined || host === undefined) continue;
-    if (host.failures.get(slotKey(service.service, colorName))?.phase === 'stop') continue;
+    if (failure?.phase === 'stop') continue;
     const settled = (target.unroutedSince ?? now) + plan.timing.settle;
     if (now < settled) wait('the load balancer may still send it requests', settled);
     else actions.push({ is: 'stop', instance: instance.id, service: service.service, color: colorName });
@@ -83,5 +90,8 @@ export function emptyColor(
     turns: [],
     bad: [],
     complete: actions.length === 0 && waits.length === 0,
+    ...(unread === undefined
+      ? {}
+      : { failure: `${service.service}: the targets of ${colorName} cannot be read: ${unread}` }),
   };
 }

@@ -4,6 +4,7 @@ import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import type { Amount } from '../domain/settings.js';
 import { alternateZones, atMost, floorOf } from './amounts.js';
+import { healthOf } from './outage.js';
 import type { Standing } from './standing.js';
 import { healthyIn, isRegistered, membersOf, runsRelease } from './standing.js';
 import type { Work } from './work.js';
@@ -49,7 +50,7 @@ export function moveInPlace(
   const bad = standings.filter((standing) => standing.place === 'bad');
 
   for (const standing of standings) {
-    const step = stepOf(plan, now, standing);
+    const step = stepOf(plan, seen, now, standing);
     actions.push(...step.actions);
     waits.push(...step.waits);
   }
@@ -60,7 +61,9 @@ export function moveInPlace(
     // Also one whose container is looked into once more, since the process that had registered it has died.
     const isBack = standing.place === 'serving' || inFlight.has(standing.place);
     const counts = isBack && standing.target?.state === 'healthy';
-    return counts && now < until ? [{ ...waitOf(standing, now, plan), what: 'back; must stay healthy', until }] : [];
+    return counts && now < until
+      ? [{ ...waitOf(plan, seen, now, standing), what: 'back; must stay healthy', until }]
+      : [];
   });
   actions.push(...next(plan, seen, fleet, service, window, standings, fresh.length));
 
@@ -70,7 +73,7 @@ export function moveInPlace(
   );
   const turns = left
     .filter((standing) => !taken.has(standing.instance.id))
-    .map((standing) => ({ ...waitOf(standing, now, plan), what: 'waits for its turn', until: plan.deadline }));
+    .map((standing) => ({ ...waitOf(plan, seen, now, standing), what: 'waits for its turn', until: plan.deadline }));
   // One that cannot be reached, and is still to leave, waits for them as well.
   if (left.length > 0 || standings.some(mustLeave)) waits.push(...fresh);
   return {
@@ -83,8 +86,13 @@ export function moveInPlace(
 }
 
 /** What an instance that is already on its way needs now. */
-function stepOf(plan: Plan, now: Instant, standing: Standing): { actions: readonly Action[]; waits: readonly Wait[] } {
-  const wait = { actions: [], waits: [waitOf(standing, now, plan)] };
+function stepOf(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  standing: Standing,
+): { actions: readonly Action[]; waits: readonly Wait[] } {
+  const wait = { actions: [], waits: [waitOf(plan, seen, now, standing)] };
   switch (standing.place) {
     case 'unverified':
     case 'quiet':
@@ -126,7 +134,11 @@ function next(
   const color = service.colors[service.live];
   if (color === undefined) return [];
   const actions: Action[] = [];
-  for (const standing of standings.filter((s) => s.place === 'empty')) {
+  // Where nobody is served, what runs nothing is started where it is registered: its requests fail anyway.
+  const dark = back && healthOf(seen, service, service.live) === 'none';
+  const isEmpty = ({ place, occupant }: Standing): boolean =>
+    place === 'empty' || (dark && place === 'old' && occupant === undefined);
+  for (const standing of standings.filter(isEmpty)) {
     if (slots <= 0 || !standing.free) continue;
     slots -= 1;
     actions.push(startOf(plan, standing));
@@ -134,7 +146,7 @@ function next(
   let spare = healthyIn(seen, color, members) - fresh - floorOf(members.length, window);
   const order = new Map(alternateZones(members).map((instance, index) => [instance.id, index]));
   const candidates = standings
-    .filter((standing) => standing.place === 'old')
+    .filter((standing) => standing.place === 'old' && !isEmpty(standing))
     .sort(
       (a, b) =>
         Number(a.target?.state === 'healthy') - Number(b.target?.state === 'healthy') ||

@@ -19,6 +19,7 @@ import type { Plan, ServicePlan } from '../domain/plan.js';
 import { describeAction } from './describe-action.js';
 import { decideNext } from './index.js';
 import { needsPull, pulledKey } from './preload.js';
+import { WaitClock } from './waiting.js';
 
 /** How long the world takes, as far as it is known beforehand. */
 export interface Durations {
@@ -46,8 +47,10 @@ export interface Prediction {
   readonly end: Exclude<Decision, { is: 'act' | 'wait' }> | undefined;
 }
 
-/** More steps than any rollout has: a plan that does not end is a defect, and is said to be one. */
+/** More turns than any rollout has. */
 const mostTurns = 20_000;
+/** So often in a row may the same be decided without a change of the model: then nothing will ever come of it. */
+const mostAlike = 3;
 
 /**
  * Runs the very decisions of a rollout over a model of the world in which everything goes well: what `plan` prints, and the estimate. Pure.
@@ -55,10 +58,20 @@ const mostTurns = 20_000;
 export function predict(plan: Plan, seen: Observation, now: Instant, durations: Durations): Prediction {
   const model = new Model(plan, seen, now, durations);
   const steps: PredictedStep[] = [];
+  let alike = 0;
+  let last = '';
   for (let turn = 0; turn < mostTurns; turn += 1) {
     const decision = decideNext(model.plan, model.observe(), model.now);
+    model.decided(decision);
     switch (decision.is) {
       case 'act':
+        alike = last === JSON.stringify(decision.actions) ? alike + 1 : 0;
+        last = JSON.stringify(decision.actions);
+        if (alike === mostAlike) {
+          const what = decision.actions.map((action) => describeAction(plan, seen, action)).join(', ');
+          const reason = `${decision.reason}: ${what} would change nothing`;
+          return { steps, duration: model.now - now, end: { is: 'hold', reason } };
+        }
         model.setBake(decision.bake);
         for (const action of decision.actions) {
           model.apply(action);
@@ -69,6 +82,7 @@ export function predict(plan: Plan, seen: Observation, now: Instant, durations: 
         break;
       case 'wait':
         model.setBake(decision.bake);
+        last = '';
         model.advance(Math.min(...decision.waits.map((wait) => wait.until)));
         break;
       case 'abort':
@@ -106,6 +120,7 @@ class Model {
   readonly #routes = new Map<string, ObservedRoute>();
   readonly #tasks = new Map<string, { readonly is: 'succeeded' | 'running' }>();
   #pending: Pending[] = [];
+  readonly #waits = new WaitClock();
   #bake: { key: string; since: Instant } | undefined;
   #serial = 0;
 
@@ -141,6 +156,10 @@ class Model {
     this.#bake = key === undefined ? undefined : { key, since: this.now };
   }
 
+  decided(decision: Decision): void {
+    this.#waits.take(decision, this.now);
+  }
+
   observe(): Observation {
     this.#route();
     const known = <T>(value: T): Seen<T> => ({ is: 'known', value, at: this.now });
@@ -151,6 +170,7 @@ class Model {
       targets: new Map([...this.#targets].map(([group, targets]) => [group, known(asTargets(targets))])),
       hosts,
       tasks: this.#tasks,
+      waiting: this.#waits.since(),
       ...(this.#bake === undefined ? {} : { bake: this.#bake }),
     };
   }

@@ -5,6 +5,7 @@ import type { Plan, ServicePlan } from '../domain/plan.js';
 import { otherColor } from '../domain/ids.js';
 import { atMost } from './amounts.js';
 import { colorOf, isExcluded, membersOf, occupantOf, runsRelease, valueOf } from './standing.js';
+import { waitingSince } from './waiting.js';
 import { decide, oneCommandPerHost } from './work.js';
 
 export const pulledKey = (service: string, release: string): string => `${service}@${release}`;
@@ -72,8 +73,10 @@ function pulls(plan: Plan, seen: Observation, now: Instant, fleet: readonly Flee
     .map((instance) => ({ is: 'pull', instance: instance.id }));
   const waits: Wait[] = [...new Set([...pulling, ...lacking])].map((instance) => {
     const op = seen.hosts.get(instance.id)?.op;
-    const until = op?.is === 'running' ? op.until : now + plan.timing.pullTimeout;
-    return { what: 'the image is pulled while the old version serves', instance: instance.id, until };
+    const what = 'the image is pulled while the old version serves';
+    if (op?.is === 'running') return { what, instance: instance.id, until: op.until };
+    const key = `pull on ${instance.id}`;
+    return { key, what, instance: instance.id, until: waitingSince(seen, key, now) + plan.timing.pullTimeout };
   });
   return decide({ actions, waits, turns: [], bad: [], complete: false }, 'pull the images', now, plan);
 }
@@ -84,6 +87,7 @@ function tasks(plan: Plan, seen: Observation, now: Instant, fleet: readonly Flee
     if (!isChanged(service) || service.to.spec.task === undefined) continue;
     const state = seen.tasks.get(service.service) ?? { is: 'none' };
     const what = `the one-off task of ${service.service}`;
+    const until = waitingSince(seen, what, now) + service.to.spec.task.timeout;
     switch (state.is) {
       case 'succeeded':
         continue;
@@ -99,7 +103,7 @@ function tasks(plan: Plan, seen: Observation, now: Instant, fleet: readonly Flee
         return decide(
           {
             actions: [],
-            waits: [{ what: `${what} runs`, service: service.service, until: now + service.to.spec.task.timeout }],
+            waits: [{ key: what, what: `${what} runs`, service: service.service, until }],
             turns: [],
             bad: [],
             complete: false,
@@ -112,7 +116,7 @@ function tasks(plan: Plan, seen: Observation, now: Instant, fleet: readonly Flee
         const members = membersOf(plan, fleet, destination(plan, service));
         const on = members.find((i) => !isExcluded(plan, i) && seen.hosts.get(i.id)?.op.is === 'idle');
         const actions: Action[] = on === undefined ? [] : [{ is: 'task', instance: on.id, service: service.service }];
-        const waits: Wait[] = [{ what, service: service.service, until: now + service.to.spec.task.timeout }];
+        const waits: Wait[] = [{ key: what, what, service: service.service, until }];
         return decide(
           { actions: oneCommandPerHost(actions), waits, turns: [], bad: [], complete: false },
           what,

@@ -6,6 +6,7 @@ import type { Plan, ServicePlan } from '../domain/plan.js';
 import { leaveOut } from './in-place.js';
 import { attach, pairsOf, unbind } from './shift.js';
 import type { Standing } from './standing.js';
+import { waitingSince } from './waiting.js';
 import type { Work } from './work.js';
 import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf, watched } from './work.js';
 
@@ -20,7 +21,7 @@ export function prepareIdle(
   fleet: readonly FleetInstance[],
   service: ServicePlan,
 ): Work {
-  const pairs = pairsOf(seen, [service]) ?? [];
+  const pairs = pairsOf(plan, seen, [service]) ?? [];
   const missing = pairs.filter((pair) => !pair.attached).map(attach);
   if (missing.length > 0) return { actions: missing, waits: [], turns: [], bad: [], complete: false };
 
@@ -28,31 +29,44 @@ export function prepareIdle(
   const standings = standingsOf(plan, seen, now, fleet, service, otherColor(service.live)).map((standing) =>
     carriesTraffic ? inTraffic(standing) : standing,
   );
-  const bound = standings.some(({ place }) => place === 'old') ? unbind(seen, service) : [];
+  const bound = standings.some(({ place }) => place === 'old') ? unbind(plan, seen, service) : [];
   if (bound.length > 0) return { actions: bound, waits: [], turns: [], bad: [], complete: false };
   const actions: Action[] = [];
   const waits: Wait[] = [];
   for (const standing of standings) {
-    const step = stepOf(plan, now, standing);
+    const step = stepOf(plan, seen, now, standing);
     actions.push(...step.actions);
     waits.push(...step.waits);
   }
   actions.push(...leaveOut(standings, standings.length));
   const usable = standings.filter((standing) => standing.place !== 'excluded');
   const complete = usable.length > 0 && usable.every((standing) => standing.place === 'serving');
-  if (usable.length === 0)
-    waits.push({
-      what: 'no instance of the idle color can be reached',
-      service: service.service,
-      until: now + plan.timing.healthTimeout,
-    });
+  const none = usable.length === 0 ? nobodyToPrepare(plan, seen, now, service, standings) : {};
   return {
     actions: mergeTargets(actions),
-    waits,
+    waits: [...waits, ...(none.wait === undefined ? [] : [none.wait])],
     turns: [],
     bad: standings.filter((standing) => standing.place === 'bad'),
     complete,
+    ...(none.failure === undefined ? {} : { failure: none.failure }),
   };
+}
+
+/** A color that has lost all its instances cannot be brought up; one whose instances cannot be reached is waited for. */
+function nobodyToPrepare(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  service: ServicePlan,
+  standings: readonly Standing[],
+): { readonly wait?: Wait; readonly failure?: string } {
+  const color = otherColor(service.live);
+  if (standings.length === 0) return { failure: `${service.service}: ${color} has no instance any more` };
+  const what = `no instance of ${color} can be reached`;
+  const key = `${service.service}: ${what}`;
+  const until = waitingSince(seen, key, now) + plan.timing.healthTimeout;
+  if (now >= until) return { failure: `${service.service}: ${what}` };
+  return { wait: { key, what, service: service.service, until } };
 }
 
 /** A registered target of a color with traffic gets requests: that something else than the release runs there, or nothing, is a failure. */
@@ -64,10 +78,11 @@ function inTraffic(standing: Standing): Standing {
 
 function stepOf(
   plan: Plan,
+  seen: Observation,
   now: Instant,
   standing: Standing,
 ): { readonly actions: readonly Action[]; readonly waits: readonly Wait[] } {
-  const wait = { actions: [], waits: [waitOf(standing, now, plan)] };
+  const wait = { actions: [], waits: [waitOf(plan, seen, now, standing)] };
   switch (standing.place) {
     case 'empty':
     case 'quiet':
@@ -86,7 +101,11 @@ function stepOf(
       return {
         actions: [],
         waits: [
-          { ...waitOf(standing, now, plan), what: 'the load balancer may still send it requests', until: settled },
+          {
+            ...waitOf(plan, seen, now, standing),
+            what: 'the load balancer may still send it requests',
+            until: settled,
+          },
         ],
       };
     }

@@ -4,6 +4,7 @@ import { otherColor } from '../domain/ids.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { emptyColor } from './empty-color.js';
+import { refusedWeights, unreadableWeights } from './other-hands.js';
 import { waitForFleet } from './shared.js';
 import { pairsOf } from './shift.js';
 import { colorOf, isRegistered, membersOf, targetOf } from './standing.js';
@@ -14,16 +15,10 @@ export function retire(plan: Plan, seen: Observation, now: Instant): Decision {
   const fleet = fleetOf(seen);
   if (fleet === undefined || fleet.length === 0) return waitForFleet(plan, seen, now);
   const services = plan.services.filter((service) => service.colors[otherColor(service.live)] !== undefined);
-  const pairs = pairsOf(seen, services);
-  if (pairs === undefined) {
-    const until = now + plan.timing.healthTimeout;
-    return {
-      is: 'wait',
-      waits: [{ what: 'the weights are read', until }],
-      recheckAt: now + plan.timing.poll,
-      reason: 'the weights cannot be read',
-    };
-  }
+  const pairs = pairsOf(plan, seen, services);
+  if (pairs === undefined) return unreadableWeights(plan, seen, now, services);
+  const refused = refusedWeights(seen, pairs);
+  if (refused !== undefined) return { is: 'done', outcome: 'failed', reason: refused };
   const busy = pairs.find((pair) => pair.idle > 0);
   if (busy !== undefined) {
     return {
@@ -46,6 +41,7 @@ export function retire(plan: Plan, seen: Observation, now: Instant): Decision {
   const work = merge(
     services.map((service) => emptyColor(plan, seen, now, fleet, service, otherColor(service.live), undefined)),
   );
+  if (work.failure !== undefined) return { is: 'done', outcome: 'failed', reason: work.failure };
   return (
     decide(work, 'take the idle color out of service', now, plan) ?? {
       is: 'done',

@@ -5,8 +5,13 @@ import type { How, Plan, ServicePlan } from '../domain/plan.js';
 import { floorOf } from './amounts.js';
 import { bake } from './baking.js';
 import { exposed, moveInPlace } from './in-place.js';
+import { foreignWeights, refusedWeights, unreadableWeights } from './other-hands.js';
+import { healthOf } from './outage.js';
 import { isChanged, preload } from './preload.js';
+import { endOfWayBack, giveStickinessBack } from './return.js';
 import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
+import type { Pair } from './shift.js';
+import { giveBack, hasTwoColors, pairsOf } from './shift.js';
 import type { Standing } from './standing.js';
 import { colorOf, healthyIn, membersOf } from './standing.js';
 import { decide, describeBad, fleetOf, standingsOf } from './work.js';
@@ -21,6 +26,8 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   if (before !== undefined) return before;
 
   const back = plan.aim.to === 'old';
+  const weights = weightsOf(plan, seen, fleet);
+  if (weights !== undefined) return weights;
   const order = back ? [...plan.services].reverse() : plan.services;
   const stuck: string[] = [];
   for (const service of order) {
@@ -35,7 +42,7 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
     const decision = decide(work, reason, now, plan);
     // Nothing moves any more: what is left waits for a turn that an instance that cannot be helped keeps from coming.
     const still = decision?.is === 'wait' && work.waits.length === 0;
-    if (still && work.bad.length === 0 && isQuiet(seen)) return noneToSpare(plan, how, seen, now, fleet, service);
+    if (still && work.bad.length === 0 && isQuiet(seen)) return noneToSpare(plan, how, seen, fleet, service);
     if (decision !== undefined && !(still && work.bad.length > 0)) return decision;
   }
 
@@ -46,8 +53,15 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   const unknown = plan.aim.to === 'old' || plan.kind === 'rollback' ? exposed(plan, standings) : [];
   if (unknown.length > 0)
     return { is: 'done', outcome: 'failed', reason: `${because}${unknown.map(describeExposed).join('; ')}` };
-  if (plan.aim.to === 'old')
-    return { is: 'done', outcome: 'rolled-back', reason: `${plan.aim.because}${leftOut(standings)}` };
+  // What cannot be read keeps nobody from going on, and nobody knows what serves without it.
+  const paired = plan.services.filter(hasTwoColors);
+  if (pairsOf(plan, seen, paired) === undefined) return unreadableWeights(plan, seen, now, paired);
+  const borrowed = giveStickinessBack(plan, seen);
+  if (borrowed !== undefined) return borrowed;
+  if (plan.aim.to === 'old') {
+    const end = endOfWayBack(plan, seen, now, fleet, []);
+    return end.is === 'done' ? { ...end, reason: `${end.reason}${leftOut(standings)}` } : end;
+  }
   return (
     bake(plan, seen, now, 'rolling/final', standings, true) ?? {
       is: 'done',
@@ -55,6 +69,30 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
       reason: 'every instance serves the release and passed its bake',
     }
   );
+}
+
+/**
+ * Nothing of rolling moves weights. Where somebody has given the other color some, or an outage of the live one did, they come back as soon as the live color can take
+ * them on a rollback; on the way forward the live color has failed, or another hand is at work.
+ */
+function weightsOf(plan: Plan, seen: Observation, fleet: readonly FleetInstance[]): Decision | undefined {
+  const services = plan.services.filter(hasTwoColors);
+  const pairs = services.flatMap((service) => pairsOf(plan, seen, [service]) ?? []);
+  const refused = refusedWeights(seen, pairs);
+  const moved = pairs.filter(({ idle }) => idle > 0);
+  if (moved.length === 0) return undefined;
+  const healthy = ({ service }: Pair): number =>
+    healthyIn(seen, colorOf(service, service.live), membersOf(plan, fleet, service.live));
+  if (plan.aim.to === 'old') {
+    if (refused !== undefined) return { is: 'done', outcome: 'failed', reason: refused };
+    const [first, ...rest] = moved.filter((pair) => healthy(pair) > 0).map((pair) => giveBack(plan, pair));
+    const reason = 'the traffic goes back to the previous release';
+    return first === undefined ? undefined : { is: 'act', actions: [first, ...rest], waits: [], reason };
+  }
+  const dead = moved.find((pair) => healthOf(seen, pair.service, pair.service.live) === 'none');
+  if (dead !== undefined)
+    return { is: 'abort', reason: `${dead.service.service}: ${dead.service.live} has no healthy target` };
+  return foreignWeights(plan, seen, () => true);
 }
 
 /** The end of the reason of a way back that went on without some instances: `; left out: backend on shop-3 (i-…): its SSM agent is offline`. */
@@ -71,7 +109,6 @@ function noneToSpare(
   plan: Plan,
   how: Extract<How, { is: 'rolling' }>,
   seen: Observation,
-  now: Instant,
   fleet: readonly FleetInstance[],
   service: ServicePlan,
 ): Decision {
@@ -79,7 +116,7 @@ function noneToSpare(
   const healthy = healthyIn(seen, colorOf(service, service.live), members);
   const floor = floorOf(members.length, how);
   const reason = `${service.service}: ${String(healthy)} healthy targets, and the floor is ${String(floor)}: no instance can be spared for the next swap`;
-  return { is: 'hold', until: now + plan.timing.hold, reason };
+  return { is: 'hold', reason };
 }
 
 /** No command runs on any instance. */

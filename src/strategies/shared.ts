@@ -22,7 +22,7 @@ export function waitForFleet(plan: Plan, seen: Observation, now: Instant): Decis
   const what = unknown === undefined ? 'the fleet has no running instance' : `the fleet cannot be read: ${unknown.why}`;
   const until = (unknown?.since ?? now) + plan.timing.healthTimeout;
   if (now < until) return { is: 'wait', waits: [{ what, until }], recheckAt: now + plan.timing.poll, reason: what };
-  return { is: 'hold', until: until + plan.timing.hold, reason: what };
+  return { is: 'hold', reason: what };
 }
 
 /**

@@ -1,12 +1,12 @@
-import type { RouteArn } from '../domain/ids.js';
+import type { Color, RouteArn } from '../domain/ids.js';
 import type { Action } from '../domain/decision.js';
 import type { GroupWeight, ObservedRoute, Observation } from '../domain/observation.js';
 import { otherColor } from '../domain/ids.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
-import { splitWeight } from './amounts.js';
+import { splitWeight, stepScale } from './amounts.js';
 import { colorOf, valueOf } from './standing.js';
 
-/** The managed pair of one route, as seen. */
+/** The managed pair of one route, as observed. */
 export interface Pair {
   readonly service: ServicePlan;
   readonly route: ObservedRoute;
@@ -14,33 +14,51 @@ export interface Pair {
   readonly idle: number;
   /** Whether the idle group is part of the action at all. */
   readonly attached: boolean;
-  /** What the pair shares: 100, or what it had where other groups have a share too. */
+  /** What the pair shares while the weights move: 100, or a multiple of what it had where other groups have a share too. */
   readonly total: number;
+  /** What the pair had in all before the first change. */
+  readonly base: number;
+  /** `total / base`: how many times larger the numbers of the route are while the weights move. Shares stay what they are. */
+  readonly scale: number;
 }
 
-export function pairOf(seen: Observation, service: ServicePlan, arn: RouteArn): Pair | undefined {
+type Stickiness = { readonly enabled: boolean; readonly seconds?: number };
+
+export function pairOf(plan: Plan, seen: Observation, service: ServicePlan, arn: RouteArn): Pair | undefined {
   const route = valueOf(seen.routes.get(arn));
   if (route === undefined) return undefined;
   const live = colorOf(service, service.live).group;
   const idle = colorOf(service, otherColor(service.live)).group;
-  const weight = (group: string): number => route.weights.find((entry) => entry.group === group)?.weight ?? 0;
-  const others = route.weights.filter((entry) => entry.group !== live && entry.group !== idle && entry.weight > 0);
+  const [liveWeight, idleWeight] = [weightIn(route.weights, live), weightIn(route.weights, idle)];
+  const before = plan.weightsBefore.get(arn) ?? route.weights;
+  const isOther = ({ group, weight }: GroupWeight): boolean => group !== live && group !== idle && weight > 0;
+  const had = weightIn(before, live) + weightIn(before, idle);
+  const base = had > 0 ? had : liveWeight + idleWeight;
+  const others = route.weights.some(isOther);
+  const steps = plan.how.is === 'blue-green' ? plan.how.steps : [];
+  const largest = Math.max(base, ...before.filter(isOther).map(({ weight }) => weight));
+  const scale = others ? stepScale(steps, base, largest) : 1;
   return {
     service,
     route,
-    live: weight(live),
-    idle: weight(idle),
+    live: liveWeight,
+    idle: idleWeight,
     attached: route.weights.some((entry) => entry.group === idle),
-    total: others.length === 0 ? 100 : weight(live) + weight(idle),
+    total: others ? base * scale : 100,
+    base,
+    scale,
   };
 }
 
+export const hasTwoColors = ({ colors }: ServicePlan): boolean =>
+  colors.blue !== undefined && colors.green !== undefined;
+
 /** All pairs of these services, or undefined while one of their routes cannot be read. */
-export function pairsOf(seen: Observation, services: readonly ServicePlan[]): readonly Pair[] | undefined {
+export function pairsOf(plan: Plan, seen: Observation, services: readonly ServicePlan[]): readonly Pair[] | undefined {
   const pairs: Pair[] = [];
   for (const service of services) {
     for (const route of service.routes) {
-      const pair = pairOf(seen, service, route);
+      const pair = pairOf(plan, seen, service, route);
       if (pair === undefined) return undefined;
       pairs.push(pair);
     }
@@ -48,79 +66,75 @@ export function pairsOf(seen: Observation, services: readonly ServicePlan[]): re
   return pairs;
 }
 
-/** Index of the highest step that a pair has reached, -1 before the first; undefined when the weights are none of ours. */
+/** Index of the highest step that a pair has reached, -1 before the first; undefined when the weights are none of ours. Steps that small weights cannot tell apart are reached together. */
 export function reached(pair: Pair, steps: readonly number[]): number | undefined {
   if (pair.idle === 0) return pair.live > 0 ? -1 : undefined;
-  const index = steps.findIndex((step) => {
-    const split = splitWeight(pair.total, step);
-    return split.idle === pair.idle && split.live === pair.live;
-  });
+  const index = steps.findLastIndex((step) => isAt(pair, step));
   return index >= 0 ? index : undefined;
 }
 
-export function percentOf(pair: Pair): number {
+export function percentOf(pair: Pick<Pair, 'live' | 'idle'>): number {
   const sum = pair.live + pair.idle;
   return sum === 0 ? 0 : (pair.idle / sum) * 100;
 }
 
-/** One write that gives the idle color `percent` of the pair. */
-export function shiftTo(pair: Pair, percent: number, stickiness?: { enabled: boolean; seconds?: number }): Action {
-  const { live, idle } = splitWeight(pair.total, percent);
-  return weightsAction(pair, live, idle, stickiness);
+/** One write that gives the idle color `percent` of the pair. All of it: in the numbers that the route had before. */
+export function shiftTo(plan: Plan, pair: Pair, percent: number, stickiness?: Stickiness): Action {
+  if (percent >= 100) {
+    const whole = pair.scale > 1 || pair.total !== 100 ? pair.base : pair.total;
+    return weightsAction(pair, { live: 0, idle: whole }, { others: scaledOthers(plan, pair, 1), stickiness });
+  }
+  return weightsAction(pair, splitWeight(pair.total, percent), {
+    others: scaledOthers(plan, pair, pair.scale),
+    stickiness,
+  });
 }
 
 /** One write that gives the live color all of the pair, in the numbers that the route had before the first change. */
-export function giveBack(plan: Plan, pair: Pair, stickiness?: { enabled: boolean; seconds?: number }): Action {
+export function giveBack(plan: Plan, pair: Pair, stickiness?: Stickiness): Action {
   const group = colorOf(pair.service, pair.service.live).group;
-  const before = plan.weightsBefore.get(pair.route.route)?.find((entry) => entry.group === group)?.weight ?? 0;
-  return weightsAction(pair, before > 0 ? before : pair.total, 0, stickiness);
+  const before = weightIn(plan.weightsBefore.get(pair.route.route) ?? [], group);
+  const live = before > 0 ? before : pair.base > 0 ? pair.base : pair.total;
+  return weightsAction(pair, { live, idle: 0 }, { others: scaledOthers(plan, pair, 1), stickiness });
+}
+
+/** One write that gives all of the pair to one color, in numbers that the route had before; where somebody else has set its weights, in theirs. */
+export function allTo(plan: Plan, pair: Pair, color: Color): Action {
+  const sticky = pair.route.stickiness.enabled ? { enabled: false } : undefined;
+  const sum = pair.live + pair.idle;
+  if (sum !== pair.base && sum !== pair.total) {
+    const isLive = color === pair.service.live;
+    return weightsAction(pair, { live: isLive ? sum : 0, idle: isLive ? 0 : sum }, { stickiness: sticky });
+  }
+  return color === pair.service.live ? giveBack(plan, pair, sticky) : shiftTo(plan, pair, 100, sticky);
+}
+
+/** Whether the weights are those of this step. */
+export function isAt(pair: Pair, percent: number): boolean {
+  if (percent >= 100) return pair.live === 0 && pair.idle > 0;
+  const split = splitWeight(pair.total, percent);
+  return split.idle === pair.idle && (split.live === pair.live || (pair.idle === 0 && pair.live > 0));
 }
 
 /** The first write: puts the idle group into the action at 0, because only then does the load balancer check its targets. */
 export function attach(pair: Pair): Action {
-  return weightsAction(pair, pair.live, 0);
+  return weightsAction(pair, { live: pair.live, idle: 0 });
 }
 
 /**
  * The writes that let go of the clients that stickiness binds to a group whatever its weight: without them those would get 503 from a color that is
  * taken out of service. Weights stay as they are; what was set before comes back with the next step, or at the end.
  */
-export function unbind(seen: Observation, service: ServicePlan): readonly Action[] {
-  return (pairsOf(seen, [service]) ?? [])
+export function unbind(plan: Plan, seen: Observation, service: ServicePlan): readonly Action[] {
+  return (pairsOf(plan, seen, [service]) ?? [])
     .filter((pair) => pair.attached && pair.route.stickiness.enabled)
-    .map((pair) => weightsAction(pair, pair.live, pair.idle, { enabled: false }));
+    .map((pair) => weightsAction(pair, pair, { stickiness: { enabled: false } }));
 }
 
 /** Stickiness that a step has to bring back, since it was there before. */
-export function stickinessLost(
-  plan: Plan,
-  pair: Pair,
-): { readonly enabled: boolean; readonly seconds?: number } | undefined {
+export function stickinessLost(plan: Plan, pair: Pair): Stickiness | undefined {
   const before = plan.stickinessBefore.get(pair.route.route);
   return before?.enabled === true && !pair.route.stickiness.enabled ? before : undefined;
-}
-
-function weightsAction(
-  pair: Pair,
-  live: number,
-  idle: number,
-  stickiness?: { enabled: boolean; seconds?: number },
-): Action {
-  const liveGroup = colorOf(pair.service, pair.service.live).group;
-  const idleGroup = colorOf(pair.service, otherColor(pair.service.live)).group;
-  const managed = new Set<string>([liveGroup, idleGroup]);
-  const expected: GroupWeight[] = pair.route.weights.filter((entry) => managed.has(entry.group));
-  return {
-    is: 'weights',
-    route: pair.route.route,
-    frame: pair.route.frame,
-    expected,
-    set: [
-      { group: liveGroup, weight: live },
-      { group: idleGroup, weight: idle },
-    ],
-    ...(stickiness === undefined ? {} : { stickiness }),
-  };
 }
 
 /** The write that gives a borrowed stickiness back, or undefined where it is what it was. */
@@ -129,5 +143,44 @@ export function returnStickiness(plan: Plan, pair: Pair): Action | undefined {
   if (before === undefined) return undefined;
   const { enabled, seconds } = pair.route.stickiness;
   if (enabled === before.enabled && (!enabled || seconds === before.seconds)) return undefined;
-  return weightsAction(pair, pair.live, pair.idle, before);
+  return weightsAction(pair, pair, { stickiness: before });
+}
+
+/** Weights of the groups of others, `scale` times what they were before the first change. Where somebody has changed them meanwhile they stay. */
+function scaledOthers(plan: Plan, pair: Pair, scale: number): readonly GroupWeight[] {
+  if (pair.scale <= 1) return [];
+  const ours = groupsOf(pair);
+  const before = plan.weightsBefore.get(pair.route.route) ?? [];
+  return pair.route.weights.flatMap(({ group, weight }) => {
+    const was = weightIn(before, group);
+    const known = weight === was || weight === was * pair.scale;
+    return ours.has(group) || was === 0 || !known || weight === was * scale ? [] : [{ group, weight: was * scale }];
+  });
+}
+
+function weightsAction(
+  pair: Pair,
+  { live, idle }: Pick<Pair, 'live' | 'idle'>,
+  more: { readonly others?: readonly GroupWeight[]; readonly stickiness?: Stickiness | undefined } = {},
+): Action {
+  return {
+    is: 'weights',
+    route: pair.route.route,
+    frame: pair.route.frame,
+    expected: pair.route.weights,
+    set: [
+      { group: colorOf(pair.service, pair.service.live).group, weight: live },
+      { group: colorOf(pair.service, otherColor(pair.service.live)).group, weight: idle },
+      ...(more.others ?? []),
+    ],
+    ...(more.stickiness === undefined ? {} : { stickiness: more.stickiness }),
+  };
+}
+
+function groupsOf({ service }: Pair): ReadonlySet<string> {
+  return new Set([colorOf(service, service.live).group, colorOf(service, otherColor(service.live)).group]);
+}
+
+function weightIn(weights: readonly GroupWeight[], group: string): number {
+  return weights.find((entry) => entry.group === group)?.weight ?? 0;
 }

@@ -246,7 +246,6 @@ function withWanted(
           ...base,
           place: 'settling',
           look: base.free,
-          until: now + plan.timing.hostCommand,
           why: 'looked at once more',
         };
       }

@@ -31,7 +31,7 @@ export function promotedSince(plan: Plan, seen: Observation, since: Instant): Ob
  */
 export function holdBack(plan: Plan, seen: Observation, now: Instant, decision: Decision): Decision {
   const pause = pauseOf(plan, seen);
-  if (pause === undefined) return decision;
+  if (pause === undefined || (decision.is === 'act' && decision.urgent === true)) return decision;
   if (decision.is !== 'act' && !(decision.is === 'done' && decision.outcome === 'succeeded')) return decision;
   if (decision.is === 'act') {
     const [first, ...rest] = decision.actions.filter((action) => finishes(plan, seen, action));
@@ -77,7 +77,7 @@ function finishes(plan: Plan, seen: Observation, action: Action): boolean {
 /** Whether another route has reached a step already that this one has not. */
 function catchesUp(plan: Plan, seen: Observation, route: string): boolean {
   const { how } = plan;
-  const pairs = how.is === 'blue-green' ? pairsOf(seen, plan.services.filter(isChanged)) : undefined;
+  const pairs = how.is === 'blue-green' ? pairsOf(plan, seen, plan.services.filter(isChanged)) : undefined;
   if (how.is !== 'blue-green' || pairs === undefined) return false;
   const stages = pairs.map((pair) => ({ route: pair.route.route, stage: reached(pair, how.steps) ?? -1 }));
   const own = stages.find((each) => each.route === route)?.stage ?? -1;

@@ -48,7 +48,7 @@ export function viewOf(
     phase,
     startedAt: plan.startedAt,
     ...(plan.estimate === undefined ? {} : { estimate: plan.estimate }),
-    services: shown.map((service) => serviceLine(seen, service)),
+    services: shown.map((service) => serviceLine(plan, seen, service)),
     instances,
     waits,
     reason,
@@ -76,23 +76,23 @@ function colorShown(plan: Plan, service: ServicePlan): Color {
   return plan.aim.to === 'old' && plan.how.is === 'blue-green' ? service.live : destination(plan, service);
 }
 
-function serviceLine(seen: Observation, service: ServicePlan): ServiceLine {
+function serviceLine(plan: Plan, seen: Observation, service: ServicePlan): ServiceLine {
   return {
     service: service.service,
     from: imageTag(service.from.spec.image),
     to: imageTag(service.to.spec.image),
     live: service.live,
-    weights: weightsOf(seen, service),
+    weights: weightsOf(plan, seen, service),
   };
 }
 
 /** Percent of the traffic per color, by the route that is furthest behind. */
-function weightsOf(seen: Observation, service: ServicePlan): Partial<Record<Color, number>> {
+function weightsOf(plan: Plan, seen: Observation, service: ServicePlan): Partial<Record<Color, number>> {
   const idle = otherColor(service.live);
   if (service.colors[idle] === undefined) return {};
   const percents: number[] = [];
   for (const route of service.routes) {
-    const pair = pairOf(seen, service, route);
+    const pair = pairOf(plan, seen, service, route);
     if (pair === undefined) return {};
     percents.push(percentOf(pair));
   }

@@ -5,6 +5,7 @@ import type { Plan, ServicePlan } from '../domain/plan.js';
 import { wanted } from '../domain/plan.js';
 import type { Standing } from './standing.js';
 import { membersOf, standingOf, valueOf } from './standing.js';
+import { waitingSince } from './waiting.js';
 
 /** What a part of a strategy found to do in this tick. */
 export interface Work {
@@ -14,12 +15,18 @@ export interface Work {
   readonly turns: readonly Wait[];
   /** Standings that make the release bad (or, on the way back, that cannot be helped). */
   readonly bad: readonly Standing[];
+  /** Why it can never be complete, where that is no matter of one instance. */
+  readonly failure?: string;
   /** Nothing is left to do and nothing is waited for. */
   readonly complete: boolean;
 }
 
+export const nothing: Work = { actions: [], waits: [], turns: [], bad: [], complete: true };
+
 export function merge(works: readonly Work[]): Work {
+  const failure = works.find((work) => work.failure !== undefined)?.failure;
   return {
+    ...(failure === undefined ? {} : { failure }),
     actions: mergeTargets(works.flatMap((work) => work.actions)),
     waits: works.flatMap((work) => work.waits),
     turns: works.flatMap((work) => work.turns),
@@ -74,13 +81,13 @@ export function standingsOf(
   return membersOf(plan, fleet, color).map((instance) => standingOf(plan, seen, now, instance, service, color, want));
 }
 
-export function waitOf(standing: Standing, now: Instant, plan: Plan): Wait {
-  return {
-    what: standing.why ?? standing.place,
-    instance: standing.instance.id,
-    service: standing.service.service,
-    until: standing.until ?? now + plan.timing.hostCommand,
-  };
+/** What an instance waits for. Without an end of its own it is the longest that one command may take, from when the wait began. */
+export function waitOf(plan: Plan, seen: Observation, now: Instant, standing: Standing): Wait {
+  const { instance, service, color, place, why: what = place, until } = standing;
+  const about = { what, instance: instance.id, service: service.service };
+  if (until !== undefined) return { ...about, until };
+  const key = `${service.service}/${color.color}/${instance.id}: ${what}`;
+  return { ...about, key, until: waitingSince(seen, key, now) + plan.timing.hostCommand };
 }
 
 export function deregisterOf(standing: Standing): Action {

@@ -4,6 +4,7 @@ import type {
   Connections,
   Container,
   FleetInstance,
+  GroupWeight,
   HostFailure,
   HostOp,
   ObservedHost,
@@ -177,6 +178,12 @@ export class Scene {
     return this;
   }
 
+  /** Exactly these weights, other groups included. */
+  routeHas(route: string, weights: readonly GroupWeight[]): this {
+    this.#weights.set(route, new Map(weights.map(({ group, weight }) => [group, weight])));
+    return this;
+  }
+
   op(id: InstanceId, op: HostOp): this {
     this.#host(id).op = op;
     return this;
@@ -297,6 +304,8 @@ export class Scene {
       commands: [],
       tasks: new Map(),
       steering: [],
+      waiting: new Map(),
+      refused: new Map(),
       ...this.#more,
     };
   }

@@ -1,7 +1,10 @@
 import type { Fence, HostRequest } from '../../src/domain/host.js';
-import type { Ms, TargetGroupArn } from '../../src/domain/ids.js';
+import type { Ms, RouteArn, TargetGroupArn } from '../../src/domain/ids.js';
 import { z } from 'zod';
+import type { View } from '../../src/domain/event.js';
+import { unpack } from '../../src/state/codec.js';
 import { Crowd } from './crowd.js';
+import { Duties } from './duties.js';
 import type { Group, Route, Target } from './world/balancer.js';
 import type { Box, Host } from './world/docker.js';
 import type { ServiceShape } from './world/shape.js';
@@ -13,7 +16,14 @@ export interface Promised {
   readonly strategy: 'rolling' | 'blue-green';
   readonly maxParallel: number;
   readonly allowDowntime: boolean;
+  /** Drains end as soon as nobody is connected. */
+  readonly quiet: boolean;
+  /** Services that change. */
+  readonly changes: readonly string[];
 }
+
+/** What is read of a stored outcome here. */
+const outcomeShape = z.looseObject({ kind: z.string(), outcome: z.string() });
 
 /** What is read of a stored lease here, by a reader of its own. */
 const leaseShape = z.looseObject({ holder: z.looseObject({ name: z.string() }), beat: z.number() });
@@ -33,6 +43,17 @@ export class Auditor implements Watcher {
   /** How many changes each object has seen: `register web-1:8080`, `weights arn:…`. */
   readonly writes = new Map<string, number>();
   readonly crowd: Crowd;
+  readonly #duties: Duties;
+  /** Routes whose weights another hand has moved, or that it has taken away, until deployctl has written them. */
+  readonly #foreign = new Set<RouteArn>();
+  /** When the world or another hand last disturbed what serves a service. */
+  readonly disturbed = new Map<string, Ms>();
+  #blind = false;
+  /** Services whose traffic was moved away from a color without healthy targets, and that have not yet as many targets as they should. */
+  readonly #rescued = new Set<string>();
+  readonly #weightsBefore = new Map<RouteArn, ReadonlyMap<TargetGroupArn, number>>();
+  /** When a process last renewed its lease. */
+  readonly #beats = new Map<string, Ms>();
   /** Reads may lag: what the world struck may have been taken for healthy once more, elsewhere. */
   readsLag = false;
   readonly #world: World;
@@ -68,6 +89,11 @@ export class Auditor implements Watcher {
         this.violated('I2', `${String(count)} requests to ${box.service} ${box.color} get no answer: it is stopped`);
       },
     });
+    for (const { arn, weights } of world.balancer.routes.values()) this.#weightsBefore.set(arn, weights);
+    world.connections = (box) => this.crowd.openIn(box);
+    this.#duties = new Duties(world, (id, text) => {
+      this.violated(id, text);
+    });
     for (const host of world.hosts.values()) for (const box of host.boxes) this.#original.push({ host, box });
     this.changed();
   }
@@ -87,13 +113,56 @@ export class Auditor implements Watcher {
     this.#lost += 1;
   }
 
+  /** Another hand takes what serves in these slots of a service. */
+  takes(service: string, slots: readonly string[], act: () => void): void {
+    this.#blind = true;
+    act();
+    this.#blind = false;
+    for (const slot of slots) this.#struck.add(slot);
+    this.disturbed.set(service, this.#world.timeline.now);
+    this.changed();
+  }
+
+  meddled(route: RouteArn): void {
+    this.#foreign.add(route);
+    const service = this.#world.balancer.routes.get(route)?.service;
+    if (service !== undefined) this.disturbed.set(service, this.#world.timeline.now);
+  }
+
+  #isForeign(service: string): boolean {
+    const shape = this.#world.shape.services.find(({ name }) => name === service);
+    return shape?.routes.some((route) => this.#foreign.has(route)) === true;
+  }
+
+  ticked(by: string, view: View): void {
+    // A lease of 30 s, less what a change may take and what a beat does.
+    const able = this.#world.timeline.now - (this.#beats.get(by) ?? -Infinity) < 17_000;
+    this.#duties.ticked(by, view, able);
+  }
+
+  blind(by: string): void {
+    this.#duties.blind(by);
+  }
+
+  attempting(by: string, route: RouteArn): void {
+    this.#duties.attempting(by, route);
+  }
+
+  sent(by: string, what: string, changed: boolean): void {
+    if (changed) this.#duties.effective(by, what);
+    else this.#duties.idle(by, what);
+  }
+
   changed(): void {
+    if (this.#blind) return;
     this.crowd.changed();
+    this.#duties.changed();
     for (const group of this.#world.balancer.groups.values()) this.#traffic(group);
     for (const service of this.#world.shape.services) this.#capacity(service);
   }
 
   #traffic(group: Group): void {
+    if (this.#isForeign(group.service)) return;
     for (const target of this.#world.balancer.receivers(group)) {
       this.#lastRouted.set(target, this.#world.timeline.now);
       const host = this.#world.hosts.get(target.instance);
@@ -109,6 +178,7 @@ export class Auditor implements Watcher {
   }
 
   #unserved(group: Group, target: Target | undefined, why: 'void' | 'refused'): void {
+    if (this.#isForeign(group.service)) return;
     if (target === undefined ? !this.#isOurs(group) : this.#struck.has(slotOf(target, group))) return;
     if (target !== undefined && this.#world.hosts.get(target.instance)?.alive !== true) return;
     this.violated('I2', `a request to ${target?.key ?? ''} ${group.service} ${group.color} fails: ${why}`);
@@ -124,6 +194,7 @@ export class Auditor implements Watcher {
   }
 
   #capacity(service: ServiceShape): void {
+    if (this.#isForeign(service.name)) return;
     const weighted = (['blue', 'green'] as const).filter((color) =>
       service.routes.some(
         (arn) => (this.#world.balancer.routes.get(arn)?.weights.get(service.colors[color].group) ?? 0) > 0,
@@ -144,6 +215,8 @@ export class Auditor implements Watcher {
         else if (this.#struck.has(slotOf(target, group))) struck += 1;
       }
     }
+    if (serving >= this.#floor(members)) this.#rescued.delete(service.name);
+    if (this.#rescued.has(service.name)) return;
     const floor = this.#floor(members) - this.#lost - struck * (this.readsLag ? 2 : 1);
     if (serving < floor)
       this.violated('I1', `${service.name} has ${String(serving)} serving targets, the floor is ${String(floor)}`);
@@ -165,7 +238,9 @@ export class Auditor implements Watcher {
     const target = group?.targets.get(`${host.id}:${box.port}`);
     if (group === undefined || target === undefined || this.#struck.has(slotOf(target, group))) return;
     const what = `${box.service} ${box.color} on ${host.id} is stopped`;
-    if (target.state !== 'gone') this.violated('I2', `${what} while its target is ${target.state}`);
+    // Where drains may end sooner, those who are still connected judge.
+    const ended = target.state === 'gone' || (this.#promised.quiet && target.state === 'draining');
+    if (!ended) this.violated('I2', `${what} while its target is ${target.state}`);
     const quiet = this.#world.timeline.now - (this.#lastRouted.get(target) ?? -Infinity);
     if (quiet < takes.request) this.violated('I2', `${what} ${String(quiet)} ms after it may have got a request`);
   }
@@ -178,6 +253,7 @@ export class Auditor implements Watcher {
     this.#restarted.add(box);
     this.crowd.ends(box, false);
     this.#struck.add(`${host.id} ${box.service} ${box.color}`);
+    this.disturbed.set(box.service, this.#world.timeline.now);
   }
 
   #isStruck(host: Host, box: Box): boolean {
@@ -199,12 +275,18 @@ export class Auditor implements Watcher {
 
   weighing(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void {
     this.#count(`weights ${route.arn}`);
+    this.#foreign.delete(route.arn);
+    this.#duties.weighed(route.arn);
+    if (this.#isEmpty(route)) this.#rescued.add(route.service);
     if ([...weights.values()].every((weight) => weight === 0)) this.violated('I3', `${route.arn}: all weights are 0`);
     for (const [arn, weight] of weights) {
       const group = this.#world.balancer.groups.get(arn);
       const before = route.weights.get(arn) ?? 0;
       if (group?.service !== route.service) {
-        if (weight !== before) this.violated('I5', `${route.arn}: the weight of ${arn} is not ours`);
+        if (weight === this.#weightsBefore.get(route.arn)?.get(arn)) continue;
+        // Small weights may grow and shrink together: what counts is the share.
+        if (weight * this.#sumOf(route, route.weights) !== before * this.#sumOf(route, weights))
+          this.violated('I5', `${route.arn}: the share of ${arn} is not ours to change`);
         continue;
       }
       if (weight <= before) continue;
@@ -213,6 +295,20 @@ export class Auditor implements Watcher {
       const healthy = targets.filter(({ state, lastHealthy }) => state === 'healthy' || now - lastHealthy < reaction);
       if (healthy.length === 0) this.violated('I3', `${route.arn}: weight for ${arn}, which has no healthy target`);
     }
+  }
+
+  /** What the groups of a route's own service have in all. */
+  #sumOf({ service }: Route, weights: ReadonlyMap<TargetGroupArn, number>): number {
+    const own = [...weights].filter(([arn]) => this.#world.balancer.groups.get(arn)?.service === service);
+    return own.reduce((sum, [, weight]) => sum + weight, 0);
+  }
+
+  /** Whether a color to which it sends requests has no healthy target. */
+  #isEmpty({ weights }: Route): boolean {
+    return [...weights].some(([arn, weight]) => {
+      const targets = [...(this.#world.balancer.groups.get(arn)?.targets.values() ?? [])];
+      return weight > 0 && targets.length > 0 && targets.every(({ state }) => state !== 'healthy');
+    });
   }
 
   fenced(host: Host, fence: Fence, request: HostRequest): void {
@@ -257,9 +353,27 @@ export class Auditor implements Watcher {
       // Whose it is says the value: whoever takes over closes the ones below, and one that was removed by hand may be made again by another.
       const since = before?.by === holder.name ? before.since : this.#world.timeline.now;
       this.#leases.set(number, { by: holder.name, beats: beat > 0, since });
+      this.#beats.set(holder.name, this.#world.timeline.now);
     } else if (name.includes('/outcomes/')) {
       this.#count(`outcome ${name}`);
       this.#wayBack();
+      this.#served(outcomeShape.parse(JSON.parse(unpack(value))));
+    }
+  }
+
+  /** What is said to serve has a healthy target at that moment, or had one a moment ago. */
+  #served({ kind, outcome }: z.infer<typeof outcomeShape>): void {
+    if ((kind !== 'rollout' && kind !== 'rollback') || outcome === 'failed') return;
+    const { balancer, timeline } = this.#world;
+    for (const { name } of this.#world.shape.services.filter((each) => this.#promised.changes.includes(each.name))) {
+      const groups = [...balancer.groups.values()].filter((group) => group.service === name);
+      const routes = [...balancer.routes.values()].filter((route) => route.service === name);
+      const isRouted = ({ arn }: Group): boolean => routes.some(({ weights }) => (weights.get(arn) ?? 0) > 0);
+      const serves = groups
+        .filter(isRouted)
+        .flatMap((group) => [...group.targets.values()])
+        .some(({ state, lastHealthy }) => state === 'healthy' || timeline.now - lastHealthy < reaction);
+      if (!serves && routes.length > 0) this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy`);
     }
   }
 

@@ -91,7 +91,7 @@ export class Crowd {
       this.#complaints.unserved(place.group, target, 'refused');
       return;
     }
-    if (!host.passes(target.port)) {
+    if (!host.passes(target.port) || host.errs(target.port, this.#dice)) {
       this.fates.ill += 1;
       return;
     }
@@ -111,6 +111,12 @@ export class Crowd {
       if (left < 0) return place;
     }
     return places.at(-1);
+  }
+
+  /** Requests that a container works on now. */
+  openIn(box: Box): number {
+    this.advance();
+    return (this.#open.get(box) ?? []).filter(({ at }) => at > this.#world.timeline.now).length;
   }
 
   /** A container ends: what it works on gets no answer. `ours`: deployctl ends it. */

@@ -34,6 +34,12 @@ export const faultIds = {
   F38: 'containers did not heed the signal to stop',
   F39: 'a request outlasted the drain',
   F40: 'a tag was moved in the middle of the rollout',
+  H2: 'another hand took targets out of their group',
+  H4: 'another hand moved the weights, for good',
+  H5: 'another hand deleted a rule, and made it again later',
+  H6: 'another hand edited a rule',
+  H9: 'another hand stopped containers',
+  H12: 'another hand terminated all instances of a color',
   S1: 'a read showed the past',
   K1: 'a process was killed',
 } as const;

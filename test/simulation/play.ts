@@ -14,6 +14,7 @@ import type { Scenario } from './scenario.js';
 import { changed, promisedBy, settingsOf, worldOf } from './scenario.js';
 import { Stuck } from './timeline.js';
 import { isUp } from './world/docker.js';
+import type { ServiceShape } from './world/shape.js';
 import type { World } from './world/world.js';
 
 export type Command = 'rollout' | 'resume' | 'rollback';
@@ -33,6 +34,9 @@ export type Ended =
   | { readonly is: 'refused'; readonly error: DeployctlError; readonly exit: number }
   | { readonly is: 'killed'; readonly exit: undefined };
 
+/** What happens so shortly before the end of a command may go unnoticed. */
+const notice: Ms = 12_000;
+
 /** Nothing takes longer than this, whatever happens: every wait ends. */
 const longest: Ms = 5400_000;
 
@@ -42,6 +46,8 @@ export class Play {
   readonly world: World;
   readonly auditor: Auditor;
   deaths = 0;
+  /** When the last command ended: what the world does later is nothing that it could report. */
+  endedAt: Ms = 0;
 
   constructor(scenario: Scenario, world: World) {
     this.scenario = scenario;
@@ -93,6 +99,7 @@ export class Play {
   async run(process: Process, command: Command, tag = 'new'): Promise<Ended> {
     const work = this.start(process, command, tag);
     const ended = await this.finish(work);
+    if (ended.is === 'result') this.endedAt = this.world.timeline.now;
     this.world.note(`${process.name} ended: ${endedText(ended)}`);
     return ended;
   }
@@ -153,12 +160,15 @@ export class Play {
   recordTruth(): void {
     const stored = this.outcome();
     if (stored?.outcome !== 'succeeded' && stored?.outcome !== 'rolled-back') return;
-    const there = new Map(this.world.shape.services.map(({ name }) => [name, this.serving(name)]));
+    const isOurs = ({ name }: ServiceShape): boolean =>
+      (this.auditor.disturbed.get(name) ?? -Infinity) < this.endedAt - notice;
+    const there = new Map(this.world.shape.services.filter(isOurs).map(({ name }) => [name, this.serving(name)]));
     for (const [name, digests] of there)
       if (digests.length > 1) this.auditor.violated('I7', `${name} serves ${digests.join(' and ')}`);
     for (const [name, image] of Object.entries(stored.images)) {
       const short = /sha256:[0-9a-f]+/.exec(image)?.[0] ?? image;
-      const digests = there.get(name) ?? [];
+      const digests = there.get(name);
+      if (digests === undefined) continue;
       if (!digests.every((digest) => digest.startsWith(short)))
         this.auditor.violated(
           'I11',

@@ -1,8 +1,9 @@
 import type { GroupWeight } from '../../src/domain/observation.js';
 import type { EnvironmentSettings } from '../../src/domain/settings.js';
 import type { HostPort } from '../../src/engine/host-port.js';
-import type { FleetPort, GatePort, GroupFacts, ParameterPort, TrafficPort } from '../../src/engine/ports.js';
+import type { FleetPort, GroupFacts, HttpPort, ParameterPort, TrafficPort } from '../../src/engine/ports.js';
 import type { Toolbox } from '../../src/operations/toolbox.js';
+import { createGates } from '../../src/compose/gates.js';
 import { createState } from '../../src/state/index.js';
 import type { Process } from './process.js';
 import { changeLimit } from './process.js';
@@ -40,9 +41,9 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
     state: createState({ parameters: parameterPort(process), clock, random, app, environment }),
     clock,
     random,
-    gates: (): GatePort => ({ watch: () => ({ probes: [], commands: [] }), close: () => Promise.resolve() }),
+    gates: (gates) => createGates({ http: httpPort(process), clock }, gates),
     emit: (event) => {
-      if (event.type === 'view') process.lastView = event.view;
+      if (event.type === 'view') world.watcher?.ticked(process.name, event.view);
       if (event.type === 'phase.changed') world.note(`${process.name} … ${event.phase}`);
       if (event.type === 'action.sent') world.note(`${process.name} → ${event.text}`);
       if (event.type === 'host.failed') world.note(`${process.name} ← ${event.failure.message}`);
@@ -60,6 +61,17 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
 
 /** What only `doctor` and `init` ask for. */
 const notModelled = (): Promise<never> => Promise.reject(refused('invalid', 'this world does not know'));
+
+/** A user's request: `http://shop/backend`. */
+function httpPort({ clock, world }: Process): HttpPort {
+  return {
+    probe: async (url, _options, signal) => {
+      await clock.sleep(takes.probe, signal);
+      const status = world.ask(url.split('/').at(-1) ?? '');
+      return { ok: true, status, latency: takes.probe };
+    },
+  };
+}
 
 function fleetPort(process: Process): FleetPort {
   return {
@@ -83,12 +95,24 @@ function trafficPort(process: Process): TrafficPort {
       healthTimeout: 2000,
       healthyThreshold: takes.healthyThreshold,
       unhealthyThreshold: takes.unhealthyThreshold,
-      deregistrationDelay: takes.deregistrationDelay,
+      deregistrationDelay: balancer.drains,
       groupStickiness: false,
       slowStart: 0,
       crossZone: true,
       failOpenBelow: { count: 1 },
     }));
+  const change = (name: string, what: string, effect: () => void, signal?: AbortSignal): Promise<void> =>
+    process.call(
+      name,
+      'change',
+      () => {
+        const { version } = world;
+        world.acting(process.name);
+        effect();
+        world.watcher?.sent(process.name, `${name} ${what}`, world.version !== version);
+      },
+      signal,
+    );
   return {
     resolveGroup: (name) =>
       name.is === 'arn' ? Promise.resolve(name.arn) : Promise.reject(refused('not-found', name.name)),
@@ -130,33 +154,31 @@ function trafficPort(process: Process): TrafficPort {
     targets: (group, signal) =>
       process.call('elbv2:DescribeTargetHealth', 'read', () => world.view().targets(group), signal),
     register: (group, targets, signal) =>
-      process.call(
+      change(
         'elbv2:RegisterTargets',
-        'change',
-        () => {
-          world.acting(process.name);
-          balancer.register(group, targets);
-        },
+        JSON.stringify([group, targets]),
+        () => balancer.register(group, targets),
         signal,
       ),
     deregister: (group, targets, signal) =>
-      process.call(
+      change(
         'elbv2:DeregisterTargets',
-        'change',
-        () => {
-          world.acting(process.name);
-          balancer.deregister(group, targets);
-        },
+        JSON.stringify([group, targets]),
+        () => balancer.deregister(group, targets),
         signal,
       ),
     setWeights: async (change, signal) => {
+      world.watcher?.attempting(process.name, change.route);
       const read = (): ReturnType<typeof balancer.routeView> => balancer.routeView(change.route);
       const before = await process.call('elbv2:DescribeRules', 'read', read, signal);
-      if (before.frame !== change.frame || !same(change.managed, before.weights, change.expected))
+      if (
+        before.frame !== change.frame ||
+        !same(groupsIn(before.weights, change.expected), before.weights, change.expected)
+      )
         throw refused('conflict', `${change.route} is not as expected; nothing was written`);
       const { stickiness } = change;
       const done =
-        same(change.managed, before.weights, change.set) &&
+        same(groupsIn(change.set), before.weights, change.set) &&
         change.set.every(({ group }) => before.weights.some((each) => each.group === group)) &&
         (stickiness === undefined ||
           (stickiness.enabled === before.stickiness.enabled &&
@@ -178,7 +200,7 @@ function trafficPort(process: Process): TrafficPort {
         signal,
       );
       const after = await process.call('elbv2:DescribeRules', 'read', read, signal);
-      if (after.frame !== before.frame || !same(change.managed, after.weights, change.set))
+      if (after.frame !== before.frame || !same(groupsIn(change.set), after.weights, change.set))
         throw refused('conflict', `${change.route} was written, and reading it back shows something else`);
       return after;
     },
@@ -186,6 +208,10 @@ function trafficPort(process: Process): TrafficPort {
 }
 
 const isWeight = (weight: number): boolean => Number.isInteger(weight) && weight >= 0 && weight <= 999;
+
+const groupsIn = (...lists: readonly (readonly GroupWeight[])[]): readonly string[] => [
+  ...new Set(lists.flatMap((list) => list.map(({ group }) => group))),
+];
 
 function same(groups: readonly string[], a: readonly GroupWeight[], b: readonly GroupWeight[]): boolean {
   const weight = (list: readonly GroupWeight[], group: string): number =>

@@ -120,6 +120,7 @@ export class Process {
     if (isAborted(signal)) throw failure('aborted', name, signal?.reason);
     const fault = this.weather.fault(call);
     if (fault !== undefined) this.world.note(`${this.name} ${name}: ${fault.is}`);
+    if (fault !== undefined && use === 'read' && name.startsWith('elbv2')) this.world.watcher?.blind(this.name);
     await this.#pass(fault?.is === 'slow' ? latency.request + fault.by : latency.request);
     if (isAborted(signal)) throw failure('aborted', name, signal?.reason);
     if (fault?.is === 'refused') throw failure(fault.kind, name);

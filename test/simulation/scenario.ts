@@ -1,12 +1,12 @@
 import type { Color } from '../../src/domain/ids.js';
 import type { Release, RunSpec } from '../../src/domain/release.js';
-import type { EnvironmentSettings, Layout } from '../../src/domain/settings.js';
+import type { EnvironmentSettings, Layout, ProbeSettings } from '../../src/domain/settings.js';
 import type { Promised } from './auditor.js';
 import { Process } from './process.js';
 import { toolboxOf } from './ports.js';
 import { Timeline } from './timeline.js';
 import type { Fate } from './world/shape.js';
-import { digestOf, fates, instanceId, shapeOf, zoneOf } from './world/shape.js';
+import { digestOf, fates, foreignGroup, gated, instanceId, shapeOf, zoneOf } from './world/shape.js';
 import { World } from './world/world.js';
 
 /** What a simulated rollout starts from. */
@@ -21,16 +21,32 @@ export interface Scenario {
   /** What runs before: containers that someone started by hand, or an earlier release of ours. */
   readonly before: 'adopted' | 'released';
   readonly seed: number;
+  /** What the environment has beyond the least. */
+  readonly extras?: readonly Extra[];
 }
+
+/**
+ * `gates`: a probe. `sticky`: group stickiness while the weights move. `task`: a one-off task. `quiet`: drains end when nobody is connected. `cold`: the standby
+ * color is retired at once. `shared`: a group of somebody else in every rule, beside a pair of weight 1.
+ */
+export const extras = ['gates', 'sticky', 'task', 'quiet', 'cold', 'shared'] as const;
+export type Extra = (typeof extras)[number];
+
+export const has = (scenario: Pick<Scenario, 'extras'>, extra: Extra): boolean =>
+  scenario.extras?.includes(extra) === true;
 
 export const changed = ({ change }: Scenario): readonly string[] =>
   change === 'both' ? ['backend', 'frontend'] : [change];
 
 export const describeScenario = (s: Scenario): string =>
-  `${s.strategy}/${s.layout}/${s.change}/${String(s.fleet)}/${s.fate}/${s.before}/${String(s.seed)}`;
+  [
+    `${s.strategy}/${s.layout}/${s.change}/${String(s.fleet)}/${s.fate}/${s.before}/${String(s.seed)}`,
+    ...(s.extras ?? []),
+  ].join('+');
 
 export function parseScenario(text: string): Scenario {
-  const [strategy, layout, change, fleet, fate, before, seed] = text.split('/');
+  const [plain = '', ...named] = text.split('+');
+  const [strategy, layout, change, fleet, fate, before, seed] = plain.split('/');
   const among = <T extends string>(value: string | undefined, ...known: T[]): T => {
     const found = known.find((each) => each === value);
     if (found === undefined) throw new Error(`scenario ${text}: ${String(value)} is none of ${known.join(', ')}`);
@@ -41,20 +57,29 @@ export function parseScenario(text: string): Scenario {
     layout: among(layout, 'ports', 'instances'),
     change: among(change, 'backend', 'frontend', 'both'),
     fleet: Number(fleet),
-    fate: among(fate, ...fates),
+    fate: among(fate, ...fates, ...gated),
     before: among(before, 'adopted', 'released'),
     seed: Number(seed),
+    ...(named.length === 0 ? {} : { extras: named.map((extra) => among(extra, ...extras)) }),
   };
 }
 
 const maxParallel = (fleet: number): number => (fleet >= 5 ? 2 : 1);
 
-export function promisedBy({ strategy, fleet }: Scenario): Promised {
-  return { strategy, maxParallel: maxParallel(fleet), allowDowntime: fleet === 1 };
+export function promisedBy(scenario: Scenario): Promised {
+  const { strategy, fleet } = scenario;
+  return {
+    strategy,
+    maxParallel: maxParallel(fleet),
+    allowDowntime: fleet === 1,
+    quiet: has(scenario, 'quiet'),
+    changes: changed(scenario),
+  };
 }
 
 /** The configuration of the simulated environment. Times are short and in the proportions of the defaults. */
-export function settingsOf({ strategy, layout, fleet }: Scenario): EnvironmentSettings {
+export function settingsOf(scenario: Scenario): EnvironmentSettings {
+  const { strategy, layout, fleet } = scenario;
   const shape = shapeOf(layout);
   return {
     app: 'shop',
@@ -67,7 +92,8 @@ export function settingsOf({ strategy, layout, fleet }: Scenario): EnvironmentSe
     allowDowntime: fleet === 1,
     pullParallel: { is: 'percent', value: 50 },
     steps: [10, 100],
-    drain: 'full',
+    ...(has(scenario, 'sticky') ? { stickySeconds: 20 } : {}),
+    drain: has(scenario, 'quiet') ? 'quiet' : 'full',
     keep: 1,
     unreachable: 'refuse',
     timing: {
@@ -89,7 +115,8 @@ export function settingsOf({ strategy, layout, fleet }: Scenario): EnvironmentSe
         port: colors[which].port,
         targetGroup: { is: 'arn', arn: colors[which].group },
       });
-      const { image: _, ...run } = specOf(name, 'old');
+      const { image: _, ...bare } = specOf(name, 'old');
+      const run = has(scenario, 'task') ? { ...bare, task: { command: ['migrate'], timeout: 20_000 } } : bare;
       return {
         name,
         repository: `shop/${name}`,
@@ -97,11 +124,25 @@ export function settingsOf({ strategy, layout, fleet }: Scenario): EnvironmentSe
         run,
         colors: { blue: color('blue'), green: color('green') },
         routes: routes.map((arn) => ({ is: 'arn', arn })),
-        warm: { is: 'until-next' },
+        warm: has(scenario, 'cold') ? { is: 'for', duration: 0 } : { is: 'until-next' },
       };
     }),
-    gates: { probes: [], commands: [], inconclusive: 'pass' },
+    gates: { probes: has(scenario, 'gates') ? changed(scenario).map(probeOf) : [], commands: [], inconclusive: 'pass' },
     validation: { probes: [], duration: 0, monitor: 0 },
+  };
+}
+
+/** Asks a service through the load balancer, as its users do. */
+function probeOf(service: string): ProbeSettings {
+  const times = { interval: 1000, timeout: 1000 } as const;
+  return {
+    name: service,
+    url: `http://shop/${service}`,
+    service,
+    status: [[200, 299]],
+    ...times,
+    successRate: 0.9,
+    minSamples: 3,
   };
 }
 
@@ -135,6 +176,7 @@ const base: Release = {
 export async function worldOf(scenario: Scenario): Promise<World> {
   const world = new World(new Timeline(), shapeOf(scenario.layout), scenario.seed);
   const two = scenario.layout === 'instances';
+  if (has(scenario, 'quiet')) world.balancer.drains = 25_000;
   for (let index = 1; index <= scenario.fleet * (two ? 2 : 1); index += 1) {
     const color = two ? (index <= scenario.fleet ? 'blue' : 'green') : undefined;
     world.addHost({ id: instanceId(index), zone: zoneOf(index), color });
@@ -143,7 +185,12 @@ export async function worldOf(scenario: Scenario): Promise<World> {
     world.publish(digestOf(name, 'old'), 'good');
     world.publish(digestOf(name, 'new'), changed(scenario).includes(name) ? scenario.fate : 'good');
     world.publish(digestOf(name, 'newer'), 'good');
-    for (const route of routes) world.balancer.place(route, name, new Map([[colors.blue.group, 100]]));
+    const shared: readonly [`arn:${string}`, number][] = [
+      [colors.blue.group, 1],
+      [foreignGroup, 1],
+    ];
+    const weights = has(scenario, 'shared') ? new Map(shared) : new Map([[colors.blue.group, 100]]);
+    for (const route of routes) world.balancer.place(route, name, weights);
     for (const host of world.hosts.values()) {
       if (host.color === 'green') continue;
       const release = scenario.before === 'adopted' ? undefined : base.id;

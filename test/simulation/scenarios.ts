@@ -1,5 +1,6 @@
 import { Dice } from './dice.js';
 import type { Scenario } from './scenario.js';
+import { extras } from './scenario.js';
 
 /** The ways in which a release comes to serve. */
 export const ways = [
@@ -24,6 +25,16 @@ export function matrix(fleets: readonly number[], changes: readonly Scenario['ch
 
 /** A scenario of its own for every seed of a storm. */
 export function scenarioOf(seed: number): Scenario {
+  const plain = plainScenarioOf(seed);
+  // Dice of its own, so that a seed stands for the same scenario with and without extras.
+  const dice = new Dice(seed * 104_729 + 11);
+  const more = extras.filter(() => dice.chance(0.15));
+  if (more.length === 0) return plain;
+  const fate = more.includes('gates') && dice.chance(0.3) ? 'errors' : plain.fate;
+  return { ...plain, fate, extras: more };
+}
+
+function plainScenarioOf(seed: number): Scenario {
   const dice = new Dice(seed);
   const strategy = dice.pick(['rolling', 'blue-green']);
   return {

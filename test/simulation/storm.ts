@@ -4,6 +4,8 @@ import { Dice } from './dice.js';
 import type { Call, Fault, Weather } from './process.js';
 import type { FaultId } from './faults.js';
 import { faultIds } from './faults.js';
+import type { Told as HandsTold } from './hands.js';
+import { Hand, hands, isHand } from './hands.js';
 import type { MachineTime } from './timeline.js';
 import type { Delivery } from './world/commands.js';
 import { digestOf, instanceId, zoneOf } from './world/shape.js';
@@ -15,8 +17,7 @@ const unclear: readonly [PortErrorKind, ...PortErrorKind[]] = ['timeout', 'netwo
 const clear: readonly [PortErrorKind, ...PortErrorKind[]] = ['throttled', 'server', 'timeout', 'conflict'];
 
 /** Who is told of what the world itself takes, so that it is not blamed on deployctl. */
-export interface Told {
-  lost(): void;
+export interface Told extends HandsTold {
   removed(lease: string): void;
 }
 
@@ -122,6 +123,11 @@ export class Storm implements Weather {
         act();
       });
     };
+    if (isHand(id)) {
+      const hand = new Hand(this.#world, this.#dice, this.#told);
+      after(() => this.#world.counted(id, hands[id](hand) ? 1 : 0));
+      return;
+    }
     switch (id) {
       case 'F4':
         after(() => (this.#throttled = this.#world.timeline.now + 30_000));

@@ -1,4 +1,4 @@
-import type { Ended } from './play.js';
+import type { Command, Ended } from './play.js';
 import { Play } from './play.js';
 import type { Scenario } from './scenario.js';
 import { changed, describeScenario, parseScenario } from './scenario.js';
@@ -32,7 +32,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const { world, auditor } = play;
   const storm = new Storm(world, scenario.seed, auditor, only);
   auditor.readsLag = world.keepsPast;
-  const next = (command: 'rollout' | 'resume', turn: number): Promise<Ended> => {
+  const next = (command: Command, turn: number): Promise<Ended> => {
     const call = storm.kill();
     const machine = `machine-${String(world.dice.between(1, 2))}`;
     const kill =
@@ -49,7 +49,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   for (let turn = 1; turn <= 12 && !isOver(ended); turn += 1) {
     await play.rest(turn < 8 ? 15_000 : 120_000);
     const begun = [...world.store.values.keys()].some((name) => name.includes('/rollouts/'));
-    ended = await next(begun ? 'resume' : 'rollout', turn);
+    ended = await next(!begun ? 'rollout' : isBlockedForGood(ended) ? 'rollback' : 'resume', turn);
   }
   const other = rival === undefined ? undefined : await play.finish(rival);
   // Of two that came to an end, the record tells of the one that came last.
@@ -59,7 +59,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   let later = other ?? ended;
   for (let turn = 8; !isOver(later) && turn <= 12; turn += 1) {
     await play.rest(120_000);
-    later = await next('resume', turn);
+    later = await next(isBlockedForGood(later) ? 'rollback' : 'resume', turn);
     if (later.is === 'result') ended = later;
   }
   if (!isOver(later)) auditor.violated('L1', `after twelve turns: ${JSON.stringify(later)}`);
@@ -80,7 +80,9 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   world.counted(`exit ${String(ended.exit)}`);
   // A joiner cannot get what somebody started by hand elsewhere.
   const excused =
-    (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) || isColorLost(play);
+    (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) ||
+    isColorLost(play) ||
+    (repaired?.is === 'result' && repaired.result.reason.includes('nothing ran before'));
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
       'L1',
@@ -114,6 +116,12 @@ function rivalOf(play: Play, storm: Storm): Promise<Ended> {
       resolve(play.start(process, back ? 'rollback' : 'resume', 'new', 200_000));
     });
   });
+}
+
+/** What only a person can decide, who then decides for the release that served: somebody else moved the weights, or nobody knows whether a task has run. */
+function isBlockedForGood(ended: Ended): boolean {
+  if (ended.is !== 'result' || ended.exit !== 14) return false;
+  return /another hand changed them|one-off task/.test(ended.result.reason);
 }
 
 /** Succeeded, rolled back, failed; or nothing is left to resume. */

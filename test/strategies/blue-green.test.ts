@@ -257,7 +257,8 @@ describe('the way back', () => {
   it('never gives weight to a color without a healthy target', () => {
     const s = up(scene(2), 50, 50);
     for (const { id } of s.fleet) s.target(id, s.service(), 'blue', 'unhealthy', 5);
-    expect(next(s, back(s))).toMatchObject({
+    expect(said(next(s, back(s))), 'green is the only one that can serve').toBe('weights 0/100');
+    expect(next(s.weights(s.service(), 0, 100), back(s))).toMatchObject({
       is: 'hold',
       reason: expect.stringContaining('no healthy target') as string,
     });
@@ -321,7 +322,9 @@ describe('retire', () => {
     expect(said(next(s))).toBe('deregister 1');
     expect(said(next(s.target(s.id(1), s.service(), 'green', 'absent', 5, 100)))).toBe('stop 1');
     expect(next(s.empty(s.id(1), s.service(), 'green'))).toMatchObject({ is: 'done', outcome: 'succeeded' });
-    expect(next(s.weights(s.service(), 90, 10))).toMatchObject({ is: 'done', outcome: 'failed' });
+    expect(said(next(s.weights(s.service(), 90, 10))), 'another hand gave the empty color some').toBe('weights 100/0');
+    const served = up(scene(1, planOf({ is: 'retire' })), 90, 10);
+    expect(next(served)).toMatchObject({ is: 'done', outcome: 'failed' });
   });
 
   it('refuses where clients may be bound to it', () => {

@@ -64,7 +64,7 @@ export async function drive(
     plan = { ...redirect(plan, reason), deadline: world.now + plan.timing.rolloutDeadline };
     world.plan = plan;
     book.forgetFailures();
-    observer.setBake(undefined);
+    observer.turn();
   };
   const perform = async (action: Action): Promise<boolean> => {
     if (options.deaths?.includes(sent++) === true) {
@@ -89,6 +89,7 @@ export async function drive(
       steerBack('someone asked to abort');
     const seen: Observation = { ...(await observer.observe()), commands: samples(world, plan, observer.bake) };
     const decision = decideNext(plan, seen, world.now);
+    observer.decided(decision);
     if (!isDeepStrictEqual(decision, decideNext(plan, seen, world.now))) world.violations.push('two decisions differ');
     // One failed read makes a wait of a hold; only what is done about it ends one.
     if (decision.is === 'act') heldSince = undefined;

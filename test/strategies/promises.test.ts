@@ -178,7 +178,7 @@ const describeRun = (scenario: Scenario, { world, end }: Awaited<ReturnType<type
   `${JSON.stringify(scenario)}\n${end.outcome}: ${end.reason}\n${world.log.join('\n')}`;
 
 describe('whatever the world does', () => {
-  it('the promises hold, and every rollout ends', { timeout: 60_000 }, async () => {
+  it('the promises hold, and every rollout ends', { timeout: 180_000 }, async () => {
     const outcomes = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(scenarios, async (scenario) => {

@@ -125,6 +125,13 @@ export const eventLineSchema = z.discriminatedUnion('type', [
   event('bake.started', { key: z.string(), until: instant }),
   event('probe.sampled', { probe: z.string(), latency: ms, why: z.string().exactOptional() }),
   event('rollback.started', { reason: z.string(), failure: failure.exactOptional() }),
+  event('outage.started', {
+    service: z.string(),
+    color,
+    percent: z.number().describe('Of the traffic'),
+    movesTo: color.describe('Where the traffic goes now; absent: no color has a healthy target').exactOptional(),
+  }),
+  event('outage.ended', { service: z.string(), color, lasted: ms }),
   event('hold.started', { reason: z.string(), until: instant }),
   event('view', { view }),
   event('rollout.ended', {

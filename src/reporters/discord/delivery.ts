@@ -5,7 +5,7 @@ import type { Call, Result } from './call.js';
 import type { Message } from './embeds.js';
 
 /** Messages of their own. Each kind is sent once a rollout. */
-export type Kind = 'start' | 'success' | 'rollback' | 'hold' | 'end';
+export type Kind = 'start' | 'success' | 'rollback' | 'outage' | 'hold' | 'end';
 
 /** A message is drawn at the moment of sending. */
 type Draw = () => Message;

@@ -110,6 +110,24 @@ export function rollbackMessage(
   );
 }
 
+/** A new message, which notifies: requests of users fail. */
+export function outageMessage(picture: Picture, words: string, mention: string | undefined): Message {
+  const { summary } = picture;
+  return message(
+    {
+      title: `${where(summary)}: outage`,
+      description: plain(words),
+      color: COLORS.failed,
+      fields: [
+        ...serviceFields(summary, undefined),
+        { name: 'Started by', value: plain(oneLine(summary.by)), inline: true },
+      ],
+      footer: { text: oneLine(summary.rollout) },
+    },
+    mention,
+  );
+}
+
 /** A new message, which notifies: nobody but a person can tell what is right. */
 export function holdMessage(picture: Picture, now: Instant, until: Instant, mention: string | undefined): Message {
   const { summary } = picture;

@@ -6,7 +6,8 @@ import { createCall, isMessageId } from './call.js';
 import type { DiscordHttp } from './call.js';
 import { createDelivery } from './delivery.js';
 import type { Kind } from './delivery.js';
-import { endMessage, endState, holdMessage, progressMessage, rollbackMessage } from './embeds.js';
+import { outageWords } from '../describe.js';
+import { endMessage, endState, holdMessage, outageMessage, progressMessage, rollbackMessage } from './embeds.js';
 import type { Picture, State } from './embeds.js';
 
 export { createDiscordHttp } from './call.js';
@@ -130,6 +131,11 @@ export function createDiscord(options: DiscordOptions): Reporter {
         delivery.alert('rollback', () => message);
         break;
       }
+      case 'outage.started': {
+        const message = outageMessage(picture(of), outageWords(event), settings.mention);
+        delivery.alert('outage', () => message);
+        break;
+      }
       case 'hold.started': {
         state = 'holding';
         ({ reason } = event);
@@ -140,6 +146,7 @@ export function createDiscord(options: DiscordOptions): Reporter {
       case 'instance.moved':
       case 'traffic.shifted':
       case 'bake.started':
+      case 'outage.ended':
         break;
       case 'note':
       case 'action.sent':

@@ -32,9 +32,12 @@ function kindOf(event: DeployctlEvent): string | undefined {
       return 'rollback';
     case 'hold.started':
       return 'hold';
+    case 'outage.started':
+      return 'outage';
     case 'rollout.ended':
       return event.outcome === 'interrupted' ? undefined : 'end';
     case 'note':
+    case 'outage.ended':
     case 'phase.changed':
     case 'action.sent':
     case 'action.failed':

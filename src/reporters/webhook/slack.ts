@@ -25,6 +25,6 @@ export function slackBody(mention: string | undefined): (event: DeployctlEvent) 
 }
 
 function needsSomebody(event: DeployctlEvent): boolean {
-  if (event.type === 'rollback.started' || event.type === 'hold.started') return true;
+  if (['rollback.started', 'hold.started', 'outage.started'].includes(event.type)) return true;
   return event.type === 'rollout.ended' && event.outcome !== 'succeeded' && event.outcome !== 'interrupted';
 }

@@ -49,6 +49,8 @@ export interface Route {
 export class Balancer {
   readonly groups = new Map<TargetGroupArn, Group>();
   readonly routes = new Map<RouteArn, Route>();
+  /** Deregistration delay of all groups. */
+  drains: Ms = takes.deregistrationDelay;
   readonly #world: World;
 
   constructor(world: World) {
@@ -116,6 +118,7 @@ export class Balancer {
     for (const group of this.groups.values()) {
       const target = group.targets.get(targetKey(instance, group.port));
       if (target === undefined || target.state === 'gone') continue;
+      if (target.state === 'healthy') target.lastHealthy = this.#world.timeline.now;
       target.state = 'gone';
       for (const node of nodes) target.on[node] = false;
     }
@@ -127,8 +130,22 @@ export class Balancer {
     for (const { group, weight } of set) weights.set(group, weight);
     this.#world.weighing(route, weights);
     const attached = set.some(({ group }) => !route.weights.has(group));
-    route.weights = weights;
     if (sticky !== undefined) route.sticky = sticky;
+    this.#place(route, weights);
+    this.#world.changed(`weights ${arn} ${[...weights.values()].join('/')}${route.sticky.enabled ? ' sticky' : ''}`);
+    if (attached) for (const { group } of set) this.wakeGroup(group);
+  }
+
+  /** Weights that deployctl has not written. */
+  writtenByHand(arn: RouteArn, weights: ReadonlyMap<TargetGroupArn, number>): void {
+    const route = this.#route(arn);
+    this.#place(route, weights);
+    this.#world.changed(`weights ${arn} ${[...weights.values()].join('/')} by another hand`);
+    for (const group of weights.keys()) if (this.groups.has(group)) this.wakeGroup(group);
+  }
+
+  #place(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void {
+    route.weights = weights;
     for (const node of nodes) {
       this.#world.timeline.after(this.#lag(), () => {
         const heard = route.heard[node];
@@ -139,8 +156,6 @@ export class Balancer {
         this.#world.changed('');
       });
     }
-    this.#world.changed(`weights ${arn} ${[...weights.values()].join('/')}${route.sticky.enabled ? ' sticky' : ''}`);
-    if (attached) for (const { group } of set) this.wakeGroup(group);
   }
 
   wakeGroup(arn: TargetGroupArn): void {
@@ -239,9 +254,10 @@ export class Balancer {
   }
 
   #leave(target: Target): void {
+    if (target.state === 'healthy') target.lastHealthy = this.#world.timeline.now;
     [target.state, target.fails, target.passes] = ['draining', 0, 0];
     this.#tell(target, false);
-    target.drain = this.#world.timeline.after(takes.deregistrationDelay, () => {
+    target.drain = this.#world.timeline.after(this.drains, () => {
       target.state = 'gone';
       this.#world.changed(`drained ${target.key}`);
     });

@@ -4,7 +4,8 @@ import type { Container } from '../../../src/domain/observation.js';
 import type { RunSpec } from '../../../src/domain/release.js';
 import type { HostReply } from '../../../src/engine/host-port.js';
 import { START } from '../timeline.js';
-import { takes } from './shape.js';
+import { errorShare, takes } from './shape.js';
+import type { Dice } from '../dice.js';
 import type { World } from './world.js';
 
 export interface Box {
@@ -101,6 +102,12 @@ export class Host {
     return box !== undefined && this.isWell(box) && this.#world.app(box.digest).fate !== 'balancer-only';
   }
 
+  /** Whether this one request to what listens on a port is answered with an error, though all checks pass. */
+  errs(port: number, dice: Dice): boolean {
+    const box = this.on(port);
+    return box !== undefined && this.#world.app(box.digest).fate === 'errors' && dice.chance(errorShare);
+  }
+
   add(box: Omit<Box, 'id' | 'startedAt' | 'endedAt' | 'restartCount' | 'exitCode' | 'everWell'>): Box {
     const made: Box = {
       ...box,
@@ -190,8 +197,15 @@ export class Host {
         const facts = { dockerVersion: '28.0.0', curl: true, flock: true, aws: true, memory: {} };
         return { ok: true, replayed: false, containers: this.containers(), facts };
       }
-      case 'quiet':
-        throw new Error('drain: quiet is not modelled');
+      case 'quiet': {
+        const box = this.boxes.find(({ id }) => id === request.container);
+        let open = 0;
+        for (let rest = request.window; rest > 0; rest -= 500) {
+          yield Math.min(rest, 500);
+          if (box?.status === 'running') open = Math.max(open, this.#world.connections(box));
+        }
+        return { ok: true, replayed: false, connections: open };
+      }
       case 'pull':
         for (const { spec } of request.images) yield* this.#pull(spec);
         return { ok: true, replayed: false };
@@ -200,7 +214,7 @@ export class Host {
         if (this.tasks.get(key) === 'done') return { ok: true, replayed: false };
         yield* this.#pull(request.spec);
         this.tasks.set(key, 'running');
-        this.#world.ran(`${this.id} ${key}`);
+        this.#world.ran(key);
         yield 2000;
         this.tasks.set(key, 'done');
         return { ok: true, replayed: false };
@@ -220,6 +234,7 @@ export class Host {
     const { digest } = spec.image;
     if (this.images.has(digest)) return;
     yield takes.pull;
+    if (!this.#world.isPublished(digest)) throw new Failed('pull-failed', 'manifest unknown');
     if (this.diskFull) throw new Failed('pull-failed', 'no space left on device');
     this.images.add(digest);
   }

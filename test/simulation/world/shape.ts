@@ -18,7 +18,12 @@ export interface ServiceShape {
  * goes well until the whole of it serves; then its containers end, for good or to be started again by docker. `hiccup`: as `restarts`, but only once.
  */
 export const fates = ['good', 'never-healthy', 'crash-loop', 'balancer-only', 'dies', 'restarts', 'hiccup'] as const;
-export type Fate = (typeof fates)[number];
+/** `errors`: well in the eyes of every check, and most requests of users are answered with 500. Only gates see it. */
+export const gated = ['errors'] as const;
+export type Fate = (typeof fates)[number] | (typeof gated)[number];
+
+/** Of the requests of users to a release that is `errors`. */
+export const errorShare = 0.7;
 
 export interface App {
   readonly digest: Digest;
@@ -35,6 +40,7 @@ export const takes = {
   deregistrationDelay: 2000,
   /** A change reaches the nodes of the load balancer within this. */
   propagation: 3000,
+  probe: 30,
   /** The longest request. */
   request: 4000,
   delivery: 300,
@@ -61,6 +67,9 @@ export const digestOf = (service: string, tag: string): Digest =>
   `sha256:${`${letters[tag] ?? '9'}${service === 'backend' ? 'b' : 'f'}`.repeat(32)}`;
 
 const elb = 'arn:aws:elasticloadbalancing:eu-central-1:123456789012';
+
+/** Somebody else's, in a rule of ours. */
+export const foreignGroup: TargetGroupArn = `${elb}:targetgroup/somebody-else/1`;
 
 export function shapeOf(layout: Layout['is']): Shape {
   const service = (name: string, port: number, routes: readonly RouteArn[]): ServiceShape => ({

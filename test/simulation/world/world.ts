@@ -1,5 +1,6 @@
 import type { Fence, HostRequest } from '../../../src/domain/host.js';
 import type { Digest, InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../../../src/domain/ids.js';
+import type { View } from '../../../src/domain/event.js';
 import type { FleetInstance, RouteView, TargetView } from '../../../src/domain/observation.js';
 import { Dice } from '../dice.js';
 import type { Timeline } from '../timeline.js';
@@ -28,6 +29,14 @@ export interface Watcher {
   ran(task: string): void;
   /** The world ended an instance, and what runs there with it. */
   gone(host: Host): void;
+  /** A process has made an observation and decided. */
+  ticked(by: string, view: View): void;
+  /** A read of the load balancer has failed, or showed the past. */
+  blind(by: string): void;
+  /** A process is about to write the weights of a route. */
+  attempting(by: string, route: RouteArn): void;
+  /** A change that a process has sent: whether it changed anything. */
+  sent(by: string, what: string, changed: boolean): void;
 }
 
 /** What can be read of the world, now or as it was. */
@@ -70,6 +79,8 @@ export class World {
   deaf = false;
   /** The tags of the registry name other images than before. */
   tagsMoved = false;
+  /** Connections of users to a container; whoever plays the users says how many. */
+  connections: (box: Box) => number = () => 0;
   /** Told of each container that has passed its checks on the instance. */
   onWell: ((host: Host, box: Box) => void) | undefined;
   readonly #present: WorldView = {
@@ -91,6 +102,10 @@ export class World {
 
   app(digest: Digest): App {
     return this.#apps.get(digest) ?? { digest, fate: 'good' };
+  }
+
+  isPublished(digest: Digest): boolean {
+    return this.#apps.has(digest);
   }
 
   publish(digest: Digest, fate: Fate): void {
@@ -190,6 +205,19 @@ export class World {
     const [fate] = found;
     if (fate !== 'dies' && fate !== 'restarts' && fate !== 'hiccup') return undefined;
     return found.every((each) => each === fate) ? fate : undefined;
+  }
+
+  /** Status of one user's request to a service: 503 where no target answers. */
+  ask(service: string): number {
+    const routes = [...this.balancer.routes.values()].filter((route) => route.service === service);
+    const route = routes[this.dice.between(0, routes.length - 1)];
+    const places = route === undefined ? [] : (this.balancer.places(route)[this.dice.between(0, 1)] ?? []);
+    let left = this.dice.next() * places.reduce((sum, { share }) => sum + share, 0);
+    const place = places.find(({ share }) => (left -= share) < 0);
+    const target = place?.targets[this.dice.between(0, place.targets.length - 1)];
+    const host = target === undefined ? undefined : this.hosts.get(target.instance);
+    if (target === undefined || host?.passes(target.port) !== true) return 503;
+    return host.errs(target.port, this.dice) ? 500 : 200;
   }
 
   /** What a read shows: the present, or what `past` is showing. */

@@ -1,0 +1,119 @@
+import type { View } from '../../src/domain/event.js';
+import type { Ms, RouteArn } from '../../src/domain/ids.js';
+import type { Group, Route } from './world/balancer.js';
+import type { World } from './world/world.js';
+
+/** So many observations of a process may show a color with traffic and without a healthy target before it has begun to move the traffic away: one, one that confirms it, and one that was under way. */
+const mostTicks = 3;
+/** So often in a row may the same change be sent, or tried, without an effect. */
+const mostIdle = 6;
+/** In so many observations in a row may the end of one and the same wait move. */
+const mostMoves = 4;
+
+interface Ticks {
+  at: Ms;
+  blind: boolean;
+  /** Per route: since when its traffic could be saved, and how many observations have shown it. */
+  readonly seen: Map<RouteArn, { readonly since: Ms; count: number }>;
+  waits: ReadonlyMap<string, { readonly until: number; readonly moves: number }>;
+}
+
+/** What a process must do about what it could see, and must not do again and again. */
+export class Duties {
+  readonly #world: World;
+  readonly #violated: (id: string, text: string) => void;
+  /** Routes that send requests to an empty color while the other one is healthy, and since when. */
+  readonly #savable = new Map<RouteArn, Ms>();
+  readonly #processes = new Map<string, Ticks>();
+  readonly #idle = new Map<string, number>();
+
+  constructor(world: World, violated: (id: string, text: string) => void) {
+    this.#world = world;
+    this.#violated = violated;
+  }
+
+  changed(): void {
+    const { balancer, timeline } = this.#world;
+    for (const route of balancer.routes.values()) {
+      if (!this.#isSavable(route)) this.#savable.delete(route.arn);
+      else if (!this.#savable.has(route.arn)) this.#savable.set(route.arn, timeline.now);
+    }
+    for (const arn of this.#savable.keys()) if (!balancer.routes.has(arn)) this.#savable.delete(arn);
+  }
+
+  #isSavable({ service, weights }: Route): boolean {
+    const groups = [...this.#world.balancer.groups.values()].filter((group) => group.service === service);
+    const isHealthy = (group: Group): boolean => [...group.targets.values()].some(({ state }) => state === 'healthy');
+    return groups.some((group) => (weights.get(group.arn) ?? 0) > 0 && !isHealthy(group)) && groups.some(isHealthy);
+  }
+
+  /** A read of the load balancer failed, or showed the past. */
+  blind(by: string): void {
+    this.#ticksOf(by).blind = true;
+  }
+
+  /** A process has observed and decided. `able`: its lease lets it change something. */
+  ticked(by: string, view: View, able: boolean): void {
+    const ticks = this.#ticksOf(by);
+    for (const [route, since] of this.#savable) {
+      const before = ticks.seen.get(route);
+      const entry = before?.since === since ? before : { since, count: 0 };
+      ticks.seen.set(route, entry);
+      // What this observation has read, it has read after the one before.
+      if (!ticks.blind && able && ticks.at >= since) entry.count += 1;
+      if (entry.count <= mostTicks) continue;
+      entry.count = -Infinity;
+      this.#violated('I13', `${route} sends requests to a color without a healthy target, and ${by} has seen it`);
+    }
+    this.#deadlines(by, ticks, view);
+    [ticks.at, ticks.blind] = [this.#world.timeline.now, false];
+  }
+
+  /** A process is about to write weights. */
+  attempting(by: string, route: RouteArn): void {
+    this.#ticksOf(by).seen.delete(route);
+    this.#count(`${by} weights of ${route}`);
+  }
+
+  /** A change that a process has sent and that changed nothing. */
+  idle(by: string, what: string): void {
+    this.#count(`${by} ${what}`);
+  }
+
+  /** One that did. */
+  effective(by: string, what: string): void {
+    this.#idle.delete(`${by} ${what}`);
+  }
+
+  /** The weights of a route are others now. */
+  weighed(route: RouteArn): void {
+    for (const key of this.#idle.keys()) if (key.endsWith(` weights of ${route}`)) this.#idle.delete(key);
+  }
+
+  #count(key: string): void {
+    const count = (this.#idle.get(key) ?? 0) + 1;
+    this.#idle.set(key, count);
+    if (count === mostIdle + 1)
+      this.#violated('I16', `${key}: ${String(count)} times in a row, and nothing has changed`);
+  }
+
+  #deadlines(by: string, ticks: Ticks, view: View): void {
+    const waits = new Map<string, { readonly until: number; readonly moves: number }>();
+    for (const { what, instance, service, until } of view.waits) {
+      const key = [what, instance, service].join(' ');
+      const before = ticks.waits.get(key);
+      const moves = before !== undefined && until > before.until + 500 ? before.moves + 1 : 0;
+      waits.set(key, { until, moves });
+      if (moves === mostMoves) this.#violated('I17', `${by}: the end of "${what}" moves with each observation`);
+    }
+    ticks.waits = waits;
+  }
+
+  #ticksOf(by: string): Ticks {
+    const known = this.#processes.get(by);
+    if (known !== undefined) return known;
+    const made: Ticks = { at: -1, blind: false, seen: new Map(), waits: new Map() };
+    this.#processes.set(by, made);
+    return made;
+  }
+}

@@ -1,0 +1,148 @@
+import type { InstanceId, RouteArn } from '../../src/domain/ids.js';
+import type { Dice } from './dice.js';
+import type { Group, Route } from './world/balancer.js';
+import { instanceId } from './world/shape.js';
+import type { World } from './world/world.js';
+
+/** Somebody else at a console, or another tool: changes that deployctl has not made, at any moment. Each is done for good, unless it says otherwise. */
+export const hands = {
+  H2: (each: Hand) => each.deregister(),
+  H4: (each: Hand) => each.moveWeights(),
+  H5: (each: Hand) => each.deleteRule(),
+  H6: (each: Hand) => each.editRule(),
+  H9: (each: Hand) => each.stopContainers(),
+  H12: (each: Hand) => each.terminateColor(),
+} as const;
+export type HandId = keyof typeof hands;
+
+export const isHand = (id: string): id is HandId => Object.hasOwn(hands, id);
+
+/** Who is told of what another hand takes, so that it is not blamed on deployctl. */
+export interface Told {
+  /** Somebody has changed the weights of a route, or taken it away. */
+  meddled(route: RouteArn): void;
+  /** Somebody takes what serves in these slots of a service. */
+  takes(service: string, slots: readonly string[], act: () => void): void;
+  lost(): void;
+}
+
+export class Hand {
+  readonly #world: World;
+  readonly #dice: Dice;
+  readonly #told: Told;
+
+  constructor(world: World, dice: Dice, told: Told) {
+    this.#world = world;
+    this.#dice = dice;
+    this.#told = told;
+  }
+
+  /** One target or all of them leave a group. */
+  deregister(): boolean {
+    const group = this.#group();
+    if (group === undefined) return false;
+    const there = [...group.targets.values()].filter(({ state }) => state !== 'gone' && state !== 'draining');
+    const all = this.#dice.chance(0.5);
+    const [first] = there;
+    if (first === undefined) return false;
+    const leaving = all ? there : [first];
+    this.#world.note(`another hand takes ${all ? 'all targets' : first.key} out of ${group.service} ${group.color}`);
+    const slots = leaving.map(({ instance }) => `${instance} ${group.service} ${group.color}`);
+    this.#told.takes(group.service, slots, () => {
+      this.#world.balancer.deregister(
+        group.arn,
+        leaving.map(({ instance, port }) => ({ instance, port })),
+      );
+    });
+    return true;
+  }
+
+  /** All or half of the traffic to one of the colors. */
+  moveWeights(): boolean {
+    const route = this.#route();
+    const shape = this.#world.shape.services.find(({ name }) => name === route?.service);
+    if (route === undefined || shape === undefined) return false;
+    const shares: readonly [readonly [number, number], ...(readonly [number, number])[]] = [
+      [100, 0],
+      [0, 100],
+      [50, 50],
+      [0, 1],
+    ];
+    const [blue, green] = this.#dice.pick(shares);
+    this.#told.meddled(route.arn);
+    this.#world.balancer.writtenByHand(
+      route.arn,
+      new Map([...route.weights, [shape.colors.blue.group, blue], [shape.colors.green.group, green]]),
+    );
+    return true;
+  }
+
+  /** A rule is deleted; somebody notices, and makes it again as it was. */
+  deleteRule(): boolean {
+    const route = this.#route();
+    if (route === undefined) return false;
+    const { routes } = this.#world.balancer;
+    this.#told.meddled(route.arn);
+    routes.delete(route.arn);
+    this.#world.changed(`${route.arn} is deleted by another hand`);
+    this.#world.timeline.after(this.#dice.between(5000, 60_000), () => {
+      routes.set(route.arn, route);
+      this.#world.changed(`${route.arn} is there again`);
+    });
+    return true;
+  }
+
+  /** Another action than the forward is changed: an authentication, a header. */
+  editRule(): boolean {
+    const route = this.#route();
+    if (route === undefined) return false;
+    route.frame = this.#world.id('frame-');
+    this.#world.changed(`${route.arn} is edited by another hand`);
+    return true;
+  }
+
+  /** `docker stop`, on one instance or on all of them: docker does not start them again. */
+  stopContainers(): boolean {
+    const group = this.#group();
+    if (group === undefined) return false;
+    const running = [...this.#world.hosts.values()].flatMap((host) => {
+      const box = host.alive && (host.color ?? group.color) === group.color ? host.on(group.port) : undefined;
+      return box === undefined ? [] : [{ host, box }];
+    });
+    const all = this.#dice.chance(0.5);
+    this.#world.note(`another hand stops ${all ? 'all containers' : 'a container'} of ${group.service} ${group.color}`);
+    for (const { host, box } of all ? running : running.slice(0, 1)) host.crash(box, true);
+    return running.length > 0;
+  }
+
+  /** Of two sets of instances one is terminated; one of each color is left to the environment. */
+  terminateColor(): boolean {
+    if (this.#world.shape.layout !== 'instances') return false;
+    const color = this.#dice.pick(['blue', 'green']);
+    const alive = [...this.#world.hosts.values()].filter((host) => host.alive);
+    const leaving = alive.filter((host) => host.color === color);
+    if (leaving.length === 0 || leaving.length === alive.length) return false;
+    this.#world.note(`another hand terminates all instances of ${color}`);
+    for (const { id } of leaving) {
+      this.#told.lost();
+      this.#world.terminate(id);
+    }
+    this.#world.timeline.after(this.#dice.between(20_000, 90_000), () => {
+      for (const { zone } of leaving) {
+        const id: InstanceId = instanceId(this.#world.hosts.size + 1);
+        this.#world.addHost({ id, zone, color, joined: true });
+      }
+    });
+    return true;
+  }
+
+  #group(): Group | undefined {
+    const groups = [...this.#world.balancer.groups.values()];
+    return groups[this.#dice.between(0, groups.length - 1)];
+  }
+
+  #route(): Route | undefined {
+    const routes = [...this.#world.balancer.routes.values()];
+    return routes[this.#dice.between(0, routes.length - 1)];
+  }
+}

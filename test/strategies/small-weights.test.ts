@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import type { Decision } from '../../src/domain/decision.js';
+import type { GroupWeight } from '../../src/domain/observation.js';
+import type { Plan } from '../../src/domain/plan.js';
+import { redirect } from '../../src/domain/plan.js';
+import { stepScale } from '../../src/strategies/amounts.js';
+import { decideNext } from '../../src/strategies/index.js';
+import { predict } from '../../src/strategies/predict.js';
+import { blueGreenHow, planOf, servicePlan, timing } from '../_helpers/plan.js';
+import { Scene } from '../_helpers/observation.js';
+
+const [blue, green, other] = ['arn:tg/backend-blue', 'arn:tg/backend-green', 'arn:tg/somebody'] as const;
+const route = 'arn:rule/backend';
+
+it.each([
+  [[10, 100], 1, 1, 100],
+  [[10, 100], 100, 100, 1],
+  [[10, 100], 7, 7, 15],
+  [[10, 100], 1, 500, 1],
+  [[10, 100], 3, 30, 33],
+  [[100], 1, 1, 1],
+  [[10, 100], 0, 5, 1],
+])('steps %j on a base of %d beside %d: %d times larger', (steps, base, largest, wanted) => {
+  expect(stepScale(steps, base, largest)).toBe(wanted);
+});
+
+/** A rule with the pair at `live`/`idle`, beside a group of somebody else. */
+function beside(live: number, idle: number, others: number, before = { live: 1, others: 1 }): Scene {
+  const weightsBefore = new Map([
+    [
+      route,
+      [
+        { group: blue, weight: before.live },
+        { group: other, weight: before.others },
+      ],
+    ],
+  ] as const);
+  const plan = planOf({ ...blueGreenHow, steps: [10, 50, 100] }, { weightsBefore, services: [servicePlan('backend')] });
+  const s = new Scene(plan, 2);
+  for (const { id } of s.fleet) {
+    s.runs(id, s.service(), 'green', s.service().to, 1);
+    s.target(id, s.service(), 'green', 'healthy', 100, idle > 0 ? undefined : 100);
+  }
+  return s.routeHas(route, [
+    { group: blue, weight: live },
+    { group: green, weight: idle },
+    { group: other, weight: others },
+  ]);
+}
+
+const written = (decision: Decision): readonly GroupWeight[] =>
+  decision.is === 'act' && decision.actions[0].is === 'weights' ? decision.actions[0].set : [];
+const of = (decision: Decision): Record<string, number> =>
+  Object.fromEntries(written(decision).map(({ group, weight }) => [group, weight]));
+const next = (s: Scene, plan: Plan = s.plan): Decision => decideNext(plan, s.seen(), s.now);
+const baked = (s: Scene, percent: number): Scene =>
+  s.sees({ bake: { key: `shift/${String(percent)}`, since: s.now - timing.bake - 5000 } });
+
+describe('a pair of weight 1 beside a group of somebody else', () => {
+  it('the numbers of the route grow so that a step of 10% can be told, and the share of the other group stays', () => {
+    expect(of(next(beside(1, 0, 1)))).toEqual({ [blue]: 90, [green]: 10, [other]: 100 });
+  });
+
+  it('further steps change the pair only, and the last one brings the old numbers back', () => {
+    expect(of(next(baked(beside(90, 10, 100), 10)))).toEqual({ [blue]: 50, [green]: 50 });
+    expect(of(next(baked(beside(50, 50, 100), 50)))).toEqual({ [blue]: 0, [green]: 1, [other]: 1 });
+  });
+
+  it('a rollback brings the old numbers back', () => {
+    const s = beside(50, 50, 100);
+    expect(of(next(s, redirect(s.plan, 'bad')))).toEqual({ [blue]: 1, [green]: 0, [other]: 1 });
+  });
+
+  it('what somebody has made of the other group meanwhile is left alone', () => {
+    const s = beside(50, 50, 7);
+    expect(of(next(s, redirect(s.plan, 'bad')))).toEqual({ [blue]: 1, [green]: 0 });
+  });
+
+  it('every write says what all of the route was expected to be', () => {
+    expect(next(beside(1, 0, 1))).toMatchObject({
+      actions: [{ expected: [{ weight: 1 }, { weight: 0 }, { group: other, weight: 1 }] }],
+    });
+  });
+});
+
+describe('numbers that cannot grow', () => {
+  it('steps that make no difference are skipped', () => {
+    expect(of(next(beside(1, 0, 900, { live: 1, others: 900 })))).toEqual({ [blue]: 0, [green]: 1 });
+    const two = beside(2, 0, 900, { live: 2, others: 900 });
+    expect(of(next(two))).toEqual({ [blue]: 1, [green]: 1 });
+    const half = baked(beside(1, 1, 900, { live: 2, others: 900 }), 50);
+    expect(of(next(half)), '10% and 50% are the same').toEqual({ [blue]: 0, [green]: 2 });
+  });
+
+  it('a plan comes to its end', () => {
+    const s = beside(1, 0, 900, { live: 1, others: 900 });
+    const durations = { drain: new Map(), firstCheck: new Map(), pull: 1000, start: 1000, hostCommand: 1000 };
+    const { end, steps } = predict(s.plan, s.seen(), s.now, durations);
+    expect(end).toMatchObject({ is: 'done', outcome: 'succeeded' });
+    expect(steps.filter(({ text }) => text.startsWith('weights'))).toHaveLength(1);
+  });
+});
