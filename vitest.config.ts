@@ -14,6 +14,7 @@ const wide = [
   'e2e/notifications',
   'e2e/quiet-drain',
   'e2e/on-instances',
+  'e2e/other-hands',
   'e2e/steering',
   'e2e/tutorial',
   'e2e/terminal',

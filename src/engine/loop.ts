@@ -22,7 +22,7 @@ import { failuresOf } from './failure.js';
 import { Movements } from './movements.js';
 import { Outages } from './outages.js';
 import { FIRST_STEP, Pace } from './pace.js';
-import { isRefusal, Progress } from './progress.js';
+import { evidenceOf, isRefusal, Progress } from './progress.js';
 import type { StoredWait } from './waits.js';
 import { Troubles } from './troubles.js';
 import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
@@ -134,7 +134,7 @@ export class Loop {
     if (decision.is === 'act') this.#heldSince = undefined;
     switch (decision.is) {
       case 'act':
-        observer.setBake(decision.bake);
+        this.#bakeIs(decision.bake);
         if (decision.urgent !== true && movesTraffic(this.#plan, decision.actions)) {
           const may = this.#deps.preTraffic?.() ?? { is: 'passed' };
           if (may.is === 'failed') return this.#abort(`the hook pre-traffic failed: ${may.why}`, now);
@@ -148,7 +148,7 @@ export class Loop {
         await this.#act(this.#worthSending(decision.actions, seen, now), now, stop);
         return undefined;
       case 'wait':
-        observer.setBake(decision.bake);
+        this.#bakeIs(decision.bake);
         await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
         await this.#rest(
           this.#pause(
@@ -166,6 +166,12 @@ export class Loop {
       case 'done':
         return this.#result(decision.outcome, decision.reason);
     }
+  }
+
+  /** Samples are taken from the moment at which the bake begins: the next observation may take long. */
+  #bakeIs(key: string | undefined): void {
+    this.#deps.observer.setBake(key);
+    this.#deps.gates.watch(key);
   }
 
   /** Soon after an act the world moves; while commands run on hosts it is looked at at the pace of `timing.poll`. */
@@ -263,11 +269,12 @@ export class Loop {
     // The intent may have waited for the store, or a write before this one for its answer: what was seen then is looked at anew.
     if (this.#deps.clock.now() - turn.decidedAt > Math.max(2 * this.#plan.timing.poll, SEEN_FOR)) return false;
     const text = describeAction(this.#plan, turn.seen, action);
+    const before = evidenceOf(action, turn.seen);
     try {
       emit({ type: 'action.sent', action, text });
       const mayWrite = (): boolean => lease.isValid(changeLimit);
       await act({ traffic, book, observer, mayWrite }, this.#plan, action, turn, stop);
-      this.#progress.accepted(action, turn.seen, this.#deps.clock.now());
+      this.#progress.accepted(action, before, this.#deps.clock.now());
       return true;
     } catch (error) {
       if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
@@ -277,7 +284,7 @@ export class Loop {
       // Of targets the world may have taken some since they were read: the refusal counts like a change without an effect, and the fleet is read anew.
       else if (isRefusal(error) || error.kind === 'conflict') {
         observer.readFleetSoon();
-        this.#progress.accepted(action, turn.seen, this.#deps.clock.now());
+        this.#progress.accepted(action, before, this.#deps.clock.now());
       }
       await this.#deps.clock.sleep(this.#plan.timing.poll, stop);
       return false;

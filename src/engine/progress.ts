@@ -57,13 +57,13 @@ export class Progress {
     return sent.times >= MOST_WITHOUT_EFFECT ? { is: 'stuck', times: sent.times } : { is: 'send' };
   }
 
-  /** The change was accepted; `seen` is what it was decided on. */
-  accepted(action: Action, seen: Observation, now: Instant): void {
+  /** The change was accepted. @param before what `evidenceOf` said of it before it was sent */
+  accepted(action: Action, before: string, now: Instant): void {
     if (isLook(action)) return;
     const key = keyOf(action);
     const times = (this.#sent.get(key)?.times ?? 0) + 1;
     const next = now + this.#poll * 2 ** (times - 1);
-    this.#sent.set(key, { action, before: evidenceOf(action, seen), times, at: now, next });
+    this.#sent.set(key, { action, before, times, at: now, next });
   }
 
   clear(): void {
@@ -77,8 +77,8 @@ function keyOf(action: Action): string {
   return JSON.stringify([action.is, action.route, action.set, action.stickiness]);
 }
 
-/** What an action is to change, as it was observed. Commands that run are no change yet. */
-function evidenceOf(action: Action, seen: Observation): string {
+/** What an action is to change, as it was observed. Commands that run are no change yet. Taken before it is sent: sending changes what this process expects. */
+export function evidenceOf(action: Action, seen: Observation): string {
   switch (action.is) {
     case 'weights': {
       const route = seen.routes.get(action.route);

@@ -360,3 +360,90 @@ describe('a hold', () => {
     expect(back.result.reason).toMatch(/^web-1 answers 500; cannot go back: .*no instance can be spared/);
   });
 });
+
+describe('a change that comes to nothing', () => {
+  const refusal = (): Promise<never> =>
+    Promise.reject(
+      new PortError({
+        kind: 'invalid',
+        operation: 'elbv2:ModifyRule',
+        message: 'elbv2:ModifyRule: TargetGroupAssociationLimit',
+      }),
+    );
+
+  it('weights that AWS refuses for good end the step at once, and what was begun is taken back', async () => {
+    let writes = 0;
+    const { result, world } = await run({
+      plan: planOf(blueGreenHow),
+      arrange: ({ traffic }) => {
+        const write = traffic.setWeights.bind(traffic);
+        vi.spyOn(traffic, 'setWeights').mockImplementation((change, signal) => {
+          const shifts = change.set.some(({ group, weight }) => group === 'arn:tg/backend-green' && weight > 0);
+          if (!shifts) return write(change, signal);
+          writes += 1;
+          return refusal();
+        });
+      },
+    });
+    expect(result).toMatchObject({
+      outcome: 'rolled-back',
+      reason: expect.stringContaining('cannot be written: elbv2:ModifyRule: TargetGroupAssociationLimit') as string,
+    });
+    expect(writes).toBe(1);
+    expect(world.serving(servicePlan('backend'))).toEqual(['r-old']);
+  });
+
+  it('weights that are accepted and stay as they were are given up after three times', async () => {
+    let writes = 0;
+    const { result } = await run({
+      plan: planOf(blueGreenHow),
+      arrange: ({ traffic }) => {
+        const [write, read] = [traffic.setWeights.bind(traffic), traffic.routes.bind(traffic)];
+        vi.spyOn(traffic, 'setWeights').mockImplementation(async (change, signal) => {
+          const shifts = change.set.some(({ group, weight }) => group === 'arn:tg/backend-green' && weight > 0);
+          if (!shifts) return write(change, signal);
+          writes += 1;
+          const view = (await read([change.route], [])).get(change.route);
+          if (view === undefined) throw new Error('no such route');
+          return view;
+        });
+      },
+    });
+    expect(result).toMatchObject({
+      outcome: 'rolled-back',
+      reason: expect.stringContaining('was accepted 3 times and changed nothing') as string,
+    });
+    expect(writes).toBe(3);
+  });
+
+  it('a registration that never comes to be is a failure of that instance', async () => {
+    const { result, world } = await run({
+      plan: planOf(rollingHow),
+      arrange: ({ traffic, log }) => {
+        vi.spyOn(traffic, 'register').mockImplementation(() => {
+          log.push('register without an effect');
+          return Promise.resolve();
+        });
+      },
+    });
+    expect(result.outcome).toBe('failed');
+    expect(result.reason).toContain('was accepted 3 times and changed nothing');
+    expect(world.log.filter((line) => line.startsWith('register without'))).toHaveLength(6);
+  });
+});
+
+it('an outage is reported when it begins and when it is over', async () => {
+  const { result, events } = await run({
+    plan: planOf(blueGreenHow),
+    arrange: (world) => {
+      // Somebody gives the standby color all of it while nothing runs there.
+      world.after(1000, () => world.setWeightsByHand('arn:rule/backend', [0, 100]));
+    },
+  });
+  const outages = events.filter(({ type }) => type.startsWith('outage'));
+  expect(outages).toMatchObject([
+    { type: 'outage.started', service: 'backend', color: 'green', percent: 100, movesTo: 'blue' },
+    { type: 'outage.ended', service: 'backend', color: 'green' },
+  ]);
+  expect(result.outcome, result.reason).toBe('succeeded');
+});

@@ -34,6 +34,7 @@ export const faultIds = {
   F38: 'containers did not heed the signal to stop',
   F39: 'a request outlasted the drain',
   F40: 'a tag was moved in the middle of the rollout',
+  F43: 'the load balancer accepted changes and did nothing for a while',
   H2: 'another hand took targets out of their group',
   H4: 'another hand moved the weights, for good',
   H5: 'another hand deleted a rule, and made it again later',

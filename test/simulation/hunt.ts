@@ -36,6 +36,16 @@ export const hunted: readonly Scenario[] = [
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'dies', before: 'adopted' },
 ];
 
+/** What only some environments have. Of a task that died nobody knows whether it has run, so these are no cases of deaths. */
+const equipped: readonly Scenario[] = [
+  { ...base, strategy: 'blue-green', layout: 'ports', fate: 'errors', extras: ['gates'] },
+  { ...base, strategy: 'rolling', layout: 'ports', fate: 'errors', extras: ['gates'] },
+  { ...base, strategy: 'blue-green', layout: 'ports', fate: 'good', extras: ['sticky', 'shared'] },
+  { ...base, strategy: 'blue-green', layout: 'ports', fate: 'dies', extras: ['shared'] },
+  { ...base, strategy: 'rolling', layout: 'ports', fate: 'good', extras: ['quiet', 'task'] },
+  { ...base, strategy: 'blue-green', layout: 'instances', fate: 'good', extras: ['task', 'quiet', 'cold'] },
+];
+
 /** Only to be run undisturbed: nobody can know of what ended, and began again, while no process looked. */
 const watched: readonly Scenario[] = [
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'hiccup' },
@@ -51,6 +61,13 @@ const weathers: readonly (readonly FaultId[])[] = [
   ['F28', 'F30b', 'F3'],
   ['F31'],
   ['F16', 'F11', 'S1'],
+  ['H2'],
+  ['H4'],
+  ['H9'],
+  ['H12', 'H4'],
+  ['H4', 'F21'],
+  ['F43'],
+  ['K1', 'F14'],
 ];
 
 /** Looks for a broken promise, the cheap ways first: undisturbed runs, deaths, storms, leases. `references` are those of the sound code. */
@@ -86,6 +103,7 @@ function* places(references: readonly Reference[]): Generator<string> {
     yield describeCase({ scenario, recovery: ['resume'], kills: [] });
     if (scenario.fate === 'good') yield `again ${describeScenario(scenario)}`;
   }
+  for (const scenario of equipped) yield `calm ${describeScenario(scenario)}`;
   for (const scenario of watched) yield `watched ${describeScenario(scenario)}`;
   const dice = new Dice(11);
   for (let round = 0; round < 8; round += 1) {
@@ -100,7 +118,8 @@ function* places(references: readonly Reference[]): Generator<string> {
   }
   for (const only of weathers) {
     for (let seed = 1; seed <= 12; seed += 1) {
-      const scenario = hunted[dice.between(0, hunted.length - 1)];
+      const all = [...hunted, ...equipped];
+      const scenario = all[dice.between(0, all.length - 1)];
       if (scenario !== undefined) yield describeStorm({ scenario: { ...scenario, seed }, only });
     }
   }

@@ -126,8 +126,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/blue-green.ts',
     'the way back leaves the weights',
-    'const moved = pairs.filter((pair) => pair.idle > 0 && canReturn(pair.service));',
-    'const moved = pairs.filter((pair) => pair.idle > 999 && canReturn(pair.service));',
+    '.filter(({ service, idle }) => idle > 0 && canReturn(service))',
+    '.filter(({ service, idle }) => idle > 999 && canReturn(service))',
   ),
   mutant(
     'strategies/standing.ts',
@@ -253,8 +253,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/shift.ts',
     'the way back gives the traffic to the new color',
-    'return weightsAction(pair, before > 0 ? before : pair.total, 0, stickiness);',
-    'return weightsAction(pair, 0, before > 0 ? before : pair.total, stickiness);',
+    'return weightsAction(pair, { live, idle: 0 }, {',
+    'return weightsAction(pair, { live: 0, idle: live }, {',
   ),
   mutant(
     'strategies/in-place.ts',
@@ -273,5 +273,102 @@ export const mutants: readonly Mutant[] = [
     'the generation does not go up',
     'Math.max(highest, known) + 1,',
     'Math.max(highest, known),',
+  ),
+  // Other hands, and what an environment may have
+  mutant(
+    'strategies/index.ts',
+    'traffic stays on a color without a healthy target',
+    'restoreTraffic(plan, seen, now) ??',
+    '',
+  ),
+  mutant(
+    'strategies/outage.ts',
+    'traffic is moved to the empty color',
+    '.map((pair) => allTo(plan, pair, healthy));',
+    '.map((pair) => allTo(plan, pair, empty));',
+  ),
+  mutant(
+    'strategies/outage.ts',
+    'targets that cannot be read count as none',
+    "if (reading === undefined) return 'unsure';",
+    "if (reading === undefined) return 'none';",
+  ),
+  mutant(
+    'strategies/return.ts',
+    'a rollback ends although nobody is served',
+    "const ill = returned.find((service) => healthOf(seen, service, service.live) !== 'some');",
+    'const ill = returned.find(() => plan.deadline < 0);',
+  ),
+  mutant(
+    'strategies/return.ts',
+    'what served is not brought back where nobody is served',
+    "if (!canReturn(service) || healthOf(seen, service, service.live) !== 'none') return nothing;",
+    'if (plan.deadline > 0) return nothing;',
+  ),
+  mutant(
+    'strategies/rolling.ts',
+    'weights that moved meanwhile stay where they are',
+    'if (moved.length === 0) return undefined;',
+    'if (moved.length < 999) return undefined;',
+  ),
+  mutant(
+    'strategies/rolling.ts',
+    'stickiness that an outage has turned off stays off',
+    'const borrowed = giveStickinessBack(plan, seen);',
+    'const borrowed = plan.deadline < 0 ? giveStickinessBack(plan, seen) : undefined;',
+  ),
+  mutant(
+    'strategies/blue-green.ts',
+    'stickiness of the shift stays on',
+    'const borrowed = giveStickinessBack(plan, seen);',
+    'const borrowed = plan.deadline < 0 ? giveStickinessBack(plan, seen) : undefined;',
+  ),
+  mutant(
+    'strategies/shift.ts',
+    'the share of a group of somebody else changes',
+    'others: scaledOthers(plan, pair, pair.scale),',
+    'others: [],',
+  ),
+  mutant(
+    'strategies/waiting.ts',
+    'a wait begins anew with each decision',
+    'since: this.#waits.get(key)?.since ?? now',
+    'since: now',
+  ),
+  mutant(
+    'engine/progress.ts',
+    'a change without an effect is sent again at once, for ever',
+    "if (now < sent.next) return { is: 'later', at: sent.next };\n    return sent.times >= MOST_WITHOUT_EFFECT ? { is: 'stuck', times: sent.times } : { is: 'send' };",
+    "return { is: 'send' };",
+  ),
+  mutant(
+    'operations/present.ts',
+    'a color without a healthy target is the live one',
+    'return blue === green ? undefined : blue ?',
+    'return blue || green ? undefined : blue ?',
+  ),
+  mutant(
+    'operations/plan.ts',
+    'a service that runs nowhere is started',
+    ' || after.release === NO_RELEASE) return [];',
+    ') return [];',
+  ),
+  mutant(
+    'strategies/baking.ts',
+    'a gate that fails is passed over',
+    "if (verdict.is === 'fail') return",
+    "if (verdict.is === 'fail' && plan.deadline < 0) return",
+  ),
+  mutant(
+    'operations/record-keeper.ts',
+    'a task that was begun by a process that died is begun again',
+    "if (state === 'intended') book.tasks.set(service, { is: 'unknown', why: 'deployctl died while it ran' });",
+    "if (state === 'intended') book.tasks.set(service, { is: 'none' });",
+  ),
+  mutant(
+    'strategies/drain.ts',
+    'a drain is over although somebody is connected',
+    'last?.open === 0 &&',
+    'last !== undefined &&',
   ),
 ];

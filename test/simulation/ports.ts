@@ -108,7 +108,8 @@ function trafficPort(process: Process): TrafficPort {
       () => {
         const { version } = world;
         world.acting(process.name);
-        effect();
+        if (world.idleUntil < world.timeline.now) effect();
+        else world.counted('F43');
         world.watcher?.sent(process.name, `${name} ${what}`, world.version !== version);
       },
       signal,
@@ -195,7 +196,8 @@ function trafficPort(process: Process): TrafficPort {
         'change',
         () => {
           world.acting(process.name);
-          balancer.write(change.route, change.set, stickiness);
+          if (world.idleUntil < world.timeline.now) balancer.write(change.route, change.set, stickiness);
+          else world.counted('F43');
         },
         signal,
       );

@@ -13,7 +13,7 @@ export interface Replay {
 }
 
 /**
- * Plays what its text says: a case, `storm …`, `again SCENARIO` (a second run changes nothing), `watched SCENARIO` (a release that stumbles once in its
+ * Plays what its text says: a case, `storm …`, `calm SCENARIO` (a good release is out and a bad one is not), `again SCENARIO` (a second run changes nothing), `watched SCENARIO` (a release that stumbles once in its
  * bake is seen), or `lease`.
  * @param referenceOf undisturbed runs of the sound code
  */
@@ -24,6 +24,8 @@ export async function replay(text: string, referenceOf: (scenario: Scenario) => 
       return shown(await playStorm(parseStorm(text)));
     case 'again':
       return shown(await playAgain(parseScenario(scenario)));
+    case 'calm':
+      return shown(await playCalm(parseScenario(scenario)));
     case 'watched':
       return shown(await playWatched(parseScenario(scenario)));
     case 'lease': {
@@ -48,6 +50,20 @@ async function playAgain(scenario: Scenario): Promise<Play> {
   await play.run(play.process(), 'rollout');
   if (JSON.stringify([...play.auditor.writes]) !== writes || play.outcome()?.generation !== stored)
     play.auditor.violated('L2', 'a second run of the same rollout has changed something');
+  return play;
+}
+
+/** Nothing goes wrong but the release. */
+async function playCalm(scenario: Scenario): Promise<Play> {
+  const play = await Play.begin(scenario);
+  const ended = await play.run(play.process(), 'rollout');
+  await play.rest(30_000);
+  play.truth(ended);
+  const wanted = scenario.fate === 'good' ? 0 : 10;
+  if (ended.exit !== wanted)
+    play.auditor.violated('I11', `exit ${String(ended.exit)}, wanted ${String(wanted)}: ${JSON.stringify(ended)}`);
+  const stickiness = [...play.world.balancer.routes.values()].filter(({ sticky }) => sticky.enabled).length;
+  if (stickiness > 0) play.auditor.violated('I12', `${String(stickiness)} routes are sticky, and were not before`);
   return play;
 }
 

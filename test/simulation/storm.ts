@@ -210,6 +210,9 @@ export class Storm implements Weather {
       case 'F30':
         after(() => this.#removeLease());
         return;
+      case 'F43':
+        after(() => (this.#world.idleUntil = this.#world.timeline.now + this.#dice.between(10_000, 60_000)));
+        return;
       default:
     }
   }

@@ -656,6 +656,15 @@ export class World {
     box.sick = true;
   }
 
+  /** Weights of blue and green as somebody else sets them. */
+  setWeightsByHand(route: string, [blue, green]: readonly [number, number]): void {
+    const service = this.plan.services.find(({ routes }) => routes.some((each) => each === route));
+    const weights = this.#routes.get(route)?.weights;
+    if (service?.colors.blue === undefined || service.colors.green === undefined) return;
+    weights?.set(service.colors.blue.group, blue).set(service.colors.green.group, green);
+    this.#attachedAt.set(service.colors.green.group, this.#attachedAt.get(service.colors.green.group) ?? this.now);
+  }
+
   weights(route: string): readonly number[] {
     return [...(this.#routes.get(route)?.weights.values() ?? [])];
   }

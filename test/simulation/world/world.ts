@@ -79,6 +79,8 @@ export class World {
   deaf = false;
   /** The tags of the registry name other images than before. */
   tagsMoved = false;
+  /** Until when the load balancer accepts changes and does nothing. */
+  idleUntil: Ms = -1;
   /** Connections of users to a container; whoever plays the users says how many. */
   connections: (box: Box) => number = () => 0;
   /** Told of each container that has passed its checks on the instance. */
