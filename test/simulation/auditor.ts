@@ -94,7 +94,8 @@ export class Auditor implements Watcher {
     this.#duties = new Duties(world, (id, text) => {
       this.violated(id, text);
     });
-    for (const host of world.hosts.values()) for (const box of host.boxes) this.#original.push({ host, box });
+    for (const host of world.hosts.values())
+      for (const box of host.boxes) if (box.color === 'blue') this.#original.push({ host, box });
     this.changed();
   }
 

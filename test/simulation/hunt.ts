@@ -1,6 +1,7 @@
 import type { Reference } from './case.js';
 import { describeCase, recoveries } from './case.js';
 import { Dice } from './dice.js';
+import { isHand } from './hands.js';
 import { killPhases } from './process.js';
 import type { Replay } from './replays.js';
 import { replay } from './replays.js';
@@ -42,6 +43,8 @@ const equipped: readonly Scenario[] = [
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'errors', extras: ['gates'] },
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'good', extras: ['sticky', 'shared'] },
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'dies', extras: ['shared'] },
+  { ...base, strategy: 'rolling', layout: 'ports', fate: 'good', extras: ['warm'] },
+  { ...base, strategy: 'blue-green', layout: 'ports', fate: 'never-healthy', extras: ['warm'] },
   { ...base, strategy: 'rolling', layout: 'ports', fate: 'good', extras: ['quiet', 'task'] },
   { ...base, strategy: 'blue-green', layout: 'instances', fate: 'good', extras: ['task', 'quiet', 'cold'] },
 ];
@@ -67,6 +70,7 @@ const weathers: readonly (readonly FaultId[])[] = [
   ['H12', 'H4'],
   ['H4', 'F21'],
   ['F43'],
+  ['F35', 'H9'],
   ['K1', 'F14'],
 ];
 
@@ -117,7 +121,9 @@ function* places(references: readonly Reference[]): Generator<string> {
     }
   }
   for (const only of weathers) {
-    for (let seed = 1; seed <= 12; seed += 1) {
+    // Of what another hand may do, little is at the right place and time to show a defect.
+    const seeds = only.some(isHand) ? 30 : 12;
+    for (let seed = 1; seed <= seeds; seed += 1) {
       const all = [...hunted, ...equipped];
       const scenario = all[dice.between(0, all.length - 1)];
       if (scenario !== undefined) yield describeStorm({ scenario: { ...scenario, seed }, only });

@@ -5,7 +5,7 @@ import type { Promised } from './auditor.js';
 import { Process } from './process.js';
 import { toolboxOf } from './ports.js';
 import { Timeline } from './timeline.js';
-import type { Fate } from './world/shape.js';
+import type { Fate, ServiceShape } from './world/shape.js';
 import { digestOf, fates, foreignGroup, gated, instanceId, shapeOf, zoneOf } from './world/shape.js';
 import { World } from './world/world.js';
 
@@ -27,9 +27,9 @@ export interface Scenario {
 
 /**
  * `gates`: a probe. `sticky`: group stickiness while the weights move. `task`: a one-off task. `quiet`: drains end when nobody is connected. `cold`: the standby
- * color is retired at once. `shared`: a group of somebody else in every rule, beside a pair of weight 1.
+ * color is retired at once. `warm`: the standby color still runs the release before the previous one, registered and healthy. `shared`: a group of somebody else in every rule, beside a pair of weight 1.
  */
-export const extras = ['gates', 'sticky', 'task', 'quiet', 'cold', 'shared'] as const;
+export const extras = ['gates', 'sticky', 'task', 'quiet', 'cold', 'warm', 'shared'] as const;
 export type Extra = (typeof extras)[number];
 
 export const has = (scenario: Pick<Scenario, 'extras'>, extra: Extra): boolean =>
@@ -190,6 +190,7 @@ export async function worldOf(scenario: Scenario): Promise<World> {
       [foreignGroup, 1],
     ];
     const weights = has(scenario, 'shared') ? new Map(shared) : new Map([[colors.blue.group, 100]]);
+    if (has(scenario, 'warm')) weights.set(colors.green.group, 0);
     for (const route of routes) world.balancer.place(route, name, weights);
     for (const host of world.hosts.values()) {
       if (host.color === 'green') continue;
@@ -209,9 +210,24 @@ export async function worldOf(scenario: Scenario): Promise<World> {
       });
       world.balancer.seat(colors.blue.group, host.id);
     }
+    if (has(scenario, 'warm')) warmUp(world, name, colors.green);
   }
   if (scenario.before === 'released') for (const [name, value] of await history()) world.store.values.set(name, value);
   return world;
+}
+
+/** What served before the previous release, on the standby color. */
+function warmUp(world: World, service: string, { port, group }: ServiceShape['colors']['green']): void {
+  const digest = digestOf(service, 'older');
+  world.publish(digest, 'good');
+  for (const host of world.hosts.values()) {
+    if (host.color === 'blue') continue;
+    host.images.add(digest);
+    const release = 'r-20261001-120000-0000';
+    const box = { service, color: 'green', release, digest, port, restart: true, witnessed: true } as const;
+    host.add({ ...box, status: 'running' });
+    world.balancer.seat(group, host.id);
+  }
 }
 
 let stored: Promise<ReadonlyMap<string, string>> | undefined;
