@@ -5,6 +5,7 @@ import { plantMutants } from './test/simulation/mutate.js';
 const wide = [
   'e2e/action',
   'e2e/awkward-apps',
+  'e2e/clients',
   'e2e/doctor',
   'e2e/faults',
   'e2e/foreign-parts',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { bare, signed } from './sign.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cli = join(root, 'bin', 'run.js');
@@ -20,12 +21,14 @@ export async function withShop({ instances, scale, drain, config = () => undefin
   try {
     await sandbox('up', '--detach', '--instances', String(instances), '--time-scale', String(scale));
     const status = JSON.parse((await sandbox('status', '--json')).stdout);
-    const own = { ...JSON.parse((await sandbox('env', '--json')).stdout), HOME: dir, ...env };
-    for (const { arn } of status.targetGroups) await drainSeconds(status, arn, drain);
+    const own = { ...bare, ...JSON.parse((await sandbox('env', '--json')).stdout), HOME: dir, ...env };
+    const { control } = JSON.parse(await readFile(join(stateDir, 'access.json'), 'utf8'));
+    for (const { arn } of status.targetGroups) await drainSeconds(own, arn, drain);
     const file = parse(await readFile(join(root, 'examples', 'shop', 'deployctl.yml'), 'utf8'));
     config(file, file.environments.production, status);
     await writeFile(join(dir, 'deployctl.yml'), stringify(file));
-    const get = async (path) => (await fetch(`${status.endpoint}/_sandbox/${path}`)).json();
+    const headers = { authorization: `Bearer ${control}` };
+    const get = async (path) => (await fetch(`${status.endpoint}/_sandbox/${path}`, { headers })).json();
     return await work({
       dir,
       stateDir,
@@ -42,15 +45,17 @@ export async function withShop({ instances, scale, drain, config = () => undefin
   }
 }
 
-async function drainSeconds({ endpoint }, arn, seconds) {
+async function drainSeconds(env, arn, seconds) {
   const body = new URLSearchParams({
     Action: 'ModifyTargetGroupAttributes',
     Version: '2015-12-01',
     TargetGroupArn: arn,
     'Attributes.member.1.Key': 'deregistration_delay.timeout_seconds',
     'Attributes.member.1.Value': String(seconds),
-  });
-  const answer = await fetch(endpoint, { method: 'POST', body });
+  }).toString();
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const headers = signed(env, 'elasticloadbalancing', form, body);
+  const answer = await fetch(env.AWS_ENDPOINT_URL, { method: 'POST', headers, body });
   if (!answer.ok) throw new Error(`the drain of ${arn} was not set: ${await answer.text()}`);
 }
 

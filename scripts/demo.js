@@ -65,13 +65,9 @@ async function demo() {
   if (up.exitCode !== 0) return up.exitCode;
   const { stdout } = await deployctl(['sandbox', 'status', '--json', '--state-dir', stateDir], {});
   const sandbox = JSON.parse(stdout);
-  const env = {
-    AWS_ENDPOINT_URL: sandbox.endpoint,
-    AWS_REGION: sandbox.region,
-    AWS_ACCESS_KEY_ID: 'sandbox',
-    AWS_SECRET_ACCESS_KEY: 'sandbox',
-    AWS_EC2_METADATA_DISABLED: 'true',
-  };
+  const keys = await deployctl(['sandbox', 'env', '--json', '--state-dir', stateDir], {});
+  // What the surroundings say about AWS would win over these keys, or go with them.
+  const env = { AWS_PROFILE: undefined, AWS_SESSION_TOKEN: undefined, ...JSON.parse(keys.stdout) };
 
   const traffic = startTraffic(sandbox.loadBalancer.url);
   const rows = [];

@@ -2,6 +2,7 @@
 // the few operations of rolling.sh. BENCH_CALL_MS is how long a call lasts, from the start of this process; what Node needs of it is part of it.
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { signed } from '../sign.js';
 
 const lists = new Set(['names', 'targets', 'instance-ids']);
 const apis = {
@@ -46,7 +47,8 @@ function pascal(words) {
     .join('');
 }
 
-function post(headers, body) {
+function post(service, type, body) {
+  const headers = signed(process.env, service, type, body);
   return new Promise((resolve, reject) => {
     const sent = request(process.env.AWS_ENDPOINT_URL, { method: 'POST', headers, agent: false }, (answer) => {
       let text = '';
@@ -61,8 +63,8 @@ function post(headers, body) {
 }
 
 async function json(name, fields) {
-  const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `AmazonSSM.${name}` };
-  return JSON.parse(await post(headers, JSON.stringify(fields)));
+  const type = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `AmazonSSM.${name}` };
+  return JSON.parse(await post('ssm', type, JSON.stringify(fields)));
 }
 
 async function query(name, { Names, Targets, ...fields }) {
@@ -71,7 +73,11 @@ async function query(name, { Names, Targets, ...fields }) {
   (Targets ?? []).forEach((one, index) => {
     for (const [key, value] of Object.entries(one)) form.set(`Targets.member.${String(index + 1)}.${key}`, value);
   });
-  const xml = await post({ 'content-type': 'application/x-www-form-urlencoded' }, form.toString());
+  const xml = await post(
+    'elasticloadbalancing',
+    { 'content-type': 'application/x-www-form-urlencoded' },
+    form.toString(),
+  );
   return fromXml(xml)[`${name}Response`][`${name}Result`];
 }
 

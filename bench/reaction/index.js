@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { median, quantile, table } from '../numbers.js';
 import { underLoad, withShop } from '../shop.js';
+import { signed } from '../sign.js';
 
 const POLL = 500;
 const SCALE = 20;
@@ -107,30 +108,29 @@ async function once(shop, { prepare, command = 'rollout', args, verdict, write }
 }
 
 /** Nothing of the way back is left on the instances: the containers that were kept are removed, and their images. */
-async function forget({ status }) {
+async function forget({ status, env }) {
   const line = 'docker rm $(docker ps -aq --filter status=exited) && docker image prune -af';
-  const answer = await fetch(status.endpoint, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'AmazonSSM.SendCommand' },
-    body: JSON.stringify({
-      DocumentName: 'AWS-RunShellScript',
-      InstanceIds: status.instances.map(({ id }) => id),
-      Parameters: { commands: [line] },
-    }),
+  const { Command } = await callSsm(env, 'SendCommand', {
+    DocumentName: 'AWS-RunShellScript',
+    InstanceIds: status.instances.map(({ id }) => id),
+    Parameters: { commands: [line] },
   });
-  const { Command } = await answer.json();
   for (;;) {
-    const listed = await fetch(status.endpoint, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'AmazonSSM.ListCommandInvocations' },
-      body: JSON.stringify({ CommandId: Command.CommandId }),
-    });
-    const { CommandInvocations } = await listed.json();
+    const { CommandInvocations } = await callSsm(env, 'ListCommandInvocations', { CommandId: Command.CommandId });
     const ended = CommandInvocations.filter(({ Status }) => !['Pending', 'InProgress', 'Delayed'].includes(Status));
     if (ended.some(({ Status }) => Status !== 'Success')) throw new Error(JSON.stringify(ended));
     if (ended.length === status.instances.length) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}
+
+async function callSsm(env, operation, fields) {
+  const body = JSON.stringify(fields);
+  const type = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `AmazonSSM.${operation}` };
+  const headers = signed(env, 'ssm', type, body);
+  const answer = await fetch(env.AWS_ENDPOINT_URL, { method: 'POST', headers, body });
+  if (!answer.ok) throw new Error(`${operation}: ${await answer.text()}`);
+  return answer.json();
 }
 
 export function tables({ poll, instances, cases: found }) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { median, table } from '../numbers.js';
+import { bare } from '../sign.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const cli = join(root, 'bin', 'run.js');
@@ -24,7 +25,7 @@ export async function measure({ quick }) {
   const sandbox = (...args) => execa('node', [cli, 'sandbox', ...args, '--state-dir', stateDir]);
   try {
     await sandbox('up', '--detach', '--instances', '4', '--time-scale', '20');
-    const env = JSON.parse((await sandbox('env', '--json')).stdout);
+    const env = { ...bare, ...JSON.parse((await sandbox('env', '--json')).stdout) };
     const times = commands.map(() => []);
     const processor = commands.map(() => []);
     const told = join(stateDir, 'bench-cpu');

@@ -13,7 +13,7 @@ export interface EventLog {
 
 /** Appends lines to `file`: seconds since the epoch, a space, what happened. */
 export function createEventLog(file: string, onError: (error: unknown) => void): EventLog {
-  const stream = createWriteStream(file, { flags: 'a' });
+  const stream = createWriteStream(file, { flags: 'a', mode: 0o600 });
   stream.on('error', onError);
   return {
     write(text) {

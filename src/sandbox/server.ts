@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Access, Caller } from './access.js';
 import type { Faults, FaultSpec, ServiceCall } from './types.js';
 import { AwsError } from './types.js';
 import { sleepReal } from './time.js';
+import { refuseControl, refuseForeign } from './wire/admission.js';
+import { authenticate } from './wire/authenticate.js';
 import type { CallLog } from './wire/call-log.js';
-import { parseForm } from './wire/form.js';
 import type { Policy } from './wire/policy.js';
 import type { ServiceName, WireAnswer } from './wire/protocols.js';
-import { protocols, serviceOfVersion, ssmTarget } from './wire/protocols.js';
+import { protocols, serviceOf } from './wire/protocols.js';
+import type { Call } from './wire/request.js';
+import { BadRequest, parseJson, pathOf, readBody, route, signedRequest } from './wire/request.js';
 import type { ThrottleSettings } from './wire/throttle.js';
 import { createThrottle } from './wire/throttle.js';
 
@@ -24,6 +28,10 @@ export type ControlHandler = (
 
 export interface WireOptions {
   readonly services: Readonly<Record<ServiceName, Service>>;
+  /** Keys that calls must be signed with, and the token of the control routes. */
+  readonly access: Access;
+  /** The region that calls must be signed for. */
+  readonly region: string;
   readonly faults: Faults;
   readonly calls: CallLog;
   readonly control: ControlHandler;
@@ -39,36 +47,65 @@ export interface WireServer {
   close(): Promise<void>;
 }
 
-interface Request {
-  readonly service: ServiceName;
-  readonly operation: string;
-  readonly params: Record<string, unknown>;
-}
-
 /** What happens to a request: an answer, or `cut`: the connection is closed without one. */
 type Reaction =
   { readonly answer: WireAnswer; readonly outcome: string } | { readonly cut: true; readonly outcome: string };
 
-const maxBodyBytes = 4 * 1024 * 1024;
+const controlRoot = '/_sandbox/';
 
 /** Starts the AWS endpoint of the sandbox on a free port of 127.0.0.1, together with its control API. */
 export async function startWire(options: WireOptions): Promise<WireServer> {
   const closing = new AbortController();
   const take = throttles(options.throttle);
 
+  let port = 0;
+
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = await readBody(request);
-    const path = new URL(request.url ?? '/', 'http://sandbox').pathname;
-    if (path.startsWith('/_sandbox/')) {
-      const answer = await options.control(request.method ?? 'GET', path.slice('/_sandbox/'.length), parseJson(body));
-      send(response, answer.status, 'application/json', JSON.stringify(answer.body));
+    const path = pathOf(request);
+    return path.startsWith(controlRoot)
+      ? handleControl(request, response, path.slice(controlRoot.length))
+      : handleCall(request, response);
+  };
+
+  const handleControl = async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
+    const refusal = refuseForeign(request, port) ?? refuseControl(request, options.access.control);
+    if (refusal !== undefined) {
+      send(response, refusal.status, 'application/json', JSON.stringify({ error: refusal.error }));
       return;
     }
+    const body = await readBody(request);
+    const answer = await options.control(request.method ?? 'GET', path, parseJson(body.toString('utf8')));
+    send(response, answer.status, 'application/json', JSON.stringify(answer.body));
+  };
+
+  /** Whoever has no key gets a refusal: nothing is called, and no fault or entry of the log is used up. */
+  const handleCall = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const requestId = randomUUID();
     response.setHeader('x-amzn-requestid', requestId);
-    const call = route(request, body);
+    const refuse = (error: AwsError, service: ServiceName = 'sts'): void => {
+      sendAnswer(response, protocols[service].failure(error, requestId));
+    };
+    const target = request.headers['x-amz-target'];
+    const foreign = refuseForeign(request);
+    if (foreign !== undefined) {
+      // The body, which would say for which service it is, stays unread.
+      refuse(new AwsError('AccessDenied', foreign.error, foreign.status), serviceOf(target, ''));
+      return;
+    }
+    const bytes = await readBody(request);
+    const body = bytes.toString('utf8');
+    const caller = authenticate(signedRequest(request, bytes), serviceOf(target, body), {
+      access: options.access,
+      region: options.region,
+      now: Date.now,
+    });
+    if (caller instanceof AwsError) {
+      refuse(caller, serviceOf(target, body));
+      return;
+    }
+    const call = route(target, body);
     const start = performance.now();
-    const reaction = await react(call, requestId, accessKeyOf(request));
+    const reaction = await react(call, requestId, caller);
     options.calls.add({
       time: new Date().toISOString(),
       service: call.service,
@@ -81,20 +118,16 @@ export async function startWire(options: WireOptions): Promise<WireServer> {
       request.socket.destroy();
       return;
     }
-    send(response, reaction.answer.status, reaction.answer.contentType, reaction.answer.body);
+    sendAnswer(response, reaction.answer);
   };
 
-  const react = async (
-    { service, operation, params }: Request,
-    requestId: string,
-    accessKey: string,
-  ): Promise<Reaction> => {
+  const react = async ({ service, operation, params }: Call, requestId: string, caller: Caller): Promise<Reaction> => {
     const protocol = protocols[service];
     const fail = (error: AwsError): Reaction => ({ answer: protocol.failure(error, requestId), outcome: error.code });
     if (!take(service)) {
       return fail(new AwsError(protocol.throttled.code, protocol.throttled.message, protocol.throttled.status));
     }
-    const denied = options.policy?.judge({ service, operation, params, accessKey });
+    const denied = options.policy?.judge({ service, operation, params, caller });
     if (denied !== undefined) {
       return fail(denied);
     }
@@ -146,12 +179,9 @@ export async function startWire(options: WireOptions): Promise<WireServer> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
   });
-  const address = server.address();
-  if (address === null || typeof address === 'string') {
-    throw new Error('the sandbox endpoint has no TCP address');
-  }
+  port = portOf(server);
   return {
-    endpoint: `http://127.0.0.1:${address.port}`,
+    endpoint: `http://127.0.0.1:${port}`,
     close: () =>
       new Promise((resolve) => {
         closing.abort(new Error('the sandbox is closing'));
@@ -163,40 +193,12 @@ export async function startWire(options: WireOptions): Promise<WireServer> {
   };
 }
 
-class BadRequest extends Error {
-  constructor(
-    message: string,
-    readonly status = 400,
-  ) {
-    super(message);
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') {
+    throw new Error('the sandbox endpoint has no TCP address');
   }
-}
-
-function route(request: IncomingMessage, body: string): Request {
-  const target = request.headers['x-amz-target'];
-  if (typeof target === 'string') {
-    if (!target.startsWith(ssmTarget)) {
-      throw new BadRequest(`X-Amz-Target is ${target}; this sandbox serves ${ssmTarget}… (SSM) only`);
-    }
-    return { service: 'ssm', operation: target.slice(ssmTarget.length), params: asRecord(parseJson(body) ?? {}) };
-  }
-  const { Action: action, Version: version, ...params } = parseForm(body);
-  const service = typeof version === 'string' ? serviceOfVersion[version] : undefined;
-  if (typeof action !== 'string' || action === '' || service === undefined) {
-    throw new BadRequest(
-      `a call of Action ${JSON.stringify(action)}, Version ${JSON.stringify(version)}; this sandbox serves ` +
-        'EC2 (2016-11-15), ELBv2 (2015-12-01), STS (2011-06-15) and SSM (X-Amz-Target)',
-    );
-  }
-  if (!/^[A-Za-z0-9]+$/.test(action)) {
-    throw new BadRequest(`Action is ${JSON.stringify(action)}; it must be the name of an operation`);
-  }
-  return { service, operation: action, params };
-}
-
-/** Who signed, without checking that they did: `AWS4-HMAC-SHA256 Credential=KEY/date/…`. */
-function accessKeyOf(request: IncomingMessage): string {
-  return /Credential=([^/,\s]+)\//.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  return address.port;
 }
 
 function throttles(settings: ThrottleSettings | undefined): (service: ServiceName) => boolean {
@@ -211,40 +213,12 @@ function throttles(settings: ThrottleSettings | undefined): (service: ServiceNam
   };
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
-    size += bytes.length;
-    if (size > maxBodyBytes) {
-      throw new BadRequest(`the request body is over ${maxBodyBytes} bytes`, 413);
-    }
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseJson(body: string): unknown {
-  if (body === '') {
-    return undefined;
-  }
-  try {
-    return JSON.parse(body);
-  } catch (error) {
-    throw new BadRequest(`the request body is not JSON: ${describe(error)}`);
-  }
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new BadRequest('the request body must be a JSON object');
-  }
-  return { ...value };
-}
-
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function sendAnswer(response: ServerResponse, answer: WireAnswer): void {
+  send(response, answer.status, answer.contentType, answer.body);
 }
 
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {

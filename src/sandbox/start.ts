@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Access } from './access.js';
 import { createControl } from './control.js';
 import { createFaults } from './faults.js';
 import { createEventLog, followStore } from './event-log.js';
@@ -39,6 +40,8 @@ export interface HostsDeps {
 }
 
 export interface SandboxDeps {
+  /** Keys that calls must be signed with, and the token of the control routes. */
+  readonly access: Access;
   readonly createHosts: (deps: HostsDeps) => Hosts | Promise<Hosts>;
   readonly createSsm: (deps: SsmDeps) => Service;
   /** Fills a new sandbox (images, first containers) once its instances are up; the sandbox is not ready before its end. */
@@ -98,7 +101,7 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
   if (!Number.isInteger(options.instances) || options.instances < 0 || options.instances > maxInstances) {
     throw new RangeError(`instances is ${options.instances}; a sandbox has 0 to ${maxInstances}`);
   }
-  await mkdir(options.stateDir, { recursive: true });
+  await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
 
   const undo: (() => Promise<unknown>)[] = [];
   const closing = new AbortController();
@@ -220,6 +223,8 @@ export async function startSandbox(options: SandboxOptions, deps: SandboxDeps): 
     };
     const wire = await startWire({
       services,
+      access: deps.access,
+      region,
       faults,
       calls,
       control,

@@ -7,6 +7,7 @@ import type { Aws } from '../../src/aws/index.js';
 import { isArn } from '../../src/domain/ids.js';
 import type { InstanceId, RouteArn, TargetGroupArn } from '../../src/domain/ids.js';
 import type { Clock, CommandState } from '../../src/engine/ports.js';
+import { createAccess } from '../../src/sandbox/access.js';
 import { createSsm } from '../../src/sandbox/services/ssm/index.js';
 import { startSandbox } from '../../src/sandbox/start.js';
 import type { Sandbox } from '../../src/sandbox/start.js';
@@ -40,13 +41,14 @@ let stateDir: string;
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'deployctl-aws-'));
   const region = 'eu-central-1';
+  const access = createAccess();
   sandbox = await startSandbox(
     { stateDir, instances: 5, timeScale: 20, runtime: 'process', region, accountId: '123456789012' },
-    { createHosts: () => hosts, createSsm },
+    { access, createHosts: () => hosts, createSsm },
   );
   vi.stubEnv('AWS_ENDPOINT_URL', sandbox.endpoint);
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'sandbox');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'sandbox');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', access.client.id);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', access.client.secret);
   aws = createAws({ region, clock });
 }, 30_000);
 

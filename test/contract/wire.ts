@@ -15,6 +15,7 @@ import { createHostPort } from '../../src/compose/host-port.js';
 import type { Digest, TargetGroupArn } from '../../src/domain/ids.js';
 import { isArn, isDigest, isInstanceId } from '../../src/domain/ids.js';
 import { systemClock } from '../../src/engine/clock.js';
+import { createAccess } from '../../src/sandbox/access.js';
 import type { FaultSpec } from '../../src/sandbox/types.js';
 import { createProcessHosts } from '../../src/sandbox/hosts/index.js';
 import { createSsm } from '../../src/sandbox/services/ssm/index.js';
@@ -33,9 +34,11 @@ const behaviours: Readonly<Record<Image, string>> = { old: 'good', new: 'good', 
 export async function openWire(): Promise<World> {
   const stateDir = await mkdtemp(join(tmpdir(), 'deployctl-contract-'));
   const digests = new Map<Image, Digest>();
+  const access = createAccess();
   const sandbox = await startSandbox(
     { stateDir, instances: 2, timeScale: scale, runtime: 'process', region, accountId: '123456789012' },
     {
+      access,
       createHosts: createProcessHosts,
       createSsm,
       seed: async ({ hosts, fleet }) => {
@@ -53,8 +56,8 @@ export async function openWire(): Promise<World> {
     },
   );
   vi.stubEnv('AWS_ENDPOINT_URL', sandbox.endpoint);
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'sandbox');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'sandbox');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', access.client.id);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', access.client.secret);
   const aws = createAws({ region, clock: systemClock, rates: localRates });
   const elb = new ElasticLoadBalancingV2Client({ region });
   const close = async (): Promise<void> => {
@@ -72,7 +75,8 @@ export async function openWire(): Promise<World> {
   };
   const fault = async (spec: FaultSpec): Promise<void> => {
     const body = JSON.stringify(spec);
-    const answer = await request(`${sandbox.endpoint}/_sandbox/fault`, { method: 'POST', body });
+    const headers = { authorization: `Bearer ${access.control}`, 'content-type': 'application/json' };
+    const answer = await request(`${sandbox.endpoint}/_sandbox/fault`, { method: 'POST', headers, body });
     const said = await answer.body.text();
     if (answer.statusCode !== 200) throw new Error(`${body}: ${said}`);
   };

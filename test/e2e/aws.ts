@@ -19,6 +19,7 @@ import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CreateTagsCommand, DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { GetCommandInvocationCommand, GetParameterCommand, SendCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { vi } from 'vitest';
+import type { AccessKey } from '../../src/sandbox/access.js';
 import type { SandboxStatus, Service } from './kit.js';
 
 /** What an operator would do beside deployctl, with the SDK's own clients. */
@@ -53,12 +54,12 @@ export interface Aws {
   close(): void;
 }
 
-export function openAws(endpoint: string): Aws {
+/** @param key not held to a policy: deployctl is, where a test gives the sandbox one */
+export function openAws(endpoint: string, key: AccessKey): Aws {
   const config = {
     endpoint,
     region: 'eu-west-1',
-    // Not held to a policy: deployctl is, where a test gives the sandbox one.
-    credentials: { accessKeyId: 'root', secretAccessKey: 'sandbox' },
+    credentials: { accessKeyId: key.id, secretAccessKey: key.secret },
   };
   const elb = new ElasticLoadBalancingV2Client(config);
   const ssm = new SSMClient(config);

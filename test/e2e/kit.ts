@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { request } from 'undici';
 import { expect, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
+import type { Access } from '../../src/sandbox/access.js';
 import type { AccessEntry } from '../../src/sandbox/load-balancer/access-log.js';
 import { loadTable, runLoad } from '../../src/sandbox/load/index.js';
 import type { LoadSummary } from '../../src/sandbox/load/index.js';
@@ -250,14 +251,16 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
     await run(0, inDir('up', '--detach', '--runtime', RUNTIME, ...size, ...(options.up ?? [])));
     const status = JSON.parse((await run(0, inDir('status', '--json'))).stdout) as SandboxStatus;
     env = { ...bare, ...(JSON.parse((await run(0, inDir('env', '--json'))).stdout) as Record<string, string>) };
-    const aws = openAws(status.endpoint);
+    const access = JSON.parse(await readFile(join(stateDir, 'access.json'), 'utf8')) as Access;
+    const aws = openAws(status.endpoint, access.root);
     const { url } = status.loadBalancer;
     const arnOf = (service: Service, color: Color): string =>
       status.targetGroups.find((group) => group.service === service && group.color === color)?.arn ?? '';
     for (const { arn } of status.targetGroups) await aws.drainSeconds(arn, options.drainSeconds ?? 20);
 
     const get = async (path: string): Promise<unknown> => {
-      const answer = await request(`${status.endpoint}/_sandbox/${path}`);
+      const headers = { authorization: `Bearer ${access.control}` };
+      const answer = await request(`${status.endpoint}/_sandbox/${path}`, { headers });
       return answer.body.json();
     };
     const containers: Shop['containers'] = async () =>

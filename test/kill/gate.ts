@@ -23,8 +23,8 @@ export interface Gate {
   close(): Promise<void>;
 }
 
-/** Headers that belong to one connection. */
-const hop = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'keep-alive', 'expect']);
+/** Headers that belong to one connection. Not the host, which the caller has signed as it found it: the gate has no key and changes nothing. */
+const hop = new Set(['connection', 'content-length', 'transfer-encoding', 'keep-alive', 'expect']);
 
 /**
  * Opens a gate in front of an AWS endpoint.

@@ -17,7 +17,7 @@ import type { DescribeInstancesCommandInput, Filter, Instance } from '@aws-sdk/c
 import { describe, expect, test } from 'vitest';
 import { wildcard } from '../../src/sandbox/services/ec2/params.js';
 import type { Kit } from './kit.js';
-import { fetchRaw, healthOf, startKit, until } from './kit.js';
+import { healthOf, startKit, until } from './kit.js';
 
 async function instances(kit: Kit, filters: Filter[]): Promise<Instance[]> {
   const answer = await kit.ec2.send(new DescribeInstancesCommand({ Filters: filters }));
@@ -111,10 +111,7 @@ test('tags, zones, subnets, the caller', async () => {
   expect((await kit.ec2.send(new DescribeVpcsCommand({}))).Vpcs).toHaveLength(1);
   expect((await kit.ec2.send(new DescribeSubnetsCommand({}))).Subnets).toHaveLength(2);
 
-  const caller = await fetchRaw(kit.sandbox.endpoint, {
-    method: 'POST',
-    body: 'Action=GetCallerIdentity&Version=2011-06-15',
-  });
+  const caller = await kit.call('sts', 'GetCallerIdentity', 'Action=GetCallerIdentity&Version=2011-06-15');
   expect(caller.body).toContain('<GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/sandbox</Arn>');
 });
 

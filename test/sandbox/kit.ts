@@ -10,11 +10,14 @@ import {
   RegisterTargetsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { onTestFinished } from 'vitest';
+import type { Access } from '../../src/sandbox/access.js';
+import { createAccess } from '../../src/sandbox/access.js';
 import type { FleetReader } from '../../src/sandbox/fleet.js';
 import type { Sandbox, SandboxDeps, SandboxStatus } from '../../src/sandbox/start.js';
 import { startSandbox } from '../../src/sandbox/start.js';
 import type { Hosts, SandboxOptions } from '../../src/sandbox/types.js';
 import { AwsError } from '../../src/sandbox/types.js';
+import { sign } from './sign.js';
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
@@ -78,6 +81,7 @@ export interface Kit {
   readonly sandbox: Sandbox;
   readonly hosts: FakeHosts;
   readonly stateDir: string;
+  readonly access: Access;
   readonly url: string;
   readonly ec2: EC2Client;
   readonly elb: ElasticLoadBalancingV2Client;
@@ -88,6 +92,8 @@ export interface Kit {
   /** Ids of the instances. */
   readonly ids: readonly string[];
   control(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** A signed call that no SDK makes: of SSM by its operation, else a form. */
+  call(service: 'ssm' | 'ec2' | 'sts', operation: string, body: string): Promise<Reply>;
 }
 
 /** A sandbox with fake hosts, version 1 running on the blue ports, taken down when the test ends. */
@@ -98,6 +104,7 @@ export async function startKit(
   const stateDir = await mkdtemp(join(tmpdir(), 'sandbox-test-'));
   onTestFinished(() => rm(stateDir, { recursive: true, force: true }));
   const held: { hosts?: FakeHosts } = {};
+  const access = createAccess();
   const sandbox = await startSandbox(
     {
       instances: 2,
@@ -109,6 +116,7 @@ export async function startKit(
       stateDir,
     },
     {
+      access,
       createHosts: ({ fleet }) => (held.hosts = createFakeHosts(fleet)),
       createSsm:
         () =>
@@ -134,7 +142,7 @@ export async function startKit(
   const client = {
     endpoint: sandbox.endpoint,
     region: 'eu-west-1',
-    credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' },
+    credentials: { accessKeyId: access.client.id, secretAccessKey: access.client.secret },
     maxAttempts: 1,
   };
   const ec2 = new EC2Client(client);
@@ -148,6 +156,7 @@ export async function startKit(
     sandbox,
     hosts,
     stateDir,
+    access,
     url: status.loadBalancer.url,
     ec2,
     elb,
@@ -159,6 +168,7 @@ export async function startKit(
     async control(method, path, body) {
       const response = await fetch(`${sandbox.endpoint}/_sandbox/${path}`, {
         method,
+        headers: { authorization: `Bearer ${access.control}`, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const answer: unknown = await response.json();
@@ -166,6 +176,14 @@ export async function startKit(
         throw new Error(JSON.stringify(answer));
       }
       return answer;
+    },
+    call(service, operation, body) {
+      const headers: Record<string, string> =
+        service === 'ssm'
+          ? { 'x-amz-target': `AmazonSSM.${operation}`, 'content-type': 'application/x-amz-json-1.1' }
+          : { 'content-type': 'application/x-www-form-urlencoded' };
+      const post = { host: new URL(sandbox.endpoint).host, service, headers, body };
+      return fetchRaw(sandbox.endpoint, { method: 'POST', headers: sign(post, access.client), body });
     },
   };
   await until('the fleet is ready', () => sandbox.status().ready);

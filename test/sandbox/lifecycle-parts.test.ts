@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createAccess } from '../../src/sandbox/access.js';
 import { upDetached } from '../../src/sandbox/process/detach.js';
 import { sweep, takeDown } from '../../src/sandbox/process/down.js';
 import { exportLines, shellQuote } from '../../src/sandbox/process/env.js';
@@ -101,8 +102,12 @@ describe('words of the command line', () => {
   it('quotes for a shell', () => {
     expect(shellQuote('http://127.0.0.1:80')).toBe('http://127.0.0.1:80');
     expect(shellQuote("it's $HOME")).toBe(`'it'\\''s $HOME'`);
-    const lines = exportLines({ pid: 1, startTime: '', ready: true, endpoint: 'http://a', region: 'eu-west-1' });
+    const access = createAccess();
+    const state = { pid: 1, startTime: '', ready: true, endpoint: 'http://a', region: 'eu-west-1', access };
+    const lines = exportLines(state, 'client');
     expect(lines).toContain('export AWS_ENDPOINT_URL=http://a');
+    expect(lines).toContain(`export AWS_ACCESS_KEY_ID=${access.client.id}`);
+    expect(exportLines(state, 'root')).toContain(`export AWS_SECRET_ACCESS_KEY=${access.root.secret}`);
     expect(lines).toContain('unset AWS_PROFILE');
   });
 

@@ -3,6 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, mkdirSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Access } from '../../src/sandbox/access.js';
+import { procList } from '../../src/sandbox/hosts/processes.js';
 import type { CompiledCli } from './compiled-cli.js';
 import { compileCli } from './compiled-cli.js';
 
@@ -41,6 +43,14 @@ function marked(): number[] {
     .map(Number);
 }
 
+/** Processes that have one of the secrets in a file of /proc. */
+function holding(file: 'cmdline' | 'environ', secrets: readonly string[]): string[] {
+  return readdirSync('/proc').filter((name) => {
+    const text = /^\d+$/.test(name) ? (procList(Number(name), file) ?? []).join('\n') : '';
+    return secrets.some((secret) => text.includes(secret));
+  });
+}
+
 function pidOf(): number {
   return json(readFileSync(join(stateDir, 'process.json'), 'utf8'))['pid'] as number;
 }
@@ -62,7 +72,10 @@ describe('a detached sandbox', () => {
       instances: [{ zone: 'eu-west-1a' }, { zone: 'eu-west-1b' }],
       ready: true,
     });
-    expect(statSync(join(stateDir, 'process.json')).mode & 0o777).toBe(0o600);
+    const modes = ['.', 'process.json', 'access.json', 'access.log', 'events.log', 'sandbox.log'].map((name) =>
+      (statSync(join(stateDir, name)).mode & 0o777).toString(8),
+    );
+    expect(modes).toEqual(['700', '600', '600', '600', '600', '600']);
     expect(marked().length).toBeGreaterThanOrEqual(4);
 
     const again = await up('--detach');
@@ -80,6 +93,21 @@ describe('a detached sandbox', () => {
       },
     );
     expect(shown).toBe(`${String(status['endpoint'])} eu-west-1 \n`);
+
+    const access = JSON.parse(readFileSync(join(stateDir, 'access.json'), 'utf8')) as Access;
+    const key = (text: string): unknown[] => {
+      const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = json(text);
+      return [id, secret];
+    };
+    expect(key((await sandbox('env', '--json')).stdout)).toEqual(Object.values(access.client));
+    expect(key((await sandbox('env', '--root', '--json')).stdout)).toEqual(Object.values(access.root));
+    // Every user of the machine reads command lines; an environment is for its own user only, and what the instances run gets none of it.
+    const secrets = [access.client.secret, access.root.secret, access.control];
+    expect(holding('cmdline', secrets)).toEqual([]);
+    expect(holding('environ', secrets)).toEqual([]);
+    expect([started.stdout, readFileSync(join(stateDir, 'sandbox.log'), 'utf8')].join('\n')).not.toContain(
+      access.control,
+    );
 
     const load = await sandbox('load', '--duration', '1s', '--rate', '100', '--connections', '10', '--json');
     expect(load.code, load.stdout).toBe(0);

@@ -13,7 +13,7 @@ const call = (service: JudgedCall['service'], operation: string, params: Record<
   service,
   operation,
   params,
-  accessKey: 'sandbox',
+  caller: 'client' as const,
 });
 const allow = (Action: unknown, Resource: unknown, more: object = {}) => ({
   Effect: 'Allow',
@@ -75,7 +75,7 @@ describe('the policy of the sandbox', () => {
     );
   });
   it('does not hold root to it, nor who asks who they are', () => {
-    expect(policy().judge({ ...call('ec2', 'DescribeInstances'), accessKey: 'root' })).toBeUndefined();
+    expect(policy().judge({ ...call('ec2', 'DescribeInstances'), caller: 'root' })).toBeUndefined();
     expect(policy().judge(call('sts', 'GetCallerIdentity'))).toBeUndefined();
   });
   it('refuses to read what it cannot judge', () => {

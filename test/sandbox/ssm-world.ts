@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { createAccess } from '../../src/sandbox/access.js';
 import { createFaults } from '../../src/sandbox/faults.js';
 import type { Fleet } from '../../src/sandbox/fleet.js';
 import { createFleet } from '../../src/sandbox/fleet.js';
@@ -50,7 +51,10 @@ export async function startSsmWorld(timeScale = 50): Promise<SsmWorld> {
     events: { write: (text) => void events.push(text), close: () => Promise.resolve() },
   });
   const absent = (): Promise<never> => Promise.reject(new AwsError('InternalFailure', 'not part of this test'));
+  const access = createAccess();
   const wire = await startWire({
+    access,
+    region: 'eu-west-1',
     services: { ssm, ec2: absent, elbv2: absent, sts: absent },
     faults,
     calls: createCallLog(),
@@ -59,7 +63,7 @@ export async function startSsmWorld(timeScale = 50): Promise<SsmWorld> {
   const client = new SSMClient({
     endpoint: wire.endpoint,
     region: 'eu-west-1',
-    credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' },
+    credentials: { accessKeyId: access.client.id, secretAccessKey: access.client.secret },
   });
   return {
     client,

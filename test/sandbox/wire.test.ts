@@ -36,12 +36,7 @@ test('faults, request ids, errors of each protocol, the call log and the end of 
   const kit = await startKit();
 
   // JSON 1.1: SSM.
-  const ssm = (operation: string, body: unknown = {}) =>
-    fetchRaw(kit.sandbox.endpoint, {
-      method: 'POST',
-      headers: { 'x-amz-target': `AmazonSSM.${operation}`, 'content-type': 'application/x-amz-json-1.1' },
-      body: JSON.stringify(body),
-    });
+  const ssm = (operation: string, body: unknown = {}) => kit.call('ssm', operation, JSON.stringify(body));
   const echo = await ssm('Echo', { Name: 'x' });
   expect(JSON.parse(echo.body)).toEqual({ params: { Name: 'x' } });
   expect(echo.headers['x-amzn-requestid']).toMatch(/^[0-9a-f-]{36}$/);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createAws } from '../../src/aws/index.js';
 import type { Aws } from '../../src/aws/index.js';
 import { systemClock, systemRandom } from '../../src/engine/clock.js';
+import { createAccess } from '../../src/sandbox/access.js';
 import { createFaults } from '../../src/sandbox/faults.js';
 import { createFleet } from '../../src/sandbox/fleet.js';
 import { startWire } from '../../src/sandbox/server.js';
@@ -50,15 +51,18 @@ beforeAll(async () => {
     region,
     accountId: '123456789012',
   });
+  const access = createAccess();
   const wire = await startWire({
+    access,
+    region,
     services: { ssm, ec2: nothing, elbv2: nothing, sts: nothing },
     faults,
     calls: createCallLog(),
     control: nothing,
   });
   vi.stubEnv('AWS_ENDPOINT_URL', wire.endpoint);
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'sandbox');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'sandbox');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', access.client.id);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', access.client.secret);
   aws = createAws({ region, clock: systemClock });
   state = createState({
     parameters: aws.parameters,

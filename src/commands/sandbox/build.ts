@@ -22,7 +22,7 @@ export default class SandboxBuild extends ReportingCommand {
     const { args, flags } = await this.parse(SandboxBuild);
     const sandbox = await import('../../sandbox/process/index.js');
     const state = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
-    const digest = await sandbox.buildImage(state.endpoint, {
+    const digest = await sandbox.buildImage(state, {
       context: resolve(args.dir),
       reference: flags.tag,
       args: sandbox.buildArguments(flags['build-arg']),

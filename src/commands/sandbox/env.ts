@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core';
 import { ReportingCommand } from '../../base-command.js';
 
 export default class SandboxEnv extends ReportingCommand {
-  static override description = 'print shell exports that point any AWS client at the sandbox';
+  static override description = 'print shell exports that point any AWS client at the sandbox, with its keys';
   static override examples = [
     'eval "$(<%= config.bin %> <%= command.id %>)"',
     'eval "$(<%= config.bin %> <%= command.id %> --unset)"',
@@ -12,6 +12,10 @@ export default class SandboxEnv extends ReportingCommand {
       description: 'folder of the sandbox',
       env: 'DEPLOYCTL_SANDBOX_DIR',
       default: '.deployctl-sandbox',
+    }),
+    root: Flags.boolean({
+      description: 'with the root key, which no policy limits',
+      exclusive: ['unset'],
     }),
     unset: Flags.boolean({ description: 'print what takes the exports back' }),
   };
@@ -24,7 +28,8 @@ export default class SandboxEnv extends ReportingCommand {
       return {};
     }
     const state = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
-    sandbox.exportLines(state).forEach((line) => this.log(line));
-    return sandbox.environment(state);
+    const caller = flags.root ? 'root' : 'client';
+    sandbox.exportLines(state, caller).forEach((line) => this.log(line));
+    return sandbox.environment(state, caller);
   }
 }

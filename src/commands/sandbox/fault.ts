@@ -46,14 +46,14 @@ export default class SandboxFault extends ReportingCommand {
     if (fault === undefined && !flags.clear && !flags.list) {
       this.error('name a kind of fault, or --clear, or --list; see --help', { exit: 64 });
     }
-    const { endpoint } = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
+    const state = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
     if (flags.clear) {
-      await sandbox.clearFaults(endpoint);
+      await sandbox.clearFaults(state);
     }
     if (fault !== undefined) {
-      await sandbox.addFault(endpoint, fault);
+      await sandbox.addFault(state, fault);
     }
-    const faults = await sandbox.listFaults(endpoint);
+    const faults = await sandbox.listFaults(state);
     this.log(faults.length === 0 ? 'no fault in force' : faults.map((one) => JSON.stringify(one)).join('\n'));
     return { faults };
   }

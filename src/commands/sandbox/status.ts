@@ -15,7 +15,7 @@ export default class SandboxStatus extends ReportingCommand {
     const { flags } = await this.parse(SandboxStatus);
     const sandbox = await import('../../sandbox/process/index.js');
     const state = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
-    const status = await sandbox.getStatus(state.endpoint);
+    const status = await sandbox.getStatus(state);
     sandbox.statusLines(status).forEach((line) => this.print(line));
     return status;
   }

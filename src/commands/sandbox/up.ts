@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Flags } from '@oclif/core';
 import { ReportingCommand } from '../../base-command.js';
+import type { ControlAt } from '../../sandbox/process/index.js';
 
 export default class SandboxUp extends ReportingCommand {
   static override description =
@@ -27,8 +28,7 @@ export default class SandboxUp extends ReportingCommand {
     region: Flags.string({ description: 'AWS region that it plays', default: 'eu-west-1' }),
     release: Flags.boolean({ description: 'run release 1.0.0 of the shop', default: true, allowNo: true }),
     policy: Flags.string({
-      description:
-        'IAM policy that clients are held to, as deployctl iam-policy prints it; the access key "root" is not',
+      description: 'IAM policy that clients are held to, as deployctl iam-policy prints it; the root key is not',
       helpValue: 'FILE',
     }),
     detach: Flags.boolean({ char: 'd', description: 'return when the fleet serves; it goes on in the background' }),
@@ -48,8 +48,8 @@ export default class SandboxUp extends ReportingCommand {
     };
     return sandbox.untilInterrupted(async (signal) => {
       let status: Record<string, unknown> = {};
-      const tell = async (state: { readonly endpoint: string }, how: 'foreground' | 'detached'): Promise<void> => {
-        status = await sandbox.getStatus(state.endpoint);
+      const tell = async (state: ControlAt, how: 'foreground' | 'detached'): Promise<void> => {
+        status = await sandbox.getStatus(state);
         sandbox.upSummary(status, options.stateDir, how).forEach((line) => this.print(line));
       };
       if (flags.detach) {

@@ -37,7 +37,7 @@ const flushMs = 100;
 
 /** Appends entries to `file`, one JSON object a line, at most 100 ms late. */
 export function createAccessLog(file: string, onError: (error: unknown) => void): AccessLog {
-  const stream = createWriteStream(file, { flags: 'a' });
+  const stream = createWriteStream(file, { flags: 'a', mode: 0o600 });
   stream.on('error', onError);
   let lines: string[] = [];
   let timer: NodeJS.Timeout | undefined;

@@ -1,12 +1,16 @@
 import { request } from 'undici';
 import type { FaultSpec } from '../types.js';
 import { SandboxError } from './errors.js';
+import type { RunningState } from './state-file.js';
 
 const TIMEOUT_MS = 30_000;
 
+/** Where the control API of a sandbox is, and what opens it. */
+export type ControlAt = Pick<RunningState, 'endpoint' | 'access'>;
+
 /** Calls the control API of a running sandbox. @throws SandboxError with its words when it refuses or doesn't answer */
 async function call(
-  endpoint: string,
+  { endpoint, access }: ControlAt,
   method: 'GET' | 'POST' | 'DELETE',
   path: string,
   body?: unknown,
@@ -18,7 +22,11 @@ async function call(
       method,
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: {
+        authorization: `Bearer ${access.control}`,
+        ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     status = answer.statusCode;
     text = await answer.body.text();
@@ -36,31 +44,31 @@ async function call(
 }
 
 /** The sandbox's description of itself: `{endpoint, region, runtime, loadBalancer, targetGroups, instances, …}`. */
-export async function getStatus(endpoint: string): Promise<Record<string, unknown>> {
-  const status = await call(endpoint, 'GET', 'status');
+export async function getStatus(at: ControlAt): Promise<Record<string, unknown>> {
+  const status = await call(at, 'GET', 'status');
   return typeof status === 'object' && status !== null ? { ...status } : {};
 }
 
-export async function addFault(endpoint: string, fault: FaultSpec): Promise<void> {
-  await call(endpoint, 'POST', 'fault', fault);
+export async function addFault(at: ControlAt, fault: FaultSpec): Promise<void> {
+  await call(at, 'POST', 'fault', fault);
 }
 
-export async function clearFaults(endpoint: string): Promise<void> {
-  await call(endpoint, 'DELETE', 'fault');
+export async function clearFaults(at: ControlAt): Promise<void> {
+  await call(at, 'DELETE', 'fault');
 }
 
 /** The faults in force. */
-export async function listFaults(endpoint: string): Promise<readonly unknown[]> {
-  const { faults } = await getStatus(endpoint);
+export async function listFaults(at: ControlAt): Promise<readonly unknown[]> {
+  const { faults } = await getStatus(at);
   return Array.isArray(faults) ? (faults as readonly unknown[]) : [];
 }
 
 /** Builds a folder's Dockerfile as `reference` (repository:tag) in the sandbox's registry. @returns the digest */
 export async function buildImage(
-  endpoint: string,
+  at: ControlAt,
   build: { readonly context: string; readonly reference: string; readonly args: Readonly<Record<string, string>> },
 ): Promise<string> {
-  const answer = await call(endpoint, 'POST', 'build', build);
+  const answer = await call(at, 'POST', 'build', build);
   const digest = typeof answer === 'object' && answer !== null && 'digest' in answer ? answer.digest : undefined;
   if (typeof digest !== 'string') {
     throw new SandboxError(
@@ -71,8 +79,8 @@ export async function buildImage(
   return digest;
 }
 
-export async function askToShutDown(endpoint: string): Promise<void> {
-  await call(endpoint, 'POST', 'shutdown');
+export async function askToShutDown(at: ControlAt): Promise<void> {
+  await call(at, 'POST', 'shutdown');
 }
 
 /** The human part of an error answer: `{message}`, `{error}` or `{error: {message}}`. */

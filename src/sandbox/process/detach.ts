@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findPrograms } from '../hosts/docker/needs.js';
 import { sleepReal } from '../time.js';
+import { readAccess } from './access-file.js';
 import { SandboxError } from './errors.js';
 import type { RunningState } from './state-file.js';
 import { prepare, readState } from './state-file.js';
@@ -69,8 +70,9 @@ export async function upDetached(
 async function serving(stateDir: string, pid: number, giveUp: AbortSignal): Promise<RunningState | undefined> {
   while (!giveUp.aborted) {
     const state = await readState(stateDir);
-    if (state?.pid === pid && state.ready && state.endpoint !== undefined) {
-      return { ...state, endpoint: state.endpoint };
+    const access = state?.pid === pid && state.ready ? await readAccess(stateDir) : undefined;
+    if (state?.endpoint !== undefined && access !== undefined) {
+      return { ...state, endpoint: state.endpoint, access };
     }
     await sleepReal(POLL_MS);
   }

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { kernelNames, removeLeftovers } from '../hosts/docker/names.js';
 import { killByEnvironment } from '../hosts/processes.js';
 import { sleepReal } from '../time.js';
+import { readAccess } from './access-file.js';
 import { askToShutDown } from './control.js';
 import { SandboxError, systemCode } from './errors.js';
 import type { SandboxState } from './state-file.js';
@@ -23,7 +24,7 @@ export async function takeDown(stateDir: string): Promise<Ending> {
   if (state === undefined) {
     return 'none';
   }
-  const ending = isAlive(state) ? await end(state) : 'none';
+  const ending = isAlive(state) ? await end(state, stateDir) : 'none';
   await watchdogEnds(stateDir);
   await sweep(stateDir);
   return ending;
@@ -36,18 +37,8 @@ export async function sweep(stateDir: string): Promise<void> {
   await clean(stateDir);
 }
 
-async function end(state: SandboxState): Promise<Ending> {
-  if (state.endpoint !== undefined) {
-    try {
-      await askToShutDown(state.endpoint);
-    } catch (error) {
-      // It may be stuck or going down already: the wait below decides, and SIGTERM asks once more.
-      if (!(error instanceof SandboxError)) {
-        throw error;
-      }
-      signal(state.pid, 'SIGTERM');
-    }
-  } else {
+async function end(state: SandboxState, stateDir: string): Promise<Ending> {
+  if (!(await asked(state, stateDir))) {
     signal(state.pid, 'SIGTERM');
   }
   if (await gone(state, GRACE_MS)) {
@@ -61,6 +52,19 @@ async function end(state: SandboxState): Promise<Ending> {
     `the sandbox's process ${state.pid} does not end, not even by SIGKILL; look at \`ps ${state.pid}\``,
     70,
   );
+}
+
+/** Whether it said that it will end. Else it is starting, stuck, going down already, or of another version: the wait decides, after a SIGTERM. */
+async function asked({ endpoint }: SandboxState, stateDir: string): Promise<boolean> {
+  try {
+    const access = await readAccess(stateDir);
+    if (endpoint === undefined || access === undefined) return false;
+    await askToShutDown({ endpoint, access });
+    return true;
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error;
+    return false;
+  }
 }
 
 async function gone(state: SandboxState, withinMs: number): Promise<boolean> {

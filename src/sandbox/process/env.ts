@@ -1,13 +1,17 @@
+import type { Caller } from '../access.js';
 import type { RunningState } from './state-file.js';
 
-/** Variables that point every AWS client of a shell at the sandbox. The keys are dummies: the sandbox checks none. */
-function variables(at: Pick<RunningState, 'endpoint' | 'region'>): Record<string, string> {
+/** Variables that point every AWS client of a shell at the sandbox, and sign its calls. */
+function variables(
+  at: Pick<RunningState, 'endpoint' | 'region'>,
+  key: { readonly id: string; readonly secret: string },
+): Record<string, string> {
   return {
     AWS_ENDPOINT_URL: at.endpoint,
     AWS_REGION: at.region,
     AWS_DEFAULT_REGION: at.region,
-    AWS_ACCESS_KEY_ID: 'sandbox',
-    AWS_SECRET_ACCESS_KEY: 'sandbox',
+    AWS_ACCESS_KEY_ID: key.id,
+    AWS_SECRET_ACCESS_KEY: key.secret,
     AWS_EC2_METADATA_DISABLED: 'true',
   };
 }
@@ -15,21 +19,21 @@ function variables(at: Pick<RunningState, 'endpoint' | 'region'>): Record<string
 const IN_THE_WAY = ['AWS_PROFILE', 'AWS_SESSION_TOKEN'];
 
 /** The variables as an object, for --json. */
-export function environment(state: RunningState): Record<string, string> {
-  return variables(state);
+export function environment(state: RunningState, caller: Caller): Record<string, string> {
+  return variables(state, state.access[caller]);
 }
 
 /** Lines for `eval`: exports, and what must not be set. */
-export function exportLines(state: RunningState): string[] {
+export function exportLines(state: RunningState, caller: Caller): string[] {
   return [
-    ...Object.entries(variables(state)).map(([name, value]) => `export ${name}=${shellQuote(value)}`),
+    ...Object.entries(environment(state, caller)).map(([name, value]) => `export ${name}=${shellQuote(value)}`),
     ...IN_THE_WAY.map((name) => `unset ${name}`),
   ];
 }
 
 /** Lines for `eval` that take the exports back. */
 export function unsetLines(): string[] {
-  return Object.keys(variables({ endpoint: '', region: '' })).map((name) => `unset ${name}`);
+  return Object.keys(variables({ endpoint: '', region: '' }, { id: '', secret: '' })).map((name) => `unset ${name}`);
 }
 
 /** One word for a POSIX shell, whatever it holds. */

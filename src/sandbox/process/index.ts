@@ -1,5 +1,6 @@
 /** What the `deployctl sandbox` commands do. */
 export { addFault, buildImage, clearFaults, getStatus, listFaults } from './control.js';
+export type { ControlAt } from './control.js';
 export { buildArguments, durationOf, loadBalancerUrl, statusLines, upSummary } from './describe.js';
 export { upDetached } from './detach.js';
 export { takeDown } from './down.js';

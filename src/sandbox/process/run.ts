@@ -9,6 +9,9 @@ import { createSsm } from '../services/ssm/index.js';
 import type { Sandbox } from '../start.js';
 import { startSandbox } from '../start.js';
 import { sleepReal } from '../time.js';
+import type { Access } from '../access.js';
+import { createAccess } from '../access.js';
+import { writeAccess } from './access-file.js';
 import { sweep } from './down.js';
 import { SandboxError } from './errors.js';
 import type { RunningState } from './state-file.js';
@@ -47,21 +50,19 @@ export async function up(options: UpOptions, hooks: UpHooks, signal: AbortSignal
     hooks.progress(
       `starting ${options.instances} instances at ${options.timeScale} times the speed of AWS in ${stateDir}`,
     );
-    const { sandbox, close } = await start(options, hooks);
+    const access = createAccess();
+    await writeAccess(stateDir, access);
+    const { sandbox, close } = await start(options, access, hooks);
     try {
       if (options.release) {
         hooks.progress('waiting until the load balancer serves release 1.0.0 and all targets are healthy');
         await serves(sandbox, signal);
       }
-      const state: RunningState = {
-        ...claimed,
-        ready: true,
-        endpoint: sandbox.endpoint,
-        loadBalancerUrl: sandbox.status().loadBalancer.url,
-      };
+      const { endpoint } = sandbox;
+      const state = { ...claimed, ready: true, endpoint, loadBalancerUrl: sandbox.status().loadBalancer.url };
       if (!signal.aborted) {
         await writeState(stateDir, state);
-        await hooks.serving(state);
+        await hooks.serving({ ...state, access });
         await Promise.race([sandbox.closed, aborted(signal)]);
       }
     } finally {
@@ -76,6 +77,7 @@ export async function up(options: UpOptions, hooks: UpHooks, signal: AbortSignal
 
 async function start(
   options: UpOptions,
+  access: Access,
   hooks: UpHooks,
 ): Promise<{ readonly sandbox: Sandbox; readonly close: () => Promise<void> }> {
   const { stateDir, instances, timeScale, runtime, region } = options;
@@ -85,6 +87,7 @@ async function start(
     { stateDir, instances, timeScale, runtime, region, accountId: ACCOUNT_ID },
     {
       ...policy,
+      access,
       createHosts: (deps) => createHosts(runtime, deps),
       createSsm: (deps) => (ssm = createSsm(deps)),
       seed: async ({ hosts, fleet }) => {

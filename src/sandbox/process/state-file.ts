@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { Access } from '../access.js';
+import { findOwnFolder, isTrusted, makePrivate, readOwnFile } from '../private-folder.js';
+import { readAccess } from './access-file.js';
+import { shellQuote } from './env.js';
 import { SandboxError, systemCode } from './errors.js';
 
 export const FILE = 'process.json';
@@ -24,26 +28,25 @@ const STATE = z.object({
 
 /** What `process.json` says about the process of a sandbox. */
 export type SandboxState = z.output<typeof STATE>;
-/** The state of a sandbox whose endpoint answers. */
-export type RunningState = SandboxState & { readonly endpoint: string };
+/** The state of a sandbox whose endpoint answers, and what its endpoint wants to see. */
+export type RunningState = SandboxState & { readonly endpoint: string; readonly access: Access };
+
+const USE = 'as --state-dir';
 
 /** Absolute path of a state folder as a flag gave it. */
 export function stateDirOf(flag: string): string {
   return resolve(flag);
 }
 
-/** The state in the folder, alive or not; undefined when there is none. @throws when the file can't be understood */
+/**
+ * The state in the folder, alive or not; undefined when there is none.
+ * @throws SandboxError (12) when the folder is not this user's own, or the file can't be understood
+ */
 export async function readState(stateDir: string): Promise<SandboxState | undefined> {
+  if (!(await isTrusted(stateDir, USE))) return undefined;
   const path = join(stateDir, FILE);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') {
-      return undefined;
-    }
-    throw error;
-  }
+  const text = await readOwnFile(path);
+  if (text === undefined) return undefined;
   const parsed = STATE.safeParse(parse(text));
   if (!parsed.success) {
     throw new SandboxError(`${path} is not the state of a sandbox; if nothing runs there, remove the folder`, 12);
@@ -69,19 +72,20 @@ export async function runningState(stateDir: string): Promise<RunningState> {
       12,
     );
   }
-  return { ...state, endpoint };
-}
-
-/** Refuses when a sandbox runs in the folder, or when the folder holds something else. */
-async function checkFree(stateDir: string): Promise<void> {
-  const state = await readState(stateDir);
-  if (state !== undefined && isAlive(state)) {
+  const access = await readAccess(stateDir);
+  if (access === undefined) {
     throw new SandboxError(
-      `a sandbox runs in ${stateDir} already (pid ${state.pid}); end it with ` +
-        `\`deployctl sandbox down --state-dir ${stateDir}\`, or give another --state-dir`,
+      `the sandbox in ${stateDir} (pid ${state.pid}) has no keys there: another version started it; end it with ` +
+        `\`deployctl sandbox down --state-dir ${shellQuote(stateDir)}\` and start it again`,
       12,
     );
   }
+  return { ...state, endpoint, access };
+}
+
+/** Makes the folder a sandbox's own, and private. @throws SandboxError (12) when it is somebody else's, holds something else, or a sandbox runs in it */
+export async function prepare(stateDir: string): Promise<void> {
+  await findOwnFolder(stateDir, USE);
   const entries = await list(stateDir);
   if (entries.length > 0 && !(await isOurs(stateDir))) {
     throw new SandboxError(
@@ -90,16 +94,21 @@ async function checkFree(stateDir: string): Promise<void> {
       12,
     );
   }
-}
-
-/** Makes the folder a sandbox's own. @throws SandboxError as {@link checkFree} */
-export async function prepare(stateDir: string): Promise<void> {
-  await checkFree(stateDir);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  // Before anything in it is believed or written.
+  await makePrivate(stateDir, USE);
+  const state = await readState(stateDir);
+  if (state !== undefined && isAlive(state)) {
+    throw new SandboxError(
+      `a sandbox runs in ${stateDir} already (pid ${state.pid}); end it with ` +
+        `\`deployctl sandbox down --state-dir ${stateDir}\`, or give another --state-dir`,
+      12,
+    );
+  }
   await writeFile(join(stateDir, MARKER), MARKER_TEXT);
 }
 
-/** Takes the folder for this process, empty but for the logs. @throws SandboxError when another process was faster */
+/** Takes the folder for this process, empty but for the logs. @throws SandboxError (12) as {@link prepare}, and when another process was faster */
 export async function claim(stateDir: string, region: string): Promise<SandboxState> {
   await prepare(stateDir);
   await clean(stateDir);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Caller } from '../access.js';
 import { AwsError } from '../types.js';
 import type { ServiceName } from './protocols.js';
 
@@ -18,7 +19,7 @@ export interface JudgedCall {
   readonly service: ServiceName;
   readonly operation: string;
   readonly params: Record<string, unknown>;
-  readonly accessKey: string;
+  readonly caller: Caller;
 }
 
 /** An identity-based policy that every call must pass, and what it was needed for. */
@@ -32,8 +33,6 @@ export interface Policy {
   };
 }
 
-/** Access key that no policy limits: the root of an account. For whoever prepares a sandbox beside the limited client. */
-const unlimitedKey = 'root';
 const prefixes: Readonly<Record<ServiceName, string>> = {
   ec2: 'ec2',
   elbv2: 'elasticloadbalancing',
@@ -76,9 +75,10 @@ export function createPolicy(
   };
 
   return {
-    judge({ service, operation, params, accessKey }) {
-      // Anyone may ask who they are (STS API, GetCallerIdentity: "no permissions are required").
-      if (accessKey === unlimitedKey || service === 'sts') return undefined;
+    judge({ service, operation, params, caller }) {
+      // Nothing limits an account's root, with which a sandbox is prepared beside the limited client. Anyone may ask who they are (STS API,
+      // GetCallerIdentity: "no permissions are required").
+      if (caller === 'root' || service === 'sts') return undefined;
       const action = `${prefixes[service]}:${operation}`;
       for (const resource of resourcesOf(service, operation, params, where)) {
         const fitting = statements.flatMap((one, index) => (applies(one, action, resource) ? [index] : []));

@@ -90,3 +90,10 @@ export const serviceOfVersion: Readonly<Record<string, ServiceName>> = {
 
 /** Prefix of `X-Amz-Target` in SSM calls. */
 export const ssmTarget = 'AmazonSSM.';
+
+/** The service that a call is for, without reading more of it than that. */
+export function serviceOf(target: string | string[] | undefined, body: string): ServiceName | undefined {
+  if (typeof target === 'string') return target.startsWith(ssmTarget) ? 'ssm' : undefined;
+  const version = /(?:^|&)Version=(\d{4}-\d\d-\d\d)(?:&|$)/.exec(body)?.[1];
+  return version === undefined ? undefined : serviceOfVersion[version];
+}
