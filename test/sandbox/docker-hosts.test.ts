@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -15,6 +16,24 @@ const answer = async (address: string, port: number): Promise<string> => {
   const { body } = await request(`http://${address}:${port}/`, { headersTimeout: 5000 });
   return body.text();
 };
+
+/** What becomes of a connection on which nothing is said: how the other end turned it down, or that it did not. */
+const connects = (at: string): Promise<string> =>
+  new Promise((resolve) => {
+    const [host = '', port = ''] = at.split(':');
+    const socket = connect(Number(port), host);
+    const timer = setTimeout(() => {
+      socket.destroy();
+      resolve('open');
+    }, 2000);
+    const end = (how: string): void => {
+      clearTimeout(timer);
+      resolve(how);
+    };
+    socket.once('error', (error) => end('code' in error ? String(error.code) : error.message));
+    socket.once('close', () => end('closed'));
+    socket.resume();
+  });
 
 describe.skipIf(!(await canRunDocker()))('instances of runtime docker', { timeout: 120_000 }, () => {
   let world: DockerWorld;
@@ -78,6 +97,21 @@ describe.skipIf(!(await canRunDocker()))('instances of runtime docker', { timeou
     await world.image(`${ecr}/web:1`, SERVER);
     expect((await world.sh(2, `docker pull ${ecr}/web:1`)).stderr).toContain('no basic auth credentials');
     await world.ok(2, `echo x | docker login -u AWS --password-stdin ${ecr} && docker pull -q ${ecr}/web:1`);
+  });
+
+  it('share a registry that nobody else on this machine reaches: what it holds is run', async () => {
+    const [prefix = ''] = /^\d+\.\d+\.\d+\./.exec(address(1)) ?? [];
+    const rules = await world.ok(1, 'iptables -t nat -S OUTPUT');
+    const [, port = ''] = /--to-destination [\d.]+:(\d+)/.exec(rules) ?? [];
+    expect(port).toMatch(/^\d+$/);
+    // From this machine's own network: neither the front on the bridge, nor the registry's machine, on its usual port.
+    for (const at of [`${prefix}1:${port}`, `${prefix}2:5000`, `${prefix}2:443`]) {
+      await expect(connects(at), at).resolves.toMatch(/^(closed|ECONNREFUSED|ECONNRESET)$/);
+    }
+    // From an instance it is there.
+    expect(await world.ok(2, 'curl -sS -k -o /dev/null -w "%{http_code}" https://registry-1.docker.io/v2/')).toBe(
+      '200',
+    );
   });
 
   it('end a command with all that it started when its time is over', async () => {

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { makePrivate } from '../../private-folder.js';
 import type { ImageBuild } from '../../types.js';
 
 const run = promisify(execFile);
@@ -17,6 +18,9 @@ const FORMAT = '1';
 
 /** How many sets of images are kept; each takes about 40 MB. */
 const KEPT = 3;
+
+/** Of the folder, in a refusal. */
+const USE = 'by XDG_CACHE_HOME, or remove this one';
 
 function root(): string {
   const base = process.env['XDG_CACHE_HOME'] ?? '';
@@ -44,6 +48,8 @@ export function cacheKey(base: string, builds: readonly ImageBuild[]): string {
 /** Fills an empty storage folder. @returns whether the images were there */
 export async function takeFromCache(key: string, storage: string): Promise<boolean> {
   const folder = join(root(), key);
+  // Its names are known to everybody, and what is in it runs as root.
+  await makePrivate(root(), USE);
   if (!existsSync(folder)) return false;
   await copy(folder, storage);
   markUsed(folder);
@@ -55,6 +61,7 @@ export async function putInCache(key: string, storage: string): Promise<void> {
   const folder = join(root(), key);
   const temporary = `${folder}.${randomUUID()}`;
   mkdirSync(root(), { recursive: true, mode: 0o700 });
+  await makePrivate(root(), USE);
   try {
     await copy(storage, temporary);
     markUsed(temporary);

@@ -86,7 +86,6 @@ export async function createDockerHosts(deps: DockerHostsDeps): Promise<Hosts> {
       storageDriver: plainDriver,
       machine,
       front,
-      address: workshopAddress,
       root: folder,
       path,
     });

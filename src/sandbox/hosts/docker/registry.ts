@@ -1,12 +1,13 @@
 /**
- * The image registry of a docker sandbox. A real docker-registry runs on a machine of its own; in front of it, on the
- * bridge's address, stands what instances take for Docker Hub and for the account's ECR: it has their names by /etc/hosts, a
- * certificate that the engines trust, and faults on demand.
+ * The image registry of a docker sandbox. A real docker-registry runs on a machine of its own, behind a socket that only this user
+ * reaches: whoever can write to it decides what instances run. In front of it, on the bridge's address, stands what instances take for
+ * Docker Hub and for the account's ECR: it has their names by /etc/hosts, a certificate that the engines trust, and faults on demand.
  */
 import { execFile, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as ask, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sleepReal } from '../../time.js';
@@ -18,7 +19,8 @@ import type { Programs } from './needs.js';
 const run = promisify(execFile);
 
 const HUB = 'registry-1.docker.io';
-const PORT = 5000;
+/** Of docker-registry, in the /run of its machine, which nobody else can enter. */
+const SOCKET = '/run/registry.sock';
 const START_LIMIT_MS = 20_000;
 const POLL_MS = 25;
 
@@ -29,8 +31,8 @@ export interface Front {
   readonly certificate: string;
   /** Names that lead to it. */
   readonly names: readonly string[];
-  /** Where requests go. */
-  connect(address: string): void;
+  /** The registry's socket, where requests go. */
+  connect(socket: string): void;
   /** `down`: connections are refused. `denied`: every request is. `slowMs`: each answer is so late, in real milliseconds. */
   misbehave(how: { readonly down?: boolean; readonly denied?: boolean; readonly slowMs?: number }): Promise<void>;
   /** Ends all of that. */
@@ -72,6 +74,10 @@ export async function startFront(deps: {
     };
     setTimeout(answer, faults.slowMs ?? 0);
   });
+  // Users of this machine, and other networks that it has, come from other addresses than the sandbox's machines.
+  server.on('connection', (socket: Socket) => {
+    if (!isMachine(socket.remoteAddress, deps.bridge)) socket.destroy();
+  });
   const listen = (port: number): Promise<number> =>
     new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -86,8 +92,8 @@ export async function startFront(deps: {
     port,
     certificate,
     names,
-    connect: (address) => {
-      backend = address;
+    connect: (socket) => {
+      backend = socket;
     },
     async misbehave(how) {
       faults = { ...faults, ...how };
@@ -99,6 +105,11 @@ export async function startFront(deps: {
     },
     close: () => closed(server),
   };
+}
+
+/** Whether an address is one of the bridge's /24, and not the bridge itself. */
+function isMachine(address: string | undefined, bridge: string): boolean {
+  return address !== undefined && address !== bridge && address.startsWith(bridge.replace(/\d+$/, ''));
 }
 
 function closed(server: Server): Promise<void> {
@@ -125,9 +136,9 @@ function refuse(response: ServerResponse, realm: string): void {
   response.end(body);
 }
 
-function pass(request: IncomingMessage, response: ServerResponse, host: string): void {
+function pass(request: IncomingMessage, response: ServerResponse, socketPath: string): void {
   const { method, url: path, headers } = request;
-  const onward = ask({ host, port: PORT, method, path, headers }, (answer) => {
+  const onward = ask({ socketPath, method, path, headers }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);
     answer.once('error', () => response.destroy());
@@ -140,23 +151,22 @@ function pass(request: IncomingMessage, response: ServerResponse, host: string):
   request.pipe(onward);
 }
 
-/** Starts docker-registry on a machine. @param storage its folder, which may hold images already */
+/** Starts docker-registry on a machine. @param storage its folder, which may hold images already. @returns the path of its socket */
 export async function startRegistry(deps: {
   readonly programs: Programs;
   readonly machine: Machine;
-  readonly address: string;
   readonly folder: string;
   readonly storage: string;
   readonly path: string;
   readonly stateDir: string;
-}): Promise<ChildProcess> {
+}): Promise<string> {
   mkdirSync(deps.storage, { recursive: true, mode: 0o700 });
   const config = {
     version: '0.1',
     log: { level: 'warn', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: deps.storage }, delete: { enabled: true } },
     // An upload goes on where the client began it, behind the front.
-    http: { addr: `${deps.address}:${PORT}`, relativeurls: true, secret: 'one registry needs no shared secret' },
+    http: { net: 'unix', addr: SOCKET, relativeurls: true, secret: 'one registry needs no shared secret' },
   };
   // JSON is YAML.
   const file = join(deps.folder, 'registry.yml');
@@ -173,13 +183,14 @@ export async function startRegistry(deps: {
   } finally {
     closeSync(log);
   }
+  const socket = deps.machine.outside(SOCKET);
   const end = performance.now() + START_LIMIT_MS;
   for (;;) {
-    const failure = await answers(deps.address).then(
+    const failure = await answers(socket).then(
       () => undefined,
       (error: unknown) => messageOf(error),
     );
-    if (failure === undefined) return child;
+    if (failure === undefined) return socket;
     const dead = child.exitCode !== null || child.signalCode !== null;
     if (dead || performance.now() > end) {
       const words = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
@@ -189,12 +200,22 @@ export async function startRegistry(deps: {
   }
 }
 
-function answers(host: string): Promise<void> {
+async function answers(socketPath: string): Promise<void> {
+  const { statusCode } = await call(socketPath, 'GET', '/v2/');
+  if (statusCode !== 200) throw new Error(`status ${String(statusCode)}`);
+}
+
+/** One request to docker-registry itself, whose answer has nothing to read. */
+function call(
+  socketPath: string,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<Pick<IncomingMessage, 'statusCode' | 'headers'>> {
   return new Promise((resolve, reject) => {
-    const asked = ask({ host, port: PORT, path: '/v2/', timeout: 2000 }, (answer) => {
+    const asked = ask({ socketPath, method, path, headers, timeout: 2000 }, (answer) => {
       answer.resume();
-      if (answer.statusCode === 200) resolve();
-      else reject(new Error(`status ${String(answer.statusCode)}`));
+      resolve(answer);
     });
     asked.once('timeout', () => asked.destroy(new Error('no answer')));
     asked.once('error', reject);
@@ -209,13 +230,13 @@ const MANIFESTS = [
 ];
 
 /** Deletes a tag's manifest. @returns false when there is none */
-export async function forget(host: string, repository: string, tag: string): Promise<boolean> {
-  const base = `http://${host}:${PORT}/v2/${repository}/manifests`;
-  const found = await fetch(`${base}/${tag}`, { method: 'HEAD', headers: { accept: MANIFESTS.join(', ') } });
-  const digest = found.headers.get('docker-content-digest');
-  if (found.status === 404 || digest === null) return false;
-  const gone = await fetch(`${base}/${digest}`, { method: 'DELETE' });
-  if (gone.status !== 202)
-    throw new Error(`the registry answered ${gone.status} to the deletion of ${repository}@${digest}`);
+export async function forget(socket: string, repository: string, tag: string): Promise<boolean> {
+  const base = `/v2/${repository}/manifests`;
+  const found = await call(socket, 'HEAD', `${base}/${tag}`, { accept: MANIFESTS.join(', ') });
+  const digest = found.headers['docker-content-digest'];
+  if (found.statusCode === 404 || typeof digest !== 'string') return false;
+  const gone = await call(socket, 'DELETE', `${base}/${digest}`);
+  if (gone.statusCode !== 202)
+    throw new Error(`the registry answered ${String(gone.statusCode)} to the deletion of ${repository}@${digest}`);
   return true;
 }

@@ -11,7 +11,6 @@ import { forget, startRegistry, type Front } from './registry.js';
 
 export interface WorkshopOptions extends Omit<EngineOptions, 'machine' | 'root' | 'data' | 'certificate'> {
   readonly machine: Machine;
-  readonly address: string;
   readonly front: Front;
   readonly root: string;
 }
@@ -22,6 +21,8 @@ export class Workshop {
   private baseBuilt: Promise<void> | undefined;
   private readonly storage: string;
   private readonly client: string;
+  /** Socket of the registry, once it runs. */
+  private registry = '';
 
   constructor(private readonly options: WorkshopOptions) {
     this.storage = join(options.root, 'storage');
@@ -35,8 +36,8 @@ export class Workshop {
     // ECR asks for a login, and any will do.
     const auths = Object.fromEntries(options.front.names.map((name) => [name, { auth: btoa('AWS:sandbox') }]));
     writeFileSync(join(this.client, 'config.json'), JSON.stringify({ auths }));
-    await startRegistry({ ...options, folder: options.root, storage });
-    options.front.connect(options.address);
+    this.registry = await startRegistry({ ...options, folder: options.root, storage });
+    options.front.connect(this.registry);
   }
 
   /** Builds many images, or takes them from an earlier sandbox that built the same ones. Before any other build. */
@@ -62,7 +63,7 @@ export class Workshop {
 
   /** Deletes an image from the registry. @returns false when it is not there */
   forget(repository: string, tag: string): Promise<boolean> {
-    return forget(this.options.address, repository, tag);
+    return forget(this.registry, repository, tag);
   }
 
   async close(): Promise<void> {
