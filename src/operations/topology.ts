@@ -64,12 +64,26 @@ export async function beforeChange<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Codes of a key that does not exist or does not fit its secret; EC2 has one for both. Without the suffix that SSM adds. */
+const INVALID_CREDENTIALS: ReadonlySet<string> = new Set([
+  'AuthFailure',
+  'IncompleteSignature',
+  'InvalidClientTokenId',
+  'InvalidSignature',
+  'MissingAuthenticationToken',
+  'SignatureDoesNotMatch',
+  'UnrecognizedClient',
+]);
+
 /** What to do about a call that failed. */
 export function fixFor(error: PortError): string {
   switch (error.kind) {
     case 'access-denied':
       if (error.serviceCode === 'CredentialsProviderError')
         return 'give deployctl AWS credentials: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
+      // Not a matter of rights: AWS does not know who asks.
+      if (INVALID_CREDENTIALS.has((error.serviceCode ?? '').replace(/Exception$/, '')))
+        return 'correct the AWS credentials: the access key is not known there, or its secret is another (on the sandbox: eval "$(deployctl sandbox env)")';
       return `allow ${iamAction(error.operation)} for this identity`;
     case 'expired-credentials':
       return 'renew the AWS credentials and try again';

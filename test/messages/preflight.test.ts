@@ -580,6 +580,18 @@ describe('what AWS says before any change', () => {
       (exit 12)"
     `);
   });
+
+  it.each(['AuthFailure', 'SignatureDoesNotMatch', 'InvalidClientTokenId', 'UnrecognizedClientException'])(
+    'credentials that are not valid are no missing right: %s',
+    async (serviceCode) => {
+      const operation = 'ec2:DescribeInstances';
+      const message = `${operation}: ${serviceCode}: SAID`;
+      const error = new PortError({ kind: 'access-denied', operation, message, serviceCode });
+      const text = await refusal(fails(error), 'aws.access-denied');
+      expect(text).toMatch(/Next:\n {2}correct the AWS credentials: .*deployctl sandbox env/);
+      expect(text).not.toContain('allow ec2');
+    },
+  );
 });
 
 describe('plan', () => {
