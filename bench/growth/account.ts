@@ -104,6 +104,7 @@ function hostsOver(runner: RunnerPort): HostPort {
     sendResolve: unasked,
     sendAsk: unasked,
     sendList: unasked,
+    flaw: () => undefined,
   };
 }
 

@@ -1,13 +1,19 @@
-import { PortError } from '../domain/errors.js';
+import { messageOf } from '../domain/errors.js';
 import type { Fence, HostRequest } from '../domain/host.js';
+import { MOST_GENERATION } from '../domain/host.js';
 import type { Ms } from '../domain/ids.js';
+import { UnsendableRequest } from '../engine/host-port.js';
 import type { HostCommandState, HostPort } from '../engine/host-port.js';
 import type { CommandState, RunnerPort } from '../engine/ports.js';
-import { encodeAsk, encodeList, encodeRequest, encodeResolve, HostRequestError } from '../host/encode.js';
+import { encodeAsk, encodeList, encodeRequest, encodeResolve } from '../host/encode.js';
 import { parseResult } from '../host/result.js';
+import { sizeFlaw } from '../host/size.js';
 
 /** Longest run of a question to a container. */
 const askTimeout = 30_000;
+
+/** As long as a fence can be: what is measured must hold for all of a rollout. */
+const longestFence: Fence = [MOST_GENERATION, 99_999, 999_999];
 
 /** The instance script over SSM Run Command: requests in, parsed answers out. */
 export function createHostPort(
@@ -24,28 +30,37 @@ export function createHostPort(
   const scriptOf = (request: HostRequest, fence: Fence | undefined, timeout: Ms): string => {
     const before = scripts.get(request);
     if (before !== undefined && before.fence === fence && before.timeout === timeout) return before.script;
-    const script = encoded(() =>
+    const script = sendable(() =>
       encodeRequest({ app, environment, region, request, timeout, ...(fence === undefined ? {} : { fence }) }),
     );
     scripts.set(request, { fence, timeout, script });
     return script;
   };
   return {
-    send: ({ instance, request, fence, timeout }, signal) => {
+    flaw: (request, timeout) => {
+      try {
+        sendable(() => encodeRequest({ app, environment, region, request, timeout, fence: longestFence }));
+        return undefined;
+      } catch (error) {
+        if (error instanceof UnsendableRequest) return error;
+        throw error;
+      }
+    },
+    send: async ({ instance, request, fence, timeout }, signal) => {
       const script = scriptOf(request, fence, timeout);
       const comment = `${prefix}${request.phase} ${fenceText(fence)}`.slice(0, 100);
       return runner.send({ instance, script, comment, timeout }, signal);
     },
-    sendResolve: ({ instance, repository, tag, timeout }, signal) => {
-      const script = encoded(() => encodeResolve({ app, environment, region, repository, tag, timeout }));
+    sendResolve: async ({ instance, repository, tag, timeout }, signal) => {
+      const script = sendable(() => encodeResolve({ app, environment, region, repository, tag, timeout }));
       return runner.send({ instance, script, comment: `${prefix}resolve`.slice(0, 100), timeout }, signal);
     },
-    sendAsk: ({ instance, ...asked }, signal) => {
-      const script = encoded(() => encodeAsk({ app, environment, region, ...asked }));
+    sendAsk: async ({ instance, ...asked }, signal) => {
+      const script = sendable(() => encodeAsk({ app, environment, region, ...asked }));
       return runner.send({ instance, script, comment: `${prefix}ask`.slice(0, 100), timeout: askTimeout }, signal);
     },
-    sendList: ({ instance }, signal) => {
-      const script = encoded(() => encodeList({ app, environment, region, timeout: askTimeout }));
+    sendList: async ({ instance }, signal) => {
+      const script = sendable(() => encodeList({ app, environment, region, timeout: askTimeout }));
       return runner.send({ instance, script, comment: `${prefix}list`.slice(0, 100), timeout: askTimeout }, signal);
     },
     poll: async (commands, signal) => {
@@ -70,12 +85,15 @@ function read(state: CommandState): HostCommandState {
 
 const fenceText = (fence: Fence | undefined): string => (fence === undefined ? 'look' : fence.join('.'));
 
-/** What cannot be encoded is refused before anything is sent. */
-function encoded(make: () => string): string {
+/** The script, where it can be sent. @throws UnsendableRequest whatever goes wrong: the rest of a rollout must be able to go on, or back */
+function sendable(encode: () => string): string {
+  let script: string;
   try {
-    return make();
+    script = encode();
   } catch (error) {
-    if (!(error instanceof HostRequestError)) throw error;
-    throw new PortError({ kind: 'invalid', operation: 'ssm:SendCommand', message: error.message, cause: error });
+    throw new UnsendableRequest(messageOf(error), { tooLarge: false, cause: error });
   }
+  const flaw = sizeFlaw(script);
+  if (flaw !== undefined) throw new UnsendableRequest(flaw, { tooLarge: true });
+  return script;
 }

@@ -7,6 +7,9 @@ import type { RunSpec } from './release.js';
  */
 export type Fence = readonly [generation: number, epoch: number, send: number];
 
+/** Generations count up by one with each command that takes the lock. Instances compare them in a shell, so 15 digits are what all of them agree on. */
+export const MOST_GENERATION = 999_999_999_999_999;
+
 export type HostPhase = 'inspect' | 'quiet' | 'pull' | 'task' | 'start' | 'stop' | 'restore';
 
 /** Which container: names and labels on the instance come from these. */
@@ -23,12 +26,16 @@ export type HostRequest =
   | { readonly phase: 'inspect'; readonly slots: readonly Slot[] }
   /** Watch the connections of what runs in the slot for `window`. Changes nothing. */
   | { readonly phase: 'quiet'; readonly slot: Slot; readonly container: string; readonly window: Ms }
-  /** Get the images while the old version serves. Tags them so that a prune keeps them. */
+  /**
+   * Get the images while the old version serves, tagged so that a prune keeps them; and see whether their containers can be created: options, env files
+   * and secrets.
+   */
   | {
       readonly phase: 'pull';
       readonly images: readonly {
         readonly service: ServiceName;
         readonly release: ReleaseId;
+        readonly containerName: string;
         readonly spec: RunSpec;
       }[];
     }

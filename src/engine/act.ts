@@ -5,6 +5,7 @@ import { targetKey } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import type { ServiceRelease } from '../domain/release.js';
+import { NO_RELEASE } from '../domain/release.js';
 import { needsPull } from '../strategies/preload.js';
 import type { HostBook } from './book.js';
 import type { Observer } from './observer.js';
@@ -89,26 +90,10 @@ function requestOf({ seen }: Turn, plan: Plan, action: HostAction, book: HostBoo
       const lacking = plan.services.filter(
         (service) => instance !== undefined && needsPull(plan, seen, instance, service),
       );
-      return {
-        phase: 'pull',
-        images: lacking.map((service) => ({
-          service: service.service,
-          release: service.to.release,
-          spec: service.to.spec,
-        })),
-      };
+      return { phase: 'pull', images: lacking.map(pullOf) };
     }
-    case 'task': {
-      const service = serviceOf(plan, action.service);
-      const { containerName } = service;
-      return {
-        phase: 'task',
-        service: action.service,
-        containerName,
-        release: service.to.release,
-        spec: service.to.spec,
-      };
-    }
+    case 'task':
+      return taskOf(serviceOf(plan, action.service));
     case 'start':
     case 'restore': {
       const service = serviceOf(plan, action.service);
@@ -129,6 +114,53 @@ function requestOf({ seen }: Turn, plan: Plan, action: HostAction, book: HostBoo
 /** What is unexplained is asked about before it is gone. */
 function asked(book: HostBook, spot: Spot): { readonly evidence?: true } {
   return book.isUnexplained(spot) ? { evidence: true } : {};
+}
+
+/** What may be sent while a plan is carried out, and how long it may run. */
+export interface PossibleRequest {
+  readonly request: HostRequest;
+  readonly timeout: Ms;
+  /** Absent: it is about all services. */
+  readonly service?: string;
+}
+
+/** Every request that the plan may send to an instance, on the way to either of its releases: in both colors, whatever will be the case there. */
+export function possibleRequests(plan: Plan): readonly PossibleRequest[] {
+  const { keep, timing } = plan;
+  const timeout = timing.hostCommand;
+  const all: PossibleRequest[] = [{ request: { phase: 'inspect', slots: slotsOf(plan) }, timeout }];
+  const changed = plan.services.filter(({ from, to }) => from.release !== to.release);
+  if (changed.length > 0) {
+    const images = changed.map(pullOf);
+    all.push({ request: { phase: 'pull', images }, timeout: timing.pullTimeout });
+  }
+  for (const service of plan.services) {
+    const { service: name, from, to } = service;
+    if (to.spec.task !== undefined) {
+      all.push({ request: taskOf(service), timeout: to.spec.task.timeout + timeout, service: name });
+    }
+    for (const { color } of Object.values(service.colors)) {
+      const own = slot(service, color);
+      const { stopTimeout } = to.spec;
+      all.push({ request: { phase: 'stop', slot: own, stopTimeout, keep, evidence: true }, timeout, service: name });
+      for (const { release, spec } of from.release === to.release ? [to] : [to, from]) {
+        if (release === NO_RELEASE) continue;
+        // A start is the same without the word for the evidence.
+        const request = { phase: 'restore', slot: own, release, spec, keep, evidence: true } as const;
+        all.push({ request, timeout, service: name });
+      }
+    }
+  }
+  return all;
+}
+
+function pullOf(service: ServicePlan): Extract<HostRequest, { phase: 'pull' }>['images'][number] {
+  const { containerName, to } = service;
+  return { service: service.service, release: to.release, containerName, spec: to.spec };
+}
+
+function taskOf({ service, containerName, to }: ServicePlan): Extract<HostRequest, { phase: 'task' }> {
+  return { phase: 'task', service, containerName, release: to.release, spec: to.spec };
 }
 
 function timeoutOf(plan: Plan, action: HostAction): Ms {

@@ -8,6 +8,7 @@ import type { EventBody } from '../domain/event.js';
 import type { Entry } from './host-entry.js';
 import { confirm, newEntry } from './host-entry.js';
 import { asideOf, failureOf, serviceOf } from './failure.js';
+import { UnsendableRequest } from './host-port.js';
 import type { HostCommandState, HostPort, HostReply } from './host-port.js';
 import type { Clock } from './ports.js';
 import { Troubles } from './troubles.js';
@@ -135,6 +136,7 @@ export class HostBook {
       );
       entry.command = { id, request, sentAt: now };
     } catch (error) {
+      if (error instanceof UnsendableRequest) return this.#unsendable(instance, entry, request, error.message);
       if (!(error instanceof PortError)) throw error;
       if (!error.mayHaveTakenEffect) return this.#notSent(instance, entry, request, error);
       this.#lose(instance, entry, request, messageOf(error));
@@ -339,18 +341,42 @@ export class HostBook {
 
   /** The service refused the send: nothing runs. Throttled ones are simply sent again; the rest is a failure of that step. */
   #notSent(instance: InstanceId, entry: Entry, request: HostRequest, error: PortError): boolean {
-    entry.op = { is: 'idle' };
-    if (request.phase === 'task') this.tasks.set(request.service, { is: 'none' });
     if (error.kind === 'throttled' || error.kind === 'conflict') {
+      this.#neverRan(entry, request);
       const text = `${this.#who(instance)}: "${nameOf(request)}" was not accepted and is sent again: ${error.message}`;
       this.#deps.emit({ type: 'note', level: 'warning', text });
       return true;
     }
+    if (error.kind === 'invalid' && isAboutRequest(error))
+      return this.#unsendable(instance, entry, request, error.message);
     if (request.phase === 'inspect' || request.phase === 'quiet' || error.kind === 'invalid') {
       // SSM does not take commands for the instance (any more): that is a fact about the instance, not about the release.
       this.#lose(instance, entry, request, error.message);
-    } else this.#failed(instance, entry, request, { ok: false, code: error.kind, message: error.message });
+      // What was not sent has not run, whatever becomes of the instance.
+      if (request.phase === 'task') this.tasks.set(request.service, { is: 'none' });
+      return false;
+    }
+    this.#neverRan(entry, request);
+    this.#failed(instance, entry, request, { ok: false, code: error.kind, message: error.message });
     return false;
+  }
+
+  /** No instance will ever be sent this: a failure of the step, with its reason, and a task has surely not run. */
+  #unsendable(instance: InstanceId, entry: Entry, request: HostRequest, message: string): boolean {
+    if (request.phase === 'inspect' || request.phase === 'quiet') {
+      this.#lose(instance, entry, request, message);
+      return false;
+    }
+    this.#neverRan(entry, request);
+    // Its containers are as they were: they have not heard of it.
+    const containers = entry.containers.is === 'known' ? { containers: entry.containers.value } : {};
+    this.#failed(instance, entry, request, { ok: false, code: 'unsendable', message, ...containers });
+    return false;
+  }
+
+  #neverRan(entry: Entry, request: HostRequest): void {
+    entry.op = { is: 'idle' };
+    if (request.phase === 'task') this.tasks.set(request.service, { is: 'none' });
   }
 
   #who(instance: InstanceId): string {
@@ -366,6 +392,12 @@ export class HostBook {
     return entry;
   }
 }
+
+/** What SSM says of an instance that it does not take commands for; anything else that it finds invalid would be so for all instances. */
+const aboutInstance = /^(?:InvalidInstanceId|UnsupportedPlatformType)/;
+
+const isAboutRequest = ({ serviceCode }: PortError): boolean =>
+  serviceCode !== undefined && !aboutInstance.test(serviceCode);
 
 /** `start backend`, `pull`. */
 function nameOf(request: HostRequest): string {

@@ -60,9 +60,25 @@ export interface AskedContainer {
   readonly timeout: Ms;
 }
 
+/**
+ * A request that no instance can ever be sent: a value that cannot be encoded, or more than SSM takes in one command. Nothing was sent. The message names
+ * the field and never a value.
+ */
+export class UnsendableRequest extends Error {
+  readonly tooLarge: boolean;
+
+  constructor(message: string, options: { readonly tooLarge: boolean; readonly cause?: unknown }) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'UnsendableRequest';
+    this.tooLarge = options.tooLarge;
+  }
+}
+
 /** Commands on instances: one request, one command, one answer. */
 export interface HostPort {
-  /** One attempt. @returns the command id. Rejects with PortError. */
+  /** Why the request could never be sent; undefined: it can. Asks nobody. */
+  flaw(request: HostRequest, timeout: Ms): UnsendableRequest | undefined;
+  /** One attempt. @returns the command id. Rejects with PortError, or with UnsendableRequest. */
   send(
     command: {
       readonly instance: InstanceId;

@@ -8,61 +8,35 @@
 import type { Fence, HostRequest, Slot } from '../domain/host.js';
 import { isDigest, type Ms } from '../domain/ids.js';
 import type { Check, RunSpec } from '../domain/release.js';
+import { lookedUpLines, variableLines } from './environment.js';
 import { phaseScript, type ScriptPhase } from './script.js';
+import { HostRequestError, integer, matching, misfit, word } from './words.js';
 
-/** A request that can't be encoded: names the field, the value seen and what is wanted. Never thrown for a release read by the config loader. */
-export class HostRequestError extends Error {
-  constructor(field: string, seen: unknown, wanted: string) {
-    super(`${field}: ${JSON.stringify(seen)} cannot be sent to an instance; wanted ${wanted}`);
-    this.name = 'HostRequestError';
-  }
-}
+export { HostRequestError } from './words.js';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
-const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._/:-]*$/;
-const PARAMETER = /^[A-Za-z0-9_./-]+$/;
 const CONTAINER = /^[0-9a-f]{12,64}$/;
 const METHOD = /^[A-Z]{1,20}$/;
-
-/** Names that would change the shell, its tools or docker itself if they were exported around `docker create`. */
-const RESERVED =
-  /^(PATH|HOME|PWD|OLDPWD|IFS|ENV|CDPATH|PS[0-9]|PPID|E?UID|GROUPS|SHELL|SHELLOPTS|BASH.*|POSIXLY_CORRECT|OPT(ARG|IND|ERR)|LINENO|S?RANDOM|SECONDS|EPOCH[A-Z]+|SHLVL|FUNCNAME|DIRSTACK|HISTCMD|TMPDIR|LD_.*|GO[A-Z]+|SSL_CERT_.*|DOCKER_.*|BUILDKIT_.*|DEPLOYCTL_.*|AWS_.*|[a-z]*_proxy|[A-Z]+_PROXY|_)$/;
-/** The script's own variables are lower case; exporting over one of them inside the subshell would break the loop that does it. */
-const OWN = new Set(['word', 'decoded', 'secret', 'env_words', 'secrets', 'work', 'region', 'root', 'REQUEST']);
+/** A field name of HTTP (RFC 9110, "token"). */
+const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 /** Options of `docker run` that belong to the script. */
 const OWNED_OPTION =
   /^(--name|--detach|-d|--rm|--restart|--pull|--cidfile|--interactive|-i|--tty|-t|-it|-ti|-dit)(=|$)/;
 
-function matching(field: string, value: string, pattern: RegExp, wanted: string): string {
-  if (!pattern.test(value)) throw new HostRequestError(field, value, wanted);
-  return value;
-}
-
 const name = (field: string, value: string): string =>
   matching(field, value, NAME, 'letters, digits, ".", "_" and "-", starting with a letter or digit');
-
-function integer(field: string, value: number, min: number, max: number): string {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new HostRequestError(field, value, `a whole number from ${min} to ${max}`);
-  }
-  return String(value);
-}
 
 /** Whole seconds, rounded up, at least 1. */
 const seconds = (ms: Ms): string => String(Math.max(1, Math.ceil(ms / 1000)));
 /** Seconds with milliseconds, for sleep and curl. */
 const fraction = (ms: Ms): string => (Math.max(1, Math.round(ms)) / 1000).toFixed(3);
 
-/** A free value: base64 of it and one ".", so that no word is empty and line ends at its end survive the shell. */
-function word(field: string, value: string): string {
-  if (value.includes('\0')) throw new HostRequestError(field, value, 'a value without NUL');
-  return Buffer.from(`${value}.`, 'utf8').toString('base64');
-}
-
 function urlPath(field: string, value: string): string {
-  if (!value.startsWith('/')) throw new HostRequestError(field, value, 'a path that starts with "/"');
+  if (!value.startsWith('/')) throw misfit(field, value, 'a path that starts with "/"');
+  // Before the escapes, which half of a surrogate pair has none of.
+  word(field, value);
   // curl would expand [] and {}; spaces and non-ASCII are not allowed in a URL.
   const path = value.replace(/[^\x21-\x7e]|["<>\\^`{|}[\]]/gu, (char) => encodeURIComponent(char));
   return word(field, path);
@@ -85,41 +59,16 @@ function imageLines(spec: RunSpec): string[] {
 }
 
 function digest(value: string): string {
-  if (!isDigest(value)) throw new HostRequestError('image digest', value, 'sha256: and 64 hex digits');
+  if (!isDigest(value)) throw misfit('image digest', value, 'sha256: and 64 hex digits');
   return value;
 }
 
-function environmentLines(spec: RunSpec): string[] {
-  const lines: string[] = [];
-  for (const [key, value] of Object.entries(spec.env)) {
-    const field = `env ${key}`;
-    matching('env', key, VARIABLE, 'a variable name: letters, digits and "_", not starting with a digit');
-    if (!RESERVED.test(key) && !OWN.has(key)) {
-      lines.push(`env ${key}:${word(field, value)}`);
-    } else if (/[\r\n]/.test(value)) {
-      throw new HostRequestError(field, value, `a single line for this name, which travels in an env file`);
-    } else {
-      lines.push(`env-line ${word(field, `${key}=${value}`)}`);
-    }
-  }
-  for (const [key, parameter] of Object.entries(spec.secrets)) {
-    matching('secrets', key, VARIABLE, 'a variable name: letters, digits and "_", not starting with a digit');
-    if (RESERVED.test(key) || OWN.has(key)) {
-      throw new HostRequestError('secrets', key, 'a name that neither the shell nor docker uses itself');
-    }
-    lines.push(`secret ${key}:${matching(`secret ${key}`, parameter, PARAMETER, 'a Parameter Store name')}`);
-  }
-  for (const file of spec.envFiles) {
-    if (!file.startsWith('/')) throw new HostRequestError('env file', file, 'an absolute path on the instance');
-    lines.push(`env-file ${word('env file', file)}`);
-  }
-  return lines;
-}
+const environmentLines = (spec: RunSpec): string[] => [...variableLines(spec.env), ...lookedUpLines(spec)];
 
 function optionLines(spec: RunSpec): string[] {
   return spec.runOptions.map((option) => {
     if (OWNED_OPTION.test(option)) {
-      throw new HostRequestError('run option', option, 'an option that deployctl does not set itself');
+      throw misfit('run option', option.split('=')[0], 'an option that deployctl does not set itself');
     }
     return `option ${word('run option', option)}`;
   });
@@ -130,10 +79,13 @@ const argumentLines = (command: readonly string[]): string[] =>
 
 function checkLine(check: Check): string {
   const headers = Object.entries(check.headers).map(([key, value]) => {
-    if (!/^[A-Za-z0-9-]+$/.test(key) || /[\r\n]/.test(value)) {
-      throw new HostRequestError(`check ${check.path}, header ${key}`, value, 'a header name and a single line');
+    const field = `check ${check.path}, header`;
+    matching(field, key, HEADER, 'the name of a header');
+    if (/[\r\n]/.test(value)) {
+      throw new HostRequestError(`${field} ${key}`, 'its value has a line break; write it in one line');
     }
-    return word('header', `${key}: ${value}`);
+    // curl: `name:` removes a header, `name;` sends it without a value.
+    return word(`${field} ${key}`, value.trim() === '' ? `${key};` : `${key}: ${value}`);
   });
   return [
     'check',
@@ -192,13 +144,13 @@ function phaseLines(request: HostRequest): string[] {
       ];
     case 'pull':
       return request.images.map(
-        ({ service, release, spec }) =>
+        ({ service, release, containerName, spec }) =>
           `image ${name('service', service)} ${name('release', release)} ${imageLines(spec)
             .map((line) => line.split(' ')[1])
-            .join(' ')}`,
+            .join(' ')} ${rehearsal(containerName, spec)}`,
       );
     case 'task':
-      if (request.spec.task === undefined) throw new HostRequestError('task', request.service, 'a release with a task');
+      if (request.spec.task === undefined) throw misfit('task', request.service, 'a release with a task');
       return [
         `service ${name('service', request.service)}`,
         `container ${name('container name', request.containerName)}`,
@@ -220,6 +172,20 @@ function phaseLines(request: HostRequest): string[] {
         `keep ${integer('keep', request.keep, 0, 1000)}`,
       ];
   }
+}
+
+/**
+ * What a container is created with to see whether it can be: all but the values of plain variables, which docker takes whatever they are, and a command
+ * for images that have none.
+ */
+function rehearsal(containerName: string, spec: RunSpec): string {
+  const lines = [
+    `container ${name('container name', containerName)}`,
+    ...lookedUpLines(spec),
+    ...optionLines(spec),
+    ...argumentLines(['true']),
+  ];
+  return Buffer.from([...lines, ''].join('\n'), 'utf8').toString('base64');
 }
 
 function render(phase: ScriptPhase, lines: readonly string[]): string {
@@ -255,7 +221,7 @@ export function encodeRequest(input: {
 }): string {
   const { fence, request } = input;
   if (fence === undefined && request.phase !== 'inspect') {
-    throw new HostRequestError('fence', fence, `one for phase ${request.phase}`);
+    throw misfit('fence', fence, `one for phase ${request.phase}`);
   }
   return render(request.phase, [
     ...commonLines(input),

@@ -32,7 +32,7 @@ export type ScriptPhase = HostPhase | 'resolve' | 'list' | 'ask';
 /** What a phase needs besides ground, fence, docker and run. */
 const NEEDS: Readonly<Record<ScriptPhase, readonly Part[]>> = {
   inspect: ['04-describe', '09-inspect'],
-  pull: ['06-images', '10-pull'],
+  pull: ['06-images', '07-create', '10-pull'],
   resolve: ['06-images', '10-pull'],
   list: ['12-ask'],
   ask: ['08-witness', '12-ask'],

@@ -10,6 +10,7 @@ import { isChanged } from '../strategies/preload.js';
 import { occupantOf } from '../strategies/standing.js';
 import type { NoLiveColor } from './present.js';
 import { membersOf } from './present.js';
+import { judgeRequests } from './requests.js';
 import type { Survey } from './survey.js';
 import type { PlacedService, Topology } from './topology.js';
 import { beforeChange } from './topology.js';
@@ -40,6 +41,7 @@ export async function preflight(
     ...judgeFleet(box, seen, plan),
     ...judgeHosts(seen, plan),
     ...judgeGroups(topology, plan),
+    ...judgeRequests(box, plan),
     ...(await judgeOthers(box, topology, seen, plan)),
     ...(await judgeCredentials(box, plan, estimate)),
   ];

@@ -2,6 +2,7 @@ import { DeployctlError, EXIT, iamAction, PortError } from '../domain/errors.js'
 import type { Color, RouteArn } from '../domain/ids.js';
 import type { ColorPlan } from '../domain/plan.js';
 import type { ServiceSettings } from '../domain/settings.js';
+import { UnsendableRequest } from '../engine/host-port.js';
 import type { GroupFacts } from '../engine/ports.js';
 import type { Toolbox } from './toolbox.js';
 
@@ -53,6 +54,15 @@ export async function beforeChange<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
+    if (error instanceof UnsendableRequest) {
+      throw new DeployctlError({
+        code: 'host.unsendable',
+        message: `a command cannot be sent to the instances: ${error.message}. Nothing was changed`,
+        exitCode: EXIT.refused,
+        next: ['correct what is named above, in deployctl.yml or on the command line'],
+        cause: error,
+      });
+    }
     if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
     throw new DeployctlError({
       code: `aws.${error.kind}`,

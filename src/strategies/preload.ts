@@ -8,6 +8,9 @@ import { colorOf, isExcluded, membersOf, occupantOf, runsRelease, valueOf } from
 import { waitingSince } from './waiting.js';
 import { decide, oneCommandPerHost } from './work.js';
 
+/** What a pull fails with for the sake of the image; anything else is wrong with how the container is to be created, or with the instance. */
+const aboutImage: ReadonlySet<string> = new Set(['pull-failed', 'login-failed', 'no-image']);
+
 export const pulledKey = (service: string, release: string): string => `${service}@${release}`;
 
 /** The color that the release is brought up in: in place when rolling or unchanged, else the idle one. */
@@ -60,10 +63,8 @@ function pulls(plan: Plan, seen: Observation, now: Instant, fleet: readonly Flee
   const worst = failed.find((each) => each.failure !== undefined);
   if (worst?.failure !== undefined) {
     const { instance, failure } = worst;
-    return {
-      is: 'abort',
-      reason: `the image cannot be pulled on ${instance.name} (${instance.id}): ${failure.message}`,
-    };
+    const what = aboutImage.has(failure.code) ? 'the image cannot be pulled' : 'the new release cannot be prepared';
+    return { is: 'abort', reason: `${what} on ${instance.name} (${instance.id}): ${failure.message}` };
   }
 
   const slots = atMost(plan.pullParallel, fleet.length) - pulling.length;

@@ -180,7 +180,7 @@ describe.each(worlds)('$name', { timeout: 120_000 }, ({ open }) => {
     it('start: the new container has our name on it, and is the one of the answer', async () => {
       const pulled = await talk.ask(0, {
         phase: 'pull',
-        images: [{ service: 'backend', release: 'r-new', spec: talk.spec('new') }],
+        images: [{ service: 'backend', release: 'r-new', containerName: 'backend', spec: talk.spec('new') }],
       });
       expect(pulled).toMatchObject({ ok: true, replayed: false });
       const reply = await talk.ask(0, talk.start('new', 'green'));

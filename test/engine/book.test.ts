@@ -3,6 +3,8 @@ import type { Fence, HostRequest, Slot } from '../../src/domain/host.js';
 import type { HostFailure, ObservedHost } from '../../src/domain/observation.js';
 import { sentenceOf } from '../../src/domain/observation.js';
 import { HostBook } from '../../src/engine/book.js';
+import { PortError } from '../../src/domain/errors.js';
+import { UnsendableRequest } from '../../src/engine/host-port.js';
 import type { HostReply } from '../../src/engine/host-port.js';
 import { ManualClock } from '../_helpers/manual-clock.js';
 import { serviceRelease } from '../_helpers/plan.js';
@@ -21,6 +23,7 @@ let book: HostBook;
 let notes: string[];
 let failures: HostFailure[];
 let fences: (Fence | undefined)[];
+let refusal: Error | undefined;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -30,16 +33,19 @@ beforeEach(() => {
   let sent = 0;
   let turns = 0;
   fences = [];
+  refusal = undefined;
   book = new HostBook({
     hosts: {
       send: ({ fence }) => {
         fences.push(fence);
+        if (refusal !== undefined) return Promise.reject(refusal);
         return Promise.resolve(`command-${String((sent += 1))}`);
       },
       poll: (open) => Promise.resolve(new Map(open.map(({ id }) => [id, { is: 'replied', reply }]))),
       sendResolve: notUsed,
       sendAsk: notUsed,
       sendList: notUsed,
+      flaw: () => undefined,
     },
     clock,
     emit: (event) => {
@@ -149,6 +155,50 @@ describe('one request for several instances', () => {
       [1, 0, 2],
       [1, 0, 3],
     ]);
+  });
+});
+
+describe('a command that was never sent', () => {
+  const task: HostRequest = { phase: 'task', service: 'backend', containerName: 'backend', release, spec };
+  const invalid = (serviceCode?: string): PortError =>
+    new PortError({ kind: 'invalid', operation: 'ssm:SendCommand', message: 'ssm:SendCommand: no', serviceCode });
+  const unsendable = new UnsendableRequest('env PATH: its value has a line break', { tooLarge: false });
+  const send = async (request: HostRequest, error: Error): Promise<ObservedHost> => {
+    refusal = error;
+    await book.send(instance, request, 10_000);
+    const host = book.view([instance]).get(instance);
+    if (host === undefined) throw new Error('the book does not know the instance');
+    return host;
+  };
+
+  it.each([
+    ['that cannot be encoded', unsendable, 'unsendable', unsendable.message],
+    ['that is too large for SSM', invalid('MaxDocumentSizeExceeded'), 'unsendable', 'ssm:SendCommand: no'],
+    ['that SSM finds invalid', invalid('ValidationException'), 'unsendable', 'ssm:SendCommand: no'],
+  ])('%s is a failure of its step, with its reason', async (_, error, code, message) => {
+    book.seed(instance, []);
+    const started = await send(start, error);
+    expect(started.op).toEqual({ is: 'idle' });
+    expect(started.failures.get('backend/blue')).toMatchObject({ phase: 'start', code, message });
+    expect(started.containers, 'they have not heard of it').toMatchObject({ is: 'known' });
+    const pulled = await send({ phase: 'pull', images: [] }, error);
+    expect(pulled.pullFailure).toMatchObject({ code, message });
+    await send(task, error);
+    expect(book.tasks.get('backend')).toEqual({ is: 'failed', why: message });
+  });
+
+  it('to an instance that SSM does not know is no failure of the release, and its task has not run', async () => {
+    const host = await send(start, invalid('InvalidInstanceId'));
+    expect(host.op).toMatchObject({ is: 'lost' });
+    expect(host.failures.size).toBe(0);
+    await send(task, invalid('InvalidInstanceId'));
+    expect(book.tasks.get('backend')).toEqual({ is: 'none' });
+    await send(task, invalid());
+    expect(book.tasks.get('backend')).toEqual({ is: 'none' });
+  });
+
+  it('and was a look leaves the instance unknown', async () => {
+    expect((await send(inspect, unsendable)).op).toMatchObject({ is: 'lost', phase: 'inspect' });
   });
 });
 

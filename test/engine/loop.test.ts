@@ -4,6 +4,7 @@ import type { EventBody } from '../../src/domain/event.js';
 import type { Plan } from '../../src/domain/plan.js';
 import type { RolloutRecord } from '../../src/domain/record.js';
 import { HostBook } from '../../src/engine/book.js';
+import { UnsendableRequest } from '../../src/engine/host-port.js';
 import type { LoopResult, PreTraffic } from '../../src/engine/loop.js';
 import { Loop } from '../../src/engine/loop.js';
 import { Observer, scopeOf } from '../../src/engine/observer.js';
@@ -149,6 +150,51 @@ describe.each([
     const { result, world } = await run({ plan, steer });
     expect(result).toMatchObject({ outcome: 'rolled-back', reason: 'anna asked to abort: wrong day' });
     expect(world.serving(servicePlan('backend'))).toEqual(['r-old']);
+  });
+
+  it('goes back from a release that cannot be sent to the instances, with the reason, and no task is unknown', async () => {
+    const flaw = new UnsendableRequest('env PATH: its value has a line break', { tooLarge: false });
+    const task = { command: ['migrate'], timeout: 1000 };
+    const [service = servicePlan('backend')] = plan.services;
+    const withTask = { ...service, to: { ...service.to, spec: { ...service.to.spec, task } } };
+    for (const phase of ['pull', 'task', 'start'] as const) {
+      const { result, world, records } = await run({
+        plan: { ...plan, services: [withTask] },
+        arrange: (w) => {
+          const send = w.hosts.send.bind(w.hosts);
+          vi.spyOn(w.hosts, 'send').mockImplementation((command, signal) =>
+            command.request.phase === phase && (phase !== 'start' || command.request.release === 'r-new')
+              ? Promise.reject(flaw)
+              : send(command, signal),
+          );
+        },
+      });
+      expect(result.outcome, `${phase}: ${result.reason}`).toBe('rolled-back');
+      expect(result.reason, phase).toContain('env PATH: its value has a line break');
+      if (phase !== 'pull') expect(records.at(-1)?.tasks, phase).not.toMatchObject({ backend: 'unknown' });
+      expect(world.serving(servicePlan('backend'))).toEqual(['r-old']);
+      expect(world.violations).toEqual([]);
+    }
+  });
+
+  it('a task that was not sent after all leaves no intent in the record', async () => {
+    const task = { command: ['migrate'], timeout: 1000 };
+    const [service = servicePlan('backend')] = plan.services;
+    const withTask = { ...service, to: { ...service.to, spec: { ...service.to.spec, task } } };
+    const busy = new PortError({ kind: 'throttled', operation: 'ssm:SendCommand', message: 'Rate exceeded' });
+    let refusals = 0;
+    const { result, records } = await run({
+      plan: { ...plan, services: [withTask] },
+      arrange: (w) => {
+        const send = w.hosts.send.bind(w.hosts);
+        vi.spyOn(w.hosts, 'send').mockImplementation((command, signal) =>
+          command.request.phase === 'task' && (refusals += 1) <= 2 ? Promise.reject(busy) : send(command, signal),
+        );
+      },
+    });
+    expect(result.outcome, result.reason).toBe('succeeded');
+    const intents = records.map(({ tasks }) => tasks?.['backend'] ?? '-').join(' ');
+    expect(intents).toMatch(/^(- )*(intended )+(- )+(intended )+(- )+(intended ?)+/);
   });
 
   it('an interrupt ends it at once, with nothing sent afterwards', async () => {

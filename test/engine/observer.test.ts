@@ -63,6 +63,7 @@ beforeEach(() => {
     sendResolve: notUsed,
     sendAsk: notUsed,
     sendList: notUsed,
+    flaw: () => undefined,
   };
   const book = new HostBook({ hosts, clock, emit: () => undefined, nameOf: (id) => id, nextFence: () => undefined });
   const steering = (): Promise<[]> => Promise.resolve([]);

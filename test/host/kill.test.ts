@@ -161,7 +161,10 @@ describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout
   });
 
   it('pull: the image is there under its tag', async () => {
-    const request: HostRequest = { phase: 'pull', images: [{ service: 'backend', release: 'r-1', spec: spec(one) }] };
+    const request: HostRequest = {
+      phase: 'pull',
+      images: [{ service: 'backend', release: 'r-1', containerName: 'backend', spec: spec(one) }],
+    };
     const clean = 'docker rmi shop/backend:deployctl-r-1';
     const breakages = await kills(instance, request, EVERY);
     const missed: string[] = [];

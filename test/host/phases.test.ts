@@ -145,14 +145,14 @@ describe('the instance script', () => {
     const one = await instance.build('1.0.0');
     const pulled = await instance.ask({
       phase: 'pull',
-      images: [{ service: 'backend', release: 'r-1', spec: spec(one) }],
+      images: [{ service: 'backend', release: 'r-1', containerName: 'backend', spec: spec(one) }],
     });
     expect(good(pulled).digests).toEqual({ backend: one });
     expect(await instance.sh('docker image ls -q shop/backend:deployctl-r-1')).not.toBe('');
     const missing: Digest = `sha256:${'0'.repeat(64)}`;
     const failed = await instance.ask({
       phase: 'pull',
-      images: [{ service: 'backend', release: 'r-9', spec: spec(missing) }],
+      images: [{ service: 'backend', release: 'r-9', containerName: 'backend', spec: spec(missing) }],
     });
     expect(bad(failed)).toMatchObject({ code: 'pull-failed' });
     expect(bad(failed).message).toContain(missing);

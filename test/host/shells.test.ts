@@ -58,7 +58,7 @@ async function live(shell: Shell): Promise<string[]> {
     });
     const requests: readonly HostRequest[] = [
       { phase: 'inspect', slots: [slot()] },
-      { phase: 'pull', images: [{ service: 'backend', release: 'r-2', spec: spec(two) }] },
+      { phase: 'pull', images: [{ service: 'backend', release: 'r-2', containerName: 'backend', spec: spec(two) }] },
       run('r-2', '0'),
       run('r-2', '0'),
       run('r-3', '4'),

@@ -42,6 +42,7 @@ async function says(code: HostFailureCode, request: HostRequest, result: HostRes
       sendResolve: notUsed,
       sendAsk: notUsed,
       sendList: notUsed,
+      flaw: () => undefined,
     },
     clock,
     emit: (event: EventBody) => {

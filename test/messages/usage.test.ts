@@ -496,6 +496,7 @@ describe('init', () => {
         const hosts: Toolbox['hosts'] = {
           ...box.hosts,
           sendList: () => Promise.resolve('list'),
+          flaw: () => undefined,
           poll: (sent) =>
             Promise.resolve(
               new Map(sent.map(({ id }) => [id, { is: 'replied', reply: { ok: true, replayed: false, running: [] } }])),

@@ -28,6 +28,7 @@ async function lookWith(rooms: readonly number[]) {
     sendResolve: notUsed,
     sendAsk: notUsed,
     sendList: notUsed,
+    flaw: () => undefined,
   };
   const box = { hosts, clock, emit: () => undefined, signal: new AbortController().signal, settings: { timing } };
   const looking = look(box, { services: [], groups: [] }, fleet, undefined);

@@ -245,6 +245,7 @@ function hostPort(process: Process): HostPort {
     sendResolve: () => Promise.reject(refused('invalid', 'the registry of this world has an API')),
     sendAsk: notModelled,
     sendList: notModelled,
+    flaw: () => undefined,
   };
 }
 

@@ -323,6 +323,7 @@ export class World {
     sendResolve: this.#notUsed,
     sendAsk: this.#notUsed,
     sendList: this.#notUsed,
+    flaw: () => undefined,
   };
 
   #answer<T>(read: () => T): Promise<T> {

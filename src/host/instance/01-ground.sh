@@ -102,8 +102,17 @@ decode() {
 read_request() {
   phase='' app='' environment='' region='' fence='' budget=60 slots='' images=''
   service='' color='' port='' container='' release='' repository='' digest='' keep=1 stop_timeout=10 container_port=''
-  env_words='' env_lines='' secrets='' env_files='' options='' arguments='' tag=''
+  env_words='' env_lines='' secrets='' secret_lines='' env_files='' options='' arguments='' tag=''
   health_path='' passes=1 window=5 interval=1 probe_timeout=2 start_timeout=60 checks='' task_timeout=60 evidence=no
+  read_lines "$REQUEST"
+  live=$container-$color
+  state=$root/var/lib/deployctl/$app/$environment
+  clock
+  deadline=$((now + budget))
+}
+
+# read_lines BASE64: the facts of a request, or of a part of one.
+read_lines() {
   while read -r key value; do
     case $key in
       phase) phase=$value ;; app) app=$value ;; environment) environment=$value ;; region) region=$value ;;
@@ -116,7 +125,7 @@ read_request() {
       release) release=$value ;; repository) repository=$value ;; digest) digest=$value ;; tag) tag=$value ;;
       container-port) container_port=$value ;;
       env) env_words="$env_words $value" ;; env-line) env_lines="$env_lines $value" ;; env-file) env_files="$env_files $value" ;;
-      secret) secrets="$secrets $value" ;; option) options="$options $value" ;; argument) arguments="$arguments $value" ;;
+      secret) secrets="$secrets $value" ;; secret-line) secret_lines="$secret_lines $value" ;; option) options="$options $value" ;; argument) arguments="$arguments $value" ;;
       window) window=$value ;; evidence) evidence=$value ;;
       health-path) health_path=$value ;; passes) passes=$value ;; interval) interval=$value ;;
       probe-timeout) probe_timeout=$value ;; start-timeout) start_timeout=$value ;; task-timeout) task_timeout=$value ;;
@@ -124,12 +133,8 @@ read_request() {
 " ;;
     esac
   done <<REQUEST_LINES
-$(printf %s "$REQUEST" | base64 -d)
+$(printf %s "$1" | base64 -d)
 REQUEST_LINES
-  live=$container-$color
-  state=$root/var/lib/deployctl/$app/$environment
-  clock
-  deadline=$((now + budget))
 }
 
 # The log never grows beyond 1 MB and its predecessor; without a place for it the noise is dropped.

@@ -3,8 +3,9 @@
 # create NAME [OPTION…]: a container of the release, created but not started, in $created. Done while the old one still serves: a wrong
 # option, a missing env file or a secret that can't be read is found out before anything is stopped. $complaint says why not.
 #
-# Values are exported and passed by name, so none shows in a process list. The few names that would change the shell or docker itself
-# (PATH, DOCKER_HOST, …) go by a file instead. All of it happens in a subshell that then becomes docker.
+# Values are exported and passed by name, so none shows in a process list. The names that would change the shell, the aws CLI or docker itself
+# (PATH, AWS_PROFILE, DOCKER_HOST, …) go by a file instead. Secrets are read before anything is exported; all of it is exported in a subshell that
+# then becomes docker.
 create() {
   reached="docker create"
   create_name=$1
@@ -16,12 +17,14 @@ create() {
     [ -r "$root$decoded" ] || fail start-failed "env file $decoded is not on the instance (or can't be read); put it there, or take it out of env-files"
     set -- "$@" --env-file "$root$decoded"
   done
-  if [ -n "$env_lines" ]; then
+  read_secrets
+  if [ -n "$env_lines$secret_lines" ]; then
     : >"$work/env" || no_room "$work/env"
     for word in $env_lines; do
       decode "$word"
       printf '%s\n' "$decoded" >>"$work/env"
     done
+    put_secret_lines
     set -- "$@" --env-file "$work/env"
   fi
   for word in $env_words $secrets; do set -- "$@" -e "${word%%:*}"; done
@@ -35,14 +38,7 @@ create() {
     set -- "$@" "$decoded"
   done
   (
-    for word in $secrets; do
-      secret=$(aws ssm get-parameter --region "$region" --with-decryption --name "${word#*:}" --query Parameter.Value --output text 2>"$work/secret") || {
-        printf 'variable %s: cannot read parameter %s; create it, or allow the instance to read it: %s\n' "${word%%:*}" "${word#*:}" "$(tail -n 3 "$work/secret")" >"$work/complaint"
-        exit 96
-      }
-      export "${word%%:*}=$secret"
-    done
-    for word in $env_words; do
+    for word in $secret_words $env_words; do
       decode "${word#*:}"
       export "${word%%:*}=$decoded"
     done
@@ -51,10 +47,47 @@ create() {
   create_status=$?
   rm -f "$work/env"
   cat "$work/create-error"
-  if [ "$create_status" -eq 96 ] && [ -s "$work/complaint" ]; then fail secrets-failed "$(cat "$work/complaint")"; fi
-  complaint=$(tail -c 1000 "$work/create-error")
+  # Docker shows the bytes of a line of an env file that it cannot read.
+  complaint=$(tail -c 1000 "$work/create-error" | sed 's/\(invalid utf8 bytes at line [0-9]*\).*/\1/')
   created=$(tail -n 1 "$work/created")
   [ "$create_status" -eq 0 ] && [ -n "$created" ]
+}
+
+line_break='
+'
+carriage_return=$(printf '\r')
+
+# read_secret VARIABLE PARAMETER: its value in $secret. The dot keeps line breaks at its end, of which the last is the aws CLI's own.
+read_secret() {
+  secret=$(aws ssm get-parameter --region "$region" --with-decryption --name "$2" --query Parameter.Value --output text 2>"$work/secret" 3>&- 9>&- </dev/null && printf .) ||
+    fail secrets-failed "variable $1: cannot read parameter $2; create it, or allow the instance to read it: $(tail -n 3 "$work/secret")"
+  secret=${secret%.}
+  secret=${secret%"$line_break"}
+}
+
+# The values of $secrets, as $env_words has those of plain variables, in $secret_words.
+read_secrets() {
+  reached=secrets
+  secret_words=''
+  for word in $secrets; do
+    read_secret "${word%%:*}" "${word#*:}"
+    secret_words="$secret_words ${word%%:*}:$(printf '%s.' "$secret" | base64 | tr -d '\n')"
+  done
+  secret=''
+}
+
+# Those that go by the env file, which has a line for each.
+put_secret_lines() {
+  for word in $secret_lines; do
+    read_secret "${word%%:*}" "${word#*:}"
+    case $secret in
+      *"$line_break"* | *"$carriage_return"*)
+        fail secrets-failed "variable ${word%%:*}: the value of parameter ${word#*:} has a line break, and a variable of this name goes by an env file, which holds one line for each; \
+store the value in one line, or give the variable another name" ;;
+    esac
+    printf '%s=%s\n' "${word%%:*}" "$secret" >>"$work/env"
+  done
+  secret=''
 }
 
 # launch ID: starts it. A port may be free only a moment after the old container stopped, so a taken one is asked for again.

@@ -3,10 +3,11 @@ import type { HostReply } from '../../engine/host-port.js';
 import { nameOf, seconds } from '../preflight.js';
 import { membersOf, occupantIn } from '../present.js';
 import { replyOf } from '../reply.js';
+import { configuredPlan, judgeRequests } from '../requests.js';
 import type { Toolbox } from '../toolbox.js';
 import type { PlacedService } from '../topology.js';
 import type { Check } from './check.js';
-import { ok, skip, warn } from './check.js';
+import { ofFinding, ok, skip, warn } from './check.js';
 import type { Evidence } from './evidence.js';
 
 /** 128 + SIGKILL: what a container ends with that did not end by itself. */
@@ -14,11 +15,17 @@ const killed = 137;
 
 /** How the application itself behaves: what it says of its connections, and how its containers ended. */
 export async function applicationChecks(box: Toolbox, evidence: Evidence): Promise<readonly Check[]> {
-  const checks: Check[] = [...evidence.trouble.release];
+  const checks: Check[] = [...evidence.trouble.release, ...sendable(box, evidence)];
   for (const service of evidence.topology.services) {
     checks.push(...endings(evidence, service), ...(await connections(box, evidence, service)));
   }
   return checks;
+}
+
+/** Whether the instances can be told to start the services as they are configured. */
+function sendable(box: Toolbox, { model, topology }: Evidence): readonly Check[] {
+  const found = judgeRequests(box, configuredPlan(model.plan, topology)).map(ofFinding);
+  return found.length > 0 ? found : [ok('the commands that start the services as they are configured can be sent')];
 }
 
 /** Containers that are kept stopped tell how their image ends. */

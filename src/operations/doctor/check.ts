@@ -1,4 +1,5 @@
 import { DeployctlError, PortError } from '../../domain/errors.js';
+import { UnsendableRequest } from '../../engine/host-port.js';
 import type { Finding } from '../preflight.js';
 import { fixFor } from '../topology.js';
 
@@ -76,6 +77,12 @@ function checkOf(error: unknown): Check {
     // No credentials at all: the same for every call, so told once.
     const same = error.serviceCode === 'CredentialsProviderError';
     return fail(same ? error.message.replace(`${error.operation}: `, '') : error.message, fixFor(error));
+  }
+  if (error instanceof UnsendableRequest) {
+    return fail(
+      `a command cannot be sent to the instances: ${error.message}`,
+      'correct what is named, in deployctl.yml',
+    );
   }
   if (error instanceof DeployctlError && !(error.cause instanceof PortError && error.cause.kind === 'aborted')) {
     return fail(error.message.replace(/\. Nothing was changed$/, ''), error.next[0] ?? 'deployctl status');
