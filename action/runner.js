@@ -2,6 +2,7 @@
 // Sources: docs.github.com, "Workflow commands for GitHub Actions"; actions/runner, FileCommandManager.cs.
 import { randomUUID } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
+import { plain } from './text.js';
 
 /** An input of action.yml, as the runner passes it; '' when it was left out. */
 export function input(name) {
@@ -44,7 +45,8 @@ export function annotate(kind, title, message) {
 
 /** Masks a secret in all that the job prints from now on. Each line of it by itself: the runner masks lines. */
 export function mask(secret) {
-  for (const line of secret.split(/\r?\n/)) if (line.trim() !== '') process.stdout.write(`::add-mask::${data(line)}\n`);
+  for (const line of secret.split(/\r?\n/))
+    if (line.trim() !== '') process.stdout.write(`::add-mask::${escaped(line)}\n`);
 }
 
 /** Until `resume()` nothing in the output is taken for a command: what comes from instances and images is not ours. */
@@ -54,5 +56,6 @@ export function stopCommands() {
   return () => process.stdout.write(`::${token}::\n`);
 }
 
-const data = (text) => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+const data = (text) => escaped(plain(text));
+const escaped = (text) => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 const property = (text) => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');

@@ -1,4 +1,5 @@
 // The step summary: what happened as a table and a Mermaid timeline, from the result and the events of deployctl.
+import { plain } from './text.js';
 
 /** Words of a result, for people. */
 const titles = {
@@ -85,14 +86,15 @@ const label = (value) =>
 
 /** In a table or a paragraph: no markup, no HTML, no line ends. */
 const text = (value) =>
-  String(value ?? '')
-    .replace(/[\\`*_{}[\]<>|#~@!]/g, (char) => `&#${char.codePointAt(0)};`)
+  plain(value)
+    .replace(/[\\`*_{}[\]<>|#~@!&]/g, (char) => `&#${char.codePointAt(0)};`)
     .replace(/\s+/g, ' ');
 
 /** A fence that is longer than any in the text. */
-function fenced(value) {
+function fenced(text) {
+  const value = plain(text);
   const longest = Math.max(2, ...[...value.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
   return `${fence}text\n${value}\n${fence}`;
 }
-const quoted = (value) => fenced(String(value));
+const quoted = (value) => fenced(value);

@@ -1,11 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags, ux } from '@oclif/core';
 import type { ExitCode } from './domain/errors.js';
 import { DeployctlError, EXIT, messageOf, PortError } from './domain/errors.js';
 import type { EnvironmentSettings } from './domain/settings.js';
 import type { RunnerBox } from './operations/containers.js';
 import { nearest } from './config/suggest.js';
+import { inLine, printable, safeJson } from './reporters/clean.js';
 import { fold } from './reporters/fold.js';
 
 /** What `--json` prints for a failure. */
@@ -24,6 +25,25 @@ interface ErrorDocument {
 export abstract class ReportingCommand extends Command {
   static override enableJsonFlag = true;
 
+  /** Text for people, cleaned: whatever is in it, it is text. */
+  override log(text = ''): void {
+    super.log(printable(text));
+  }
+
+  override logToStderr(text = ''): void {
+    super.logToStderr(printable(text));
+  }
+
+  /** What is to be used as it is: a script, a page, a policy. */
+  protected raw(text: string): void {
+    super.log(text);
+  }
+
+  protected override logJson(document: unknown): void {
+    // Not `log`, which says nothing with --json.
+    ux.stdout(safeJson(document, 2));
+  }
+
   /** The exit code of a result that is no error: text and JSON modes give the same. */
   protected ends(exitCode: ExitCode): void {
     process.exitCode = exitCode;
@@ -36,7 +56,8 @@ export abstract class ReportingCommand extends Command {
       this.logJson(document);
       return undefined;
     }
-    this.logToStderr(folded(errorText(document.error), process.stderr));
+    const lines = error instanceof DeployctlError ? (error.lines ?? [document.error.message]) : undefined;
+    this.logToStderr(folded(errorText(document.error, lines), process.stderr));
     if (document.error.code === 'bug') this.logToStderr(`\n${error.stack ?? ''}`);
     return Promise.resolve(undefined);
   }
@@ -51,7 +72,7 @@ export abstract class ReportingCommand extends Command {
     return { ...result, next: result.next.map((line) => this.withConfig(line)) };
   }
 
-  /** A result for people. At a terminal its lines break between words; in a pipe a line is a line. What is made to be used as it is goes through `log`. */
+  /** A result for people. At a terminal its lines break between words; in a pipe a line is a line. */
   protected print(text: string): void {
     const lines = text.split('\n').map((line) => this.withConfig(line));
     this.log(folded(lines.join('\n'), process.stdout));
@@ -152,11 +173,16 @@ export abstract class ReportingCommand extends Command {
   }
 }
 
-/** The error as a terminal shows it: what is wrong, and what to type or do next. */
-export function errorText({ message, next }: Pick<ErrorDocument['error'], 'message' | 'next'>): string {
-  return [`Error: ${message}`, ...(next.length === 0 ? [] : ['', 'Next:', ...next.map((line) => `  ${line}`)])].join(
-    '\n',
-  );
+/**
+ * The error as a terminal shows it: what is wrong, and what to type or do next.
+ * @param lines of the message; absent: as it is, for messages that are our own words only
+ */
+export function errorText(
+  { message, next }: Pick<ErrorDocument['error'], 'message' | 'next'>,
+  lines: readonly string[] = message.split('\n'),
+): string {
+  const told = lines.map((line, index) => `${index === 0 ? 'Error: ' : ''}${inLine(line)}`);
+  return [...told, ...(next.length === 0 ? [] : ['', 'Next:', ...next.map((line) => `  ${inLine(line)}`)])].join('\n');
 }
 
 function folded(text: string, stream: { readonly isTTY?: boolean; readonly columns?: number }): string {

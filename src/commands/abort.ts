@@ -1,6 +1,6 @@
-import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
 import type { SteerResult } from '../operations/steer.js';
+import { reasonFlag, reasonOf } from '../presentation/reason-flag.js';
 import { steerText } from '../presentation/steer.js';
 
 export default class Abort extends BaseCommand {
@@ -8,13 +8,13 @@ export default class Abort extends BaseCommand {
   static override description =
     'Its process picks the request up within one observation. Where that process is gone, nobody hears it: rollback, or resume, is what acts then.';
   static override examples = ['<%= config.bin %> <%= command.id %> --reason "error rate in the dashboard"'];
-  static override flags = { reason: Flags.string({ description: 'why, for the record and the alerts' }) };
+  static override flags = { reason: reasonFlag('why, for the record and the alerts') };
 
   async run(): Promise<SteerResult> {
     const { flags } = await this.parse(Abort);
     return this.operate(flags, async (box) => {
       const { steer } = await import('../operations/steer.js');
-      const result = await steer(box, 'abort', flags.reason === undefined ? {} : { reason: flags.reason });
+      const result = await steer(box, 'abort', reasonOf(flags));
       this.print(steerText(result));
       return result;
     });

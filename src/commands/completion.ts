@@ -34,7 +34,7 @@ export default class Completion extends ReportingCommand {
       })
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     const script = completionScript(shell, this.config.bin, commands);
-    this.log(script.trimEnd());
+    this.raw(script.trimEnd());
     return { schemaVersion: 1, script };
   }
 }

@@ -28,7 +28,7 @@ The account is taken from an ARN of the configuration, else it is read from AWS;
       const { beforeChange } = await import('../operations/topology.js');
       const { settings } = box;
       const print = <T>(document: T): T => {
-        this.log(JSON.stringify(document, null, 2));
+        this.raw(JSON.stringify(document, null, 2));
         return document;
       };
       if (flags.for === 'instance-trust') return print(instanceTrust(settings));

@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
 import { parseDuration } from '../config/units.js';
 import type { SteerResult } from '../operations/steer.js';
+import { reasonFlag, reasonOf } from '../presentation/reason-flag.js';
 import { steerText } from '../presentation/steer.js';
 
 export default class Pause extends BaseCommand {
@@ -19,15 +20,14 @@ ends as held (exit 14), and resume goes on with it.`;
       default: 30 * 60_000,
       defaultHelp: () => Promise.resolve('30m'),
     }),
-    reason: Flags.string({ description: 'why, for whoever follows it' }),
+    reason: reasonFlag('why, for whoever follows it'),
   };
 
   async run(): Promise<SteerResult> {
     const { flags } = await this.parse(Pause);
     return this.operate(flags, async (box) => {
       const { steer } = await import('../operations/steer.js');
-      const reason = flags.reason === undefined ? {} : { reason: flags.reason };
-      const result = await steer(box, 'pause', { for: flags.for, ...reason });
+      const result = await steer(box, 'pause', { for: flags.for, ...reasonOf(flags) });
       this.print(steerText(result));
       return result;
     });

@@ -46,7 +46,7 @@ EXIT CODES
       if (html === undefined) return result;
       const { reportPage } = await import('../presentation/report/page.js');
       const page = reportPage(result);
-      if (html === '-') this.log(page.trimEnd());
+      if (html === '-') this.raw(page.trimEnd());
       else {
         await writeOutput('--html', html, page);
         this.log(

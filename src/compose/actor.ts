@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import type { Actor } from '../domain/record.js';
+import { words } from '../domain/text.js';
 
 /** Who acts: the CI run where there is one, else the person at the machine. */
 export function thisActor(env: NodeJS.ProcessEnv): Actor {
@@ -27,13 +28,19 @@ export function isAlive(me: Actor): (actor: Actor) => boolean | undefined {
 }
 
 function nameOf(env: NodeJS.ProcessEnv): string {
+  const given = (name: string): string | undefined => {
+    const text = words(env[name] ?? '', MOST_NAME);
+    return text === '' ? undefined : text;
+  };
   if (env['GITHUB_ACTIONS'] === 'true') {
-    const { GITHUB_ACTOR: actor, GITHUB_REPOSITORY: repository, GITHUB_RUN_NUMBER: run } = env;
-    return `${actor ?? 'someone'} (${repository ?? 'GitHub'} run ${run ?? '?'})`;
+    const [actor, repository] = [given('GITHUB_ACTOR'), given('GITHUB_REPOSITORY')];
+    return `${actor ?? 'someone'} (${repository ?? 'GitHub'} run ${given('GITHUB_RUN_NUMBER') ?? '?'})`;
   }
-  const user = env['DEPLOYCTL_ACTOR'] ?? env['USER'] ?? userName();
-  return `${user}@${hostname()}`;
+  return `${given('DEPLOYCTL_ACTOR') ?? given('USER') ?? userName()}@${hostname()}`;
 }
+
+/** It is stored with the lock, each record and each outcome, 4 KB each. */
+const MOST_NAME = 100;
 
 function userName(): string {
   try {

@@ -134,7 +134,7 @@ function missing(message: string): DeployctlError {
 function invalid(problems: readonly string[]): DeployctlError {
   return new DeployctlError({
     code: 'config.invalid',
-    message: problems.join('\n'),
+    message: problems,
     exitCode: EXIT.usage,
     next: ['correct what is named above, then the same command again'],
   });

@@ -23,15 +23,20 @@ export class DeployctlError extends Error {
   readonly code: string;
   readonly exitCode: ExitCode;
   readonly next: readonly string[];
+  /** The message line by line, where it has several by design. Elsewhere a line break in it came with text of others. */
+  readonly lines: readonly string[] | undefined;
 
   constructor(options: {
     readonly code: string;
-    readonly message: string;
+    readonly message: string | readonly string[];
     readonly exitCode: ExitCode;
     readonly next?: readonly string[];
     readonly cause?: unknown;
   }) {
-    super(options.message, options.cause === undefined ? {} : { cause: options.cause });
+    const { message } = options;
+    const lines = typeof message === 'string' ? undefined : message;
+    super(lines?.join('\n') ?? String(message), options.cause === undefined ? {} : { cause: options.cause });
+    this.lines = lines;
     this.name = 'DeployctlError';
     this.code = options.code;
     this.exitCode = options.exitCode;

@@ -53,7 +53,7 @@ export function refuseOn(findings: readonly Finding[]): void {
   if (refusals.length === 0) return;
   throw new DeployctlError({
     code: 'preflight.refused',
-    message: `refused before any change:\n${refusals.map(({ text }) => `  - ${text}`).join('\n')}`,
+    message: ['refused before any change:', ...refusals.map(({ text }) => `  - ${text}`)],
     exitCode: EXIT.refused,
     // Ten instances may lack the same: what to do about it is said once.
     next: [...new Set(refusals.map(({ fix }) => fix))],

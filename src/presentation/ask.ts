@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Ask } from '../operations/init/draft.js';
+import { oneLine, printable } from '../reporters/clean.js';
 
 /** Asks at a terminal, with the proposal as the answer to an empty line; elsewhere the proposal is the answer. */
 export function asker(asks: boolean): Ask {
@@ -10,11 +11,13 @@ export function asker(asks: boolean): Ask {
       for (;;) {
         const offered = choices === undefined ? '' : ` (${choices.join(', ')})`;
         const answer = (
-          await terminal.question(`${text}${offered}${proposal === undefined ? '' : ` [${proposal}]`}: `)
+          await terminal.question(
+            `${printable(`${text}${offered}${proposal === undefined ? '' : ` [${proposal}]`}`)}: `,
+          )
         ).trim();
         const value = answer === '' ? proposal : answer;
         if (value !== undefined && (choices?.includes(value) ?? true)) return value;
-        process.stderr.write(value === undefined ? 'it needs an answer\n' : `${value} is none of these\n`);
+        process.stderr.write(value === undefined ? 'it needs an answer\n' : `${oneLine(value)} is none of these\n`);
       }
     } finally {
       terminal.close();

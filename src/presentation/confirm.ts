@@ -3,6 +3,7 @@ import { Flags } from '@oclif/core';
 import { parseDuration } from '../config/units.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
+import { flat, oneLine, printable } from '../reporters/clean.js';
 import { duration } from '../reporters/format.js';
 import { fold } from '../reporters/fold.js';
 
@@ -26,10 +27,11 @@ interface Asking {
 export function confirmer(asking: Asking): (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean> {
   return async (summary, warnings) => {
     if (!asks(asking)) return true;
-    const changes = summary.services.map(({ service, from, to }) => `  ${service}: ${from} → ${to}`);
+    const { services, kind, app, environment, strategy } = flat(summary);
+    const changes = services.map(({ service, from, to }) => `  ${service}: ${from} → ${to}`);
     const estimate = summary.estimate === undefined ? '' : `, about ${duration(summary.estimate)}`;
-    const head = `${summary.kind} ${summary.app}/${summary.environment}, ${summary.strategy}${estimate}`;
-    const lines = [head, ...changes, ...warnings.map((text) => `  ! ${text}`), 'Go on?'].join('\n');
+    const head = `${kind} ${app}/${environment}, ${strategy}${estimate}`;
+    const lines = [head, ...changes, ...warnings.map((text) => `  ! ${oneLine(text)}`), 'Go on?'].join('\n');
     return ask(fold(lines, process.stderr.columns));
   };
 }
@@ -52,7 +54,7 @@ function asks({ yes, json }: Asking): boolean {
 async function ask(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`${question} [y/N] `);
+    const answer = await terminal.question(`${printable(question)} [y/N] `);
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();

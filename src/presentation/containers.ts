@@ -1,16 +1,18 @@
 import type { ContainerLog, ExecResult } from '../operations/containers.js';
-import { logLines, oneLine } from '../reporters/clean.js';
+import { flat, logLines, oneLine } from '../reporters/clean.js';
 
 const MORE = 'the beginning is missing: SSM hands on 24,000 characters; ask for less with --since or --tail';
 
 /** `shop-1  2026-11-24T19:53:12.123  text`: lines of all instances in the order of their times. What a container prints is made harmless. */
-export function logsText(logs: readonly ContainerLog[]): string {
+export function logsText(found: readonly ContainerLog[]): string {
+  // Not the texts: those of a container have the cleaning of a log.
+  const logs = found.map(({ lines, ...log }) => ({ ...flat(log), lines }));
   const notes = logs.filter(({ truncated }) => truncated).map(({ name }) => `! ${oneLine(name)}: ${MORE}`);
   const lines = logs
     .flatMap(({ name, lines: own }) => own.map((line) => ({ name, ...line })))
     .sort((a, b) => (a.time ?? '').localeCompare(b.time ?? ''))
     .map(({ name, time, text }) => {
-      const when = time === undefined ? '' : `${time.slice(0, 23).replace(/Z$/, '')}  `;
+      const when = time === undefined ? '' : `${oneLine(time).slice(0, 23).replace(/Z$/, '')}  `;
       return `${oneLine(name)}  ${when}${logLines(text, 1, 2000)[0] ?? ''}`;
     });
   return [...notes, ...lines].join('\n');
@@ -21,7 +23,7 @@ export function execText({ results }: ExecResult): string {
   return results
     .map(({ name, instance, exitCode, stdout, stderr, truncated }) =>
       [
-        `${oneLine(name)} (${instance}): exit ${String(exitCode)}`,
+        `${oneLine(name)} (${oneLine(instance)}): exit ${String(exitCode)}`,
         ...(truncated
           ? [`! the beginning of the output is missing: SSM hands on 24,000 characters, 8,000 of the errors`]
           : []),

@@ -1,10 +1,12 @@
 import type { DoctorResult, Level } from '../operations/doctor/index.js';
+import { flat } from '../reporters/clean.js';
 import { duration } from '../reporters/format.js';
 
 const WORDS: Readonly<Record<Level, string>> = { ok: 'OK  ', warn: 'WARN', fail: 'FAIL', skip: 'SKIP' };
 
 /** A tree: areas, their checks, and under each problem what to do about it. */
-export function doctorText(result: DoctorResult): string {
+export function doctorText(found: DoctorResult): string {
+  const result = flat(found);
   const lines = [`doctor: ${result.app}/${result.environment}, ${result.strategy} in ${result.region}`];
   for (const { area, checks } of result.areas) {
     lines.push('', area);

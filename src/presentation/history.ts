@@ -1,9 +1,10 @@
 import type { HistoryResult, HistoryShowResult } from '../operations/history.js';
-import { oneLine } from '../reporters/clean.js';
+import { flat, oneLine } from '../reporters/clean.js';
 import { duration, pad } from '../reporters/format.js';
 
 /** Newest first; each rollout with its outcome, and its reason in a sentence. */
-export function historyText(history: HistoryResult): string {
+export function historyText(found: HistoryResult): string {
+  const history = flat(found);
   const where = `${history.app}/${history.environment}`;
   const lines: string[] = [];
   if (history.unfinished !== undefined) {
@@ -41,7 +42,8 @@ export function historyText(history: HistoryResult): string {
 }
 
 /** The timeline of one rollout: who, what, why, and each step with the time since its beginning. */
-export function historyShowText(shown: HistoryShowResult): string {
+export function historyShowText(found: HistoryShowResult): string {
+  const shown = flat(found);
   const { kind, rollout, app, environment, strategy, by, outcome, startedAt, endedAt } = shown;
   const took = endedAt === undefined ? '' : `, took ${duration(Date.parse(endedAt) - Date.parse(startedAt))}`;
   const lines = [

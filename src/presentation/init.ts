@@ -1,5 +1,6 @@
 import type { RouteName } from '../domain/settings.js';
 import type { Draft, DraftColor, DraftService } from '../operations/init/draft.js';
+import { oneLine } from '../reporters/clean.js';
 
 /**
  * The text of deployctl.yml, with a comment where a choice was made or can be made.
@@ -10,7 +11,8 @@ export function configText(draft: Draft, local: boolean): string {
   return [
     '# What deployctl rolls out, and where. All keys: docs/configuration.md.',
     '# `deployctl doctor` looks whether it fits.',
-    ...draft.remarks.map((remark) => `# Look at this: ${remark}.`),
+    // A comment ends with its line.
+    ...draft.remarks.map((remark) => `# Look at this: ${oneLine(remark)}.`),
     `app: ${scalar(app)}`,
     `region: ${region}`,
     '',

@@ -1,4 +1,5 @@
 import type { PlanResult } from '../operations/rollout.js';
+import { flat, inLine } from '../reporters/clean.js';
 import { duration, pad, width, wrap } from '../reporters/format.js';
 
 /** Widest text of a step where nothing limits the line. */
@@ -9,7 +10,8 @@ const WHEN = 9;
  * Every step with its predicted time and the capacity that is left after it, and what to type to do it.
  * @param columns of the terminal; absent in a pipe, where nothing is broken into lines
  */
-export function planText(plan: PlanResult, rollout: string, columns?: number): string {
+export function planText(made: PlanResult, rollout: string, columns?: number): string {
+  const plan = flat(made);
   const head = `plan for ${plan.app}/${plan.environment}: ${plan.strategy}`;
   const moves = plan.services.map(({ service, from, to }) => `  ${service}: ${from} → ${to}`);
   const warnings = plan.findings.map(({ text, fix }) => `  ! ${text}\n    ${fix}`);
@@ -40,6 +42,6 @@ export function planText(plan: PlanResult, rollout: string, columns?: number): s
     `about ${duration(plan.estimateSeconds * 1000)} when everything goes well; nothing was changed`,
     '',
     'Next:',
-    `  ${rollout}`,
+    `  ${inLine(rollout)}`,
   ].join('\n');
 }

@@ -1,7 +1,9 @@
 import type { OperationResult } from '../operations/drive.js';
+import { flat } from '../reporters/clean.js';
 
 /** The result on stdout, in one line: everything else went to stderr while it happened. */
-export function resultLine(result: OperationResult): string {
+export function resultLine(ended: OperationResult): string {
+  const result = flat(ended);
   const where = `${result.app}/${result.environment}`;
   const moves = result.services.map(({ service, from, to }) => `${service} ${from} → ${to}`).join(', ');
   switch (result.outcome) {

@@ -1,11 +1,12 @@
 import type { Instant } from '../domain/ids.js';
 import type { ServiceStatus, StatusResult, TargetStatus } from '../operations/status.js';
-import { oneLine } from '../reporters/clean.js';
+import { flat, oneLine } from '../reporters/clean.js';
 import { age, bar, countdown, pad, timeOfDay, truncate, width } from '../reporters/format.js';
 import { leaseText } from './lease.js';
 
 /** One screen: what runs where, since when, by whom, what a rollout waits for and until when, and what to type next. */
-export function statusText(status: StatusResult, now: Instant, columns = Infinity): string {
+export function statusText(found: StatusResult, now: Instant, columns = Infinity): string {
+  const status = flat(found);
   const table = status.services.flatMap((service) => [...fitting(service, now, columns), '']);
   const lines = [
     ...headOf(status, now),

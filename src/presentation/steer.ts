@@ -1,7 +1,9 @@
 import type { SteerResult } from '../operations/steer.js';
+import { flat } from '../reporters/clean.js';
 
 /** What was asked of which rollout, and what to type next. */
-export function steerText({ asked, rollout, phase, driven, next }: SteerResult): string {
+export function steerText(result: SteerResult): string {
+  const { asked, rollout, phase, driven, next } = flat(result);
   const what = { abort: 'to go back', pause: 'to pause before its next change', promote: 'to go on' }[asked];
   const heard = driven
     ? `asked ${rollout} ${what} (now: ${phase})`

@@ -1,9 +1,10 @@
 import type { ValidateResult } from '../operations/validate.js';
-import { oneLine } from '../reporters/clean.js';
+import { flat, oneLine } from '../reporters/clean.js';
 import { duration } from '../reporters/format.js';
 
 /** How each phase ended, what was done about it, and what to type next. */
-export function validateText({ app, environment, outcome, phases, next }: ValidateResult): string {
+export function validateText(result: ValidateResult): string {
+  const { app, environment, outcome, phases, next } = flat(result);
   const verdict = {
     passed: 'passed',
     failed: 'failed; nothing was changed',

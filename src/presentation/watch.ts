@@ -1,6 +1,6 @@
 import type { Instant } from '../domain/ids.js';
 import type { StatusResult, TargetStatus } from '../operations/status.js';
-import { oneLine } from '../reporters/clean.js';
+import { flat, oneLine, printable } from '../reporters/clean.js';
 import { countdown, timeOfDay, truncate } from '../reporters/format.js';
 import { fold } from '../reporters/fold.js';
 import { statusText } from './status.js';
@@ -60,8 +60,9 @@ export function linesView(screen: Screen): WatchView {
   let before: StatusResult | undefined;
   return {
     show(status, now) {
-      if (before === undefined) screen.write(`${statusText(status, now)}\n\n`);
-      else for (const line of changes(before, status, now)) screen.write(`${timeOfDay(now)}  ${line}\n`);
+      if (before === undefined) screen.write(`${printable(statusText(status, now))}\n\n`);
+      else
+        for (const line of changes(before, status, now)) screen.write(`${printable(`${timeOfDay(now)}  ${line}`)}\n`);
       before = status;
     },
     close: () => undefined,
@@ -69,7 +70,8 @@ export function linesView(screen: Screen): WatchView {
 }
 
 /** What differs between two looks, in words. */
-export function changes(before: StatusResult, after: StatusResult, now: Instant): readonly string[] {
+export function changes(earlier: StatusResult, later: StatusResult, now: Instant): readonly string[] {
+  const [before, after] = [flat(earlier), flat(later)];
   const lines: string[] = [];
   const [was, is] = [before.running, after.running];
   if (is !== undefined) {
@@ -109,7 +111,8 @@ function placeOf(target: TargetStatus | undefined): string | undefined {
 }
 
 /** How the following ended: the last line. */
-export function endText(first: StatusResult, last: StatusResult): string {
+export function endText(begun: StatusResult, ended: StatusResult): string {
+  const [first, last] = [flat(begun), flat(ended)];
   const { running } = first;
   if (running === undefined)
     return `no rollout of ${first.app}/${first.environment} runs, so there is nothing to follow`;

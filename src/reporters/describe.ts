@@ -98,8 +98,8 @@ export function outageWords(event: Extract<DeployctlEvent, { type: 'outage.start
 
 /** `i-0abc (shop-1)`, or the id alone when there is no other name. */
 export function who(instance: InstanceId, name: string): string {
-  const shown = oneLine(name);
-  return shown === '' || shown === instance ? instance : `${instance} (${shown})`;
+  const [id, shown] = [oneLine(instance), oneLine(name)];
+  return shown === '' || shown === id ? id : `${id} (${shown})`;
 }
 
 /** `shop/production`. */

@@ -171,7 +171,7 @@ const PLACE = 8;
 function instanceColumns(lines: readonly InstanceLine[], options: FrameOptions, bothColors: boolean): Columns {
   const service = (line: InstanceLine): string => oneLine(bothColors ? `${line.service} ${line.color}` : line.service);
   const full = (line: InstanceLine): string => who(line.instance, line.name);
-  const short = (line: InstanceLine): string => oneLine(line.name) || line.instance;
+  const short = (line: InstanceLine): string => oneLine(line.name) || oneLine(line.instance);
   const zone = (line: InstanceLine): string => oneLine(line.zone);
   const services = longest(lines.map(service), 16);
   const zones = longest(lines.map(zone), 12);

@@ -1,4 +1,5 @@
 import type { Clock, Reporter } from '../engine/ports.js';
+import { printable } from './clean.js';
 import { createLines } from './lines.js';
 import { createStyle, wantsColor, wantsLiveView, wantsUnicode } from './style.js';
 import type { Terminal } from './surface.js';
@@ -15,7 +16,7 @@ export async function createProgress(options: {
 }): Promise<Reporter> {
   const { stream, env, clock } = options;
   if (options.quiet === true || !wantsLiveView(stream, env)) {
-    return createLines({ write: (text) => void stream.write(text), clock });
+    return createLines({ write: (text) => void stream.write(printable(text)), clock });
   }
   // ora takes a fifth of a second to load, and a pipe doesn't need it.
   const { createTerminal } = await import('./terminal.js');

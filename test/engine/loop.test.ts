@@ -163,7 +163,8 @@ describe.each([
         arrange: (w) => {
           const send = w.hosts.send.bind(w.hosts);
           vi.spyOn(w.hosts, 'send').mockImplementation((command, signal) =>
-            command.request.phase === phase && (phase !== 'start' || command.request.release === 'r-new')
+            command.request.phase === phase &&
+            (phase !== 'start' || ('release' in command.request && command.request.release === 'r-new'))
               ? Promise.reject(flaw)
               : send(command, signal),
           );

@@ -24,12 +24,12 @@ export default class SandboxEnv extends ReportingCommand {
     const { flags } = await this.parse(SandboxEnv);
     const sandbox = await import('../../sandbox/process/index.js');
     if (flags.unset) {
-      sandbox.unsetLines().forEach((line) => this.log(line));
+      sandbox.unsetLines().forEach((line) => this.raw(line));
       return {};
     }
     const state = await sandbox.runningState(sandbox.stateDirOf(flags['state-dir']));
     const caller = flags.root ? 'root' : 'client';
-    sandbox.exportLines(state, caller).forEach((line) => this.log(line));
+    sandbox.exportLines(state, caller).forEach((line) => this.raw(line));
     return sandbox.environment(state, caller);
   }
 }

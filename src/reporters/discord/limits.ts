@@ -96,7 +96,7 @@ function wholeCharacters(text: string): string {
   return text.replace(/^[\udc00-\udfff]/, '').replace(/[\ud800-\udbff]$/, '');
 }
 
-/** Text that Discord's Markdown leaves alone: no emphasis, links or headings out of a commit message. */
+/** Text that Discord's Markdown leaves alone: no emphasis, links, headings or mentions out of a commit message. */
 export function plain(text: string): string {
-  return text.replace(/[\\*_~`|>[\]#]/g, '\\$&');
+  return text.replace(/[\\*_~`|<>[\]#]|@(?=everyone|here)/g, '\\$&');
 }

@@ -1,0 +1,18 @@
+/**
+ * Text that somebody gives along with a request (a name, a reason), as it is taken: on one line, without blanks around it, at most so long. It goes into
+ * records that are small, and is read in places where it cannot be checked any more.
+ */
+export function words(text: string, most: number): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what this expression is for
+  const line = text
+    .slice(0, 16 * most)
+    .replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .trim();
+  const characters = [...line];
+  return characters.length <= most
+    ? line
+    : `${characters
+        .slice(0, most - 1)
+        .join('')
+        .trimEnd()}…`;
+}
