@@ -12,6 +12,7 @@ const wide = [
   'e2e/hooks-and-events',
   'e2e/host-faults',
   'e2e/iam-policy',
+  'e2e/input-safety',
   'e2e/notifications',
   'e2e/quiet-drain',
   'e2e/on-instances',

@@ -21,9 +21,31 @@ interface ErrorDocument {
   };
 }
 
+/** Of one word that was typed. */
+const LONGEST_WORD = 4096;
+
 /** Reports failures the same way for every command: exit codes, the JSON envelope, the next command to type. The only file that knows how oclif does it. */
 export abstract class ReportingCommand extends Command {
   static override enableJsonFlag = true;
+
+  /** Nothing that anybody means is so long; what is behind `--` is the command of somebody else, and a reason is cut. */
+  protected override async init(): Promise<void> {
+    const end = this.argv.indexOf('--');
+    const own = end === -1 ? this.argv : this.argv.slice(0, end);
+    const long = own.findIndex((word) => word.length > LONGEST_WORD);
+    const isReason = own[long]?.startsWith('--reason=') === true || own[long - 1] === '--reason';
+    if (long !== -1 && !isReason) {
+      const word = own[long] ?? '';
+      const flag =
+        /^--[a-z-]+(?==)/.exec(word)?.[0] ?? (own[long - 1]?.startsWith('--') === true ? own[long - 1] : undefined);
+      throw new DeployctlError({
+        code: 'usage.too-long',
+        message: `${flag ?? 'an argument'} has ${String(word.length)} characters (${inLine(word.slice(0, 40))}…); at most ${String(LONGEST_WORD)} are taken`,
+        exitCode: EXIT.usage,
+      });
+    }
+    return super.init() as Promise<void>;
+  }
 
   /** Text for people, cleaned: whatever is in it, it is text. */
   override log(text = ''): void {

@@ -2,12 +2,14 @@ import type * as Ec2 from './sdk/ec2.js';
 import type * as Ecr from './sdk/ecr.js';
 import type * as Elbv2 from './sdk/elbv2.js';
 import type * as Ssm from './sdk/ssm.js';
-import { PortError } from '../domain/errors.js';
+import { PortError, TimeLimit } from '../domain/errors.js';
 import type { Clock } from '../engine/ports.js';
+import { watchAttempts, withAttempts } from './attempts.js';
+import type { Watched } from './attempts.js';
 import type { Clients, Loaded, Use } from './clients.js';
 import { callLimit } from './clients.js';
 import { within } from './deadline.js';
-import { portError, TimeLimit, toPortError } from './errors.js';
+import { portError, toPortError } from './errors.js';
 import type { Limiter, Quota } from './limiter.js';
 
 export interface Call {
@@ -34,18 +36,23 @@ export interface Calls {
 
 export function createCalls(clients: Clients, limiter: Limiter, clock: Clock): Calls {
   const caller =
-    <Sdk, Client>(service: string, load: (use: Use) => Promise<Loaded<Sdk, Client>>): Caller<Sdk, Client> =>
+    <Sdk, Client extends Watched>(
+      service: string,
+      load: (use: Use) => Promise<Loaded<Sdk, Client>>,
+    ): Caller<Sdk, Client> =>
     async (call, run) => {
       const operation = `${service}:${call.operation}`;
       const quota = quotaOf(service, call);
       let sent = false;
+      const attempts: { last?: unknown } = {};
       try {
         return await within(callLimit[call.use], call.signal, async (signal) => {
           try {
             const { sdk, client } = await load(call.use);
+            watchAttempts(client);
             await limiter.take(quota, signal);
             sent = true;
-            const answer = await run(sdk, client, { abortSignal: signal });
+            const answer = await withAttempts(attempts, () => run(sdk, client, { abortSignal: signal }));
             limiter.passed(quota);
             return answer;
           } catch (error) {
@@ -58,7 +65,7 @@ export function createCalls(clients: Clients, limiter: Limiter, clock: Clock): C
             cause: error,
           });
         }
-        const known = toPortError(error, operation, call.signal);
+        const known = withLast(toPortError(error, operation, call.signal), attempts.last, operation);
         if (known instanceof PortError && known.kind === 'throttled') {
           limiter.throttled(quota);
         }
@@ -73,6 +80,16 @@ export function createCalls(clients: Clients, limiter: Limiter, clock: Clock): C
     ssm: caller('ssm', (use) => clients.ssm(use)),
     ecr: (region) => caller('ecr', () => clients.ecr(region)),
   };
+}
+
+/** No answer in time: what the attempts before were answered is the reason. Only reads are repeated, so it is the whole truth. */
+function withLast(error: Error, last: unknown, operation: string): Error {
+  if (!(error instanceof PortError) || error.kind !== 'timeout' || last === undefined) return error;
+  const said = toPortError(last, operation);
+  if (!(said instanceof PortError) || said.kind === 'timeout' || said.kind === 'aborted') return error;
+  const { kind, serviceCode, requestId } = said;
+  const message = `${said.message} (and then: ${error.message.replace(`${operation}: `, '')})`;
+  return new PortError({ kind, operation, message, serviceCode, requestId, cause: error });
 }
 
 function isTimeLimit(error: unknown): boolean {

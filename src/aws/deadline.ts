@@ -1,5 +1,5 @@
 import type { Ms } from '../domain/ids.js';
-import { TimeLimit } from './errors.js';
+import { TimeLimit } from '../domain/errors.js';
 
 /**
  * Runs `run` with a signal that aborts when `signal` does, or after `limit` real ms with a TimeLimit as reason. Rejects with that reason at

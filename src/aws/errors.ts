@@ -1,13 +1,5 @@
-import { iamAction, PortError } from '../domain/errors.js';
+import { iamAction, messageOf, PortError, TimeLimit } from '../domain/errors.js';
 import type { PortErrorKind } from '../domain/errors.js';
-
-/** The reason of an abort that we caused ourselves because a call took longer than it may. */
-export class TimeLimit extends Error {
-  constructor(readonly limit: number) {
-    super(`no answer within ${limit} ms`);
-    this.name = 'TimeLimit';
-  }
-}
 
 /** Codes whose kind their spelling does not give away. Wire spelling, without the SDK's `Exception` suffix. */
 const kinds: Readonly<Record<string, PortErrorKind>> = {
@@ -93,7 +85,8 @@ export function toPortError(error: unknown, operation: string, signal?: AbortSig
     return portError('timeout', operation, `no answer within ${limit} ms`, { cause: error });
   }
   if (signal?.aborted === true || (error instanceof Error && error.name === 'AbortError')) {
-    return portError('aborted', operation, 'the call was aborted', { cause: error });
+    const why = signal?.aborted === true ? `: ${messageOf(signal.reason)}` : '';
+    return portError('aborted', operation, `the call was aborted${why}`, { cause: error });
   }
   const wire = read(error);
   const kind = kindOf(wire, error);

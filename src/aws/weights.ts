@@ -7,7 +7,8 @@ import { describeWeights, groupLabel, sameStickiness, sameWeights, withWeights }
 import type { Calls } from './calls.js';
 import { callLimit } from './clients.js';
 import { within } from './deadline.js';
-import { portError, TimeLimit, toPortError } from './errors.js';
+import { TimeLimit } from '../domain/errors.js';
+import { portError, toPortError } from './errors.js';
 import { routeKind } from './names.js';
 import { viewOf } from './routes.js';
 import type { RawRoute, RouteReader } from './routes.js';

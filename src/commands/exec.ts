@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
-import { parseDuration } from '../config/units.js';
 import { EXIT } from '../domain/errors.js';
 import type { ExecResult } from '../operations/containers.js';
+import { durationFlag } from '../presentation/duration-flag.js';
 
 export default class Exec extends BaseCommand {
   static override summary =
@@ -26,7 +26,7 @@ EXIT CODES
     color: Flags.option({ options: ['blue', 'green'] as const })({
       description: 'instead of the one with the traffic',
     }),
-    timeout: Flags.custom<number>({ parse: (text) => Promise.resolve(parseDuration(text)) })({
+    timeout: durationFlag(1000)({
       description: 'longest run on an instance',
       default: 60_000,
       defaultHelp: () => Promise.resolve('1m'),

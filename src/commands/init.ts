@@ -5,6 +5,7 @@ import { ReportingCommand } from '../base-command.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Seeds } from '../operations/init/draft.js';
 import { pairsOf } from '../presentation/init-flags.js';
+import { oneLine } from '../reporters/clean.js';
 
 export interface InitResult {
   readonly schemaVersion: 1;
@@ -83,7 +84,7 @@ Changes nothing in the account, and overwrites no file without --force.`;
       const next = ['deployctl doctor', `deployctl plan --image ${first?.name ?? 'SERVICE'}=TAG`];
       const services = draft.services.map((service) => service.name);
       this.print(`wrote ${name}: ${draft.app}/${draft.environment}, ${draft.strategy}, ${services.join(', ')}`);
-      for (const remark of draft.remarks) this.print(`! ${remark}`);
+      for (const remark of draft.remarks) this.print(`! ${oneLine(remark)}`);
       this.print(['', 'Next:', ...next.map((line) => `  ${line}`)].join('\n'));
       const { app, environment, remarks } = draft;
       return { schemaVersion: 1, file: path, app, environment, services, remarks, next };

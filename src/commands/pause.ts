@@ -1,7 +1,6 @@
-import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
-import { parseDuration } from '../config/units.js';
 import type { SteerResult } from '../operations/steer.js';
+import { durationFlag } from '../presentation/duration-flag.js';
 import { reasonFlag, reasonOf } from '../presentation/reason-flag.js';
 import { steerText } from '../presentation/steer.js';
 
@@ -15,7 +14,7 @@ ends as held (exit 14), and resume goes on with it.`;
     '<%= config.bin %> <%= command.id %> --for 1h --reason "looking at the checkout"',
   ];
   static override flags = {
-    for: Flags.custom<number>({ parse: (text) => Promise.resolve(parseDuration(text)) })({
+    for: durationFlag(1000)({
       description: 'how long it may last: 30m',
       default: 30 * 60_000,
       defaultHelp: () => Promise.resolve('30m'),

@@ -1,9 +1,7 @@
 import { Flags } from '@oclif/core';
 import { BaseCommand } from '../base-command.js';
-import { parseDuration } from '../config/units.js';
 import type { ValidateResult } from '../operations/validate.js';
-
-const duration = Flags.custom<number>({ parse: (text) => Promise.resolve(parseDuration(text)) });
+import { durationFlag } from '../presentation/duration-flag.js';
 
 export default class Validate extends BaseCommand {
   static override summary =
@@ -23,8 +21,10 @@ EXIT CODES
     '<%= config.bin %> <%= command.id %> --monitor 1h --auto-rollback',
   ];
   static override flags = {
-    for: duration({ description: 'length of the validation (default: validation.duration)' }),
-    monitor: duration({ description: 'length of the monitoring after it; 0s: none (default: validation.monitor)' }),
+    for: durationFlag(1000)({ description: 'length of the validation (default: validation.duration)' }),
+    monitor: durationFlag(0)({
+      description: 'length of the monitoring after it; 0s: none (default: validation.monitor)',
+    }),
     'auto-rollback': Flags.boolean({ description: 'roll back when it fails' }),
   };
 

@@ -1,3 +1,4 @@
+import { commandFlaw } from '../domain/command-size.js';
 import { messageOf } from '../domain/errors.js';
 import type { Fence, HostRequest } from '../domain/host.js';
 import { MOST_GENERATION } from '../domain/host.js';
@@ -7,7 +8,6 @@ import type { HostCommandState, HostPort } from '../engine/host-port.js';
 import type { CommandState, RunnerPort } from '../engine/ports.js';
 import { encodeAsk, encodeList, encodeRequest, encodeResolve } from '../host/encode.js';
 import { parseResult } from '../host/result.js';
-import { sizeFlaw } from '../host/size.js';
 
 /** Longest run of a question to a container. */
 const askTimeout = 30_000;
@@ -93,7 +93,8 @@ function sendable(encode: () => string): string {
   } catch (error) {
     throw new UnsendableRequest(messageOf(error), { tooLarge: false, cause: error });
   }
-  const flaw = sizeFlaw(script);
+  const own = /^REQUEST=.*$/m.exec(script)?.[0].length;
+  const flaw = commandFlaw(script, own);
   if (flaw !== undefined) throw new UnsendableRequest(flaw, { tooLarge: true });
   return script;
 }

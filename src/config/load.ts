@@ -1,13 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
 import type { EnvironmentSettings, Settings } from '../domain/settings.js';
 import { crossProblems } from './checks/index.js';
 import { toSettings } from './convert.js';
+import { MOST_PROBLEMS, readLimited, shapeProblems, tooLarge } from './limits.js';
 import type { Problem } from './problems.js';
 import { lineOf, pathText, problemsOf } from './problems.js';
 import { configSchema } from './schema/index.js';
+import { shown } from './schema/scalars.js';
 import { nearest } from './suggest.js';
 
 const NAMES = ['deployctl.yml', 'deployctl.yaml'] as const;
@@ -38,18 +39,20 @@ export function parseSettings(
 ): Settings {
   const lines = new LineCounter();
   // Without pretty errors: those quote the source, and a secret may stand there by mistake.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = toPlain(() => parseDocument(text, { lineCounter: lines, prettyErrors: false }), name);
   const broken = [...document.errors, ...document.warnings].map(
-    (error) => `${name}:${lines.linePos(error.pos[0]).line}: not YAML: ${error.message}`,
+    (error) => `${name}:${lines.linePos(error.pos[0]).line}: not YAML: ${yamlWords(error)}`,
   );
   if (broken.length > 0) throw invalid(broken);
   if (document.contents === null) throw invalid([`${name}:1: empty; start from examples/shop/deployctl.yml`]);
 
   const line = (problem: Problem): string =>
     `${name}:${lineOf(document, lines, problem.path)}: ${problem.path.length === 0 ? '' : `${pathText(problem.path)}: `}${problem.message}`;
-  const data: unknown = toPlain(() => document.toJS(), name);
+  const data: unknown = toPlain(() => document.toJS() as unknown, name);
+  const misshapen = shapeProblems(data);
+  if (misshapen.length > 0) throw invalid(misshapen.map(line));
   const result = configSchema.safeParse(data);
-  if (!result.success) throw invalid(problemsOf(result.error.issues, data).map(line));
+  if (!result.success) throw invalid(problemsOf(result.error.issues, data, MOST_PROBLEMS + 1).map(line));
   const where = (at: Problem['path']): number => lineOf(document, lines, at);
   const problems = crossProblems(result.data, env, where);
   if (problems.length > 0) throw invalid(problems.map(line));
@@ -77,7 +80,7 @@ export function selectEnvironment(settings: Settings, name?: string): Environmen
   const guess = nearest(wanted, names);
   throw new DeployctlError({
     code: 'config.environment',
-    message: `environment ${JSON.stringify(wanted)} is not in ${file}, which has ${names.join(', ')}`,
+    message: `environment ${shown(wanted)} is not in ${file}, which has ${names.join(', ')}`,
     exitCode: EXIT.usage,
     next: guess === undefined ? names.map((each) => `--env ${each}`) : [`--env ${guess}`],
   });
@@ -108,8 +111,11 @@ async function given(path: string): Promise<Found> {
 
 async function read(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    const text = await readLimited(path);
+    if (text === undefined) throw invalid([`${path}: ${tooLarge}`]);
+    return text;
   } catch (error) {
+    if (error instanceof DeployctlError) throw error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new DeployctlError({
@@ -132,22 +138,26 @@ function missing(message: string): DeployctlError {
 }
 
 function invalid(problems: readonly string[]): DeployctlError {
+  const more = problems.length > MOST_PROBLEMS ? ['… and more; these first'] : [];
   return new DeployctlError({
     code: 'config.invalid',
-    message: problems,
+    message: [...problems.slice(0, MOST_PROBLEMS), ...more],
     exitCode: EXIT.usage,
     next: ['correct what is named above, then the same command again'],
   });
 }
 
-/** Aliases that multiply beyond reason make the conversion throw. */
-function toPlain(convert: () => unknown, name: string): unknown {
+/** Aliases that multiply beyond reason make the conversion throw, and nesting beyond reason the parser. */
+function toPlain<T>(convert: () => T, name: string): T {
   try {
     return convert();
   } catch (error) {
-    throw invalid([`${name}:1: not YAML that can be used: ${messageOf(error)}`]);
+    throw invalid([`${name}:1: not YAML that can be used: ${yamlWords(error)}`]);
   }
 }
+
+const yamlWords = (error: unknown): string =>
+  /call stack/i.test(messageOf(error)) ? 'nested too deeply' : messageOf(error);
 
 /** The path from `cwd` when the file is below it, else the whole path. */
 function nameFrom(cwd: string, path: string): string {

@@ -13,9 +13,9 @@ export interface PlacedService {
  * merged key by key; everything else, lists too, is replaced.
  */
 export function placedServices(config: Config, environment: string): PlacedService[] {
-  const placements = config.environments[environment]?.services ?? {};
+  const placements = new Map(Object.entries(config.environments[environment]?.services ?? {}));
   return Object.entries(config.services).flatMap(([name, service]) => {
-    const placement = placements[name];
+    const placement = placements.get(name);
     return placement === undefined ? [] : [{ name, service: merge(service, placement), placement }];
   });
 }

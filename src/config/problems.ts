@@ -44,8 +44,13 @@ function startOf(node: unknown): number | undefined {
 }
 
 /** What the schema found, in words, each problem by itself. */
-export function problemsOf(issues: readonly Issue[], data: unknown): Problem[] {
-  return issues.flatMap((issue) => problemsOfIssue(issue, [], data));
+export function problemsOf(issues: readonly Issue[], data: unknown, most = Infinity): Problem[] {
+  const problems: Problem[] = [];
+  for (const issue of issues) {
+    if (problems.length >= most) break;
+    problems.push(...problemsOfIssue(issue, [], data).slice(0, most));
+  }
+  return problems;
 }
 
 function problemsOfIssue(issue: Issue, base: Path, data: unknown): Problem[] {

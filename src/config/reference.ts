@@ -20,6 +20,16 @@ on this page are errors. For help while typing, put this on the first line of th
   anything else, lists included, is replaced.
 - Secrets never stand in this file, only the names of the parameters or variables that hold them.
 - \`AWS_REGION\`, if it is set, must equal \`region\`.
+- A variable in \`env\` or \`secrets\` may have any name. Names that a shell, the aws CLI or docker read themselves (\`PATH\`, \`HOME\`, \`IFS\`, \`LD_…\`,
+  \`AWS_…\`, \`DOCKER_…\`, proxies and the like) reach docker in an env file, so the value of such a variable has one line. All other values are
+  kept exactly, line breaks included.
+- The instance reads \`secrets\` with its own role, first when it pulls the image: one that it cannot read ends the rollout while the old release
+  serves everywhere.
+- What an instance is told to start a service must fit into one SSM command of 64 KB, of which deployctl's own script takes about half: some 16 KB
+  of values in \`env\`, \`command\`, \`checks\` and \`run\` together. \`plan\`, \`doctor\` and \`rollout\` refuse more than that; \`env-files\` and \`secrets\`
+  have no such limit.
+- The file has at most 512 KB, 100 services and 100 environments. \`__proto__\` cannot be a key, nor \`constructor\` the name of a service or an
+  environment.
 `;
 
 /** Text of docs/configuration.md: one table per map of the file, in the order of the schema; equal maps share a table. */

@@ -19,11 +19,19 @@ const UNITS: readonly (readonly [unit: string, ms: number])[] = [
 const DURATION = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/;
 export const MAX_DURATION = 366 * 86_400_000;
 
+const LONGEST_SHOWN = 60;
+
+/** The text in quotes, short enough for a message. */
+function shortened(text: string): string {
+  const whole = JSON.stringify(text.slice(0, 2 * LONGEST_SHOWN));
+  return whole.length > LONGEST_SHOWN ? `${whole.slice(0, LONGEST_SHOWN - 3)}…` : whole;
+}
+
 /** The refusal of a value: `"5": a duration needs a unit…`. */
 export function badValue(text: string, wanted: string): DeployctlError {
   return new DeployctlError({
     code: 'usage.value',
-    message: `${JSON.stringify(text)}: ${wanted}`,
+    message: `${shortened(text)}: ${wanted}`,
     exitCode: EXIT.usage,
   });
 }
@@ -39,6 +47,14 @@ export function parseDuration(text: string): Ms {
   const total = UNITS.reduce((sum, [, size], index) => sum + Number(match[index + 1] ?? 0) * size, 0);
   if (total > MAX_DURATION) throw badValue(text, 'a duration is at most 366d');
   return total;
+}
+
+/** A duration between `least` and `most`, both inclusive. */
+export function parseDurationIn(text: string, least: Ms, most: Ms): Ms {
+  const value = parseDuration(text);
+  if (value < least || value > most)
+    throw badValue(text, `must be from ${formatDuration(least)} to ${formatDuration(most)}`);
+  return value;
 }
 
 /** The shortest text that `parseDuration` reads back as the same number: 5400000 → `1h30m`. */

@@ -93,6 +93,14 @@ export class PortError extends Error {
   }
 }
 
+/** The reason of an abort that we caused ourselves because a call took longer than it may. Whoever set the limit: it is not what anybody asked for. */
+export class TimeLimit extends Error {
+  constructor(readonly limit: number) {
+    super(`no answer within ${limit} ms`);
+    this.name = 'TimeLimit';
+  }
+}
+
 /** The prefix that IAM gives the rights of a service, where the operation's name has another. */
 const iamPrefix: Readonly<Record<string, string>> = { elbv2: 'elasticloadbalancing' };
 

@@ -3,9 +3,9 @@
  * records that are small, and is read in places where it cannot be checked any more.
  */
 export function words(text: string, most: number): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what this expression is for
   const line = text
     .slice(0, 16 * most)
+    // eslint-disable-next-line no-control-regex -- control characters are what this expression is for
     .replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .trim();
   const characters = [...line];

@@ -129,14 +129,15 @@ export function possibleRequests(plan: Plan): readonly PossibleRequest[] {
   const { keep, timing } = plan;
   const timeout = timing.hostCommand;
   const all: PossibleRequest[] = [{ request: { phase: 'inspect', slots: slotsOf(plan) }, timeout }];
-  const changed = plan.services.filter(({ from, to }) => from.release !== to.release);
-  if (changed.length > 0) {
-    const images = changed.map(pullOf);
+  const goesForward = plan.kind === 'rollout';
+  if (goesForward) {
+    // Of an instance that joins, all of them.
+    const images = plan.services.filter(({ to }) => to.release !== NO_RELEASE).map(pullOf);
     all.push({ request: { phase: 'pull', images }, timeout: timing.pullTimeout });
   }
   for (const service of plan.services) {
     const { service: name, from, to } = service;
-    if (to.spec.task !== undefined) {
+    if (goesForward && to.spec.task !== undefined) {
       all.push({ request: taskOf(service), timeout: to.spec.task.timeout + timeout, service: name });
     }
     for (const { color } of Object.values(service.colors)) {

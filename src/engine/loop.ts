@@ -25,6 +25,7 @@ import { FIRST_STEP, Pace } from './pace.js';
 import { evidenceOf, isRefusal, Progress } from './progress.js';
 import type { StoredWait } from './waits.js';
 import { Troubles } from './troubles.js';
+import { withoutUnsent } from './unsent.js';
 import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
 
 export interface LoopDeps {
@@ -229,21 +230,11 @@ export class Loop {
     }
     const others = actions.filter((action) => action.is !== 'weights');
     await Promise.all(others.map((action) => this.#perform(action, turn, stop)));
-    await this.#forgetUnsent(others);
+    const tasks = withoutUnsent(others, this.#record.tasks, this.#deps.book.tasks);
+    if (tasks !== undefined) await this.#save({ tasks });
     if (others.some((action) => action.is === 'register' || action.is === 'deregister')) return;
     this.#pace.restart();
     if (others.length > 0) await this.#deps.clock.sleep(Math.min(FIRST_STEP, this.#plan.timing.poll), stop);
-  }
-
-  /** A task that was not sent after all was never begun: whoever resumes must not take the stored intent for one whose end nobody knows. */
-  async #forgetUnsent(actions: readonly Action[]): Promise<void> {
-    const { tasks } = this.#deps.book;
-    const unsent = actions.flatMap((action) =>
-      action.is === 'task' && (tasks.get(action.service)?.is ?? 'none') === 'none' ? [action.service] : [],
-    );
-    if (unsent.length === 0) return;
-    const left = Object.entries(this.#record.tasks ?? {}).filter(([service]) => !unsent.includes(service));
-    await this.#save({ tasks: Object.fromEntries(left) });
   }
 
   /** A weight write: intent first, then the write with its read-back, then what came of it. So each kill point can be told apart. */

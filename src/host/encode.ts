@@ -6,6 +6,7 @@
  * before any shell sees a quote (SSM guide, "Using Parameter Store parameters in Run Command").
  */
 import type { Fence, HostRequest, Slot } from '../domain/host.js';
+import { MOST_GENERATION } from '../domain/host.js';
 import { isDigest, type Ms } from '../domain/ids.js';
 import type { Check, RunSpec } from '../domain/release.js';
 import { lookedUpLines, variableLines } from './environment.js';
@@ -227,7 +228,7 @@ export function encodeRequest(input: {
     ...commonLines(input),
     ...(fence === undefined
       ? []
-      : [`fence ${fence.map((part) => integer('fence', part, 0, Number.MAX_SAFE_INTEGER)).join(' ')}`]),
+      : [`fence ${fence.map((part) => integer('fence', part, 0, MOST_GENERATION)).join(' ')}`]),
     ...phaseLines(request),
     ...(input.slots ?? []).map((slot) => `slot ${slotWords(slot)}`),
   ]);

@@ -1,3 +1,4 @@
+import { commandFlaw } from '../domain/command-size.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Color, Ms } from '../domain/ids.js';
 import type { Container, FleetInstance } from '../domain/observation.js';
@@ -171,6 +172,7 @@ export async function exec(
   command: readonly string[],
   timeout: Ms,
 ): Promise<ExecResult> {
+  refuseLarge(execScript('0'.repeat(64), command));
   const results: ExecResult['results'][number][] = [];
   for (const { instance, container } of await choose(box, choice)) {
     const script = execScript(checked(container.id, /^[\da-f]{12,64}$/), command);
@@ -213,6 +215,17 @@ function execScript(id: string, command: readonly string[]): string {
     'exit 0',
     '',
   ].join('\n');
+}
+
+function refuseLarge(script: string): void {
+  const flaw = commandFlaw(script);
+  if (flaw === undefined) return;
+  throw new DeployctlError({
+    code: 'usage.too-long',
+    message: `what stands behind -- is too long: ${flaw}. Nothing was run`,
+    exitCode: EXIT.usage,
+    next: ['put the script into the image, or fetch it from within the container'],
+  });
 }
 
 async function runOn(

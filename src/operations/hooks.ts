@@ -2,8 +2,12 @@ import type { Outcome } from '../domain/decision.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { EventBody, RolloutSummary } from '../domain/event.js';
 import type { HookName } from '../domain/settings.js';
+import { words } from '../domain/text.js';
 import type { PreTraffic } from '../engine/loop.js';
 import type { Toolbox } from './toolbox.js';
+
+/** A variable cannot hold a NUL, and scripts print it: one line of the text of others. */
+const LONGEST_REASON = 1000;
 
 type Box = Pick<Toolbox, 'hooks' | 'emit' | 'signal'>;
 
@@ -66,7 +70,7 @@ export class Hooks {
     await Promise.all(this.#background);
     if (outcome === 'interrupted') return;
     const hook = outcome === 'succeeded' ? 'success' : 'failure';
-    await this.#tell(hook, { DEPLOYCTL_OUTCOME: outcome, DEPLOYCTL_REASON: reason });
+    await this.#tell(hook, { DEPLOYCTL_OUTCOME: outcome, DEPLOYCTL_REASON: words(reason, LONGEST_REASON) });
   }
 
   async #tell(hook: HookName, variables: Readonly<Record<string, string>>): Promise<void> {
@@ -88,7 +92,7 @@ export class Hooks {
       DEPLOYCTL_STRATEGY: strategy,
       DEPLOYCTL_FROM: from,
       DEPLOYCTL_TO: to,
-      DEPLOYCTL_BY: by,
+      DEPLOYCTL_BY: words(by, LONGEST_REASON),
       DEPLOYCTL_SERVICES: services.map((each) => `${each.service}=${each.to}`).join(' '),
     };
     this.#box.emit({ type: 'note', level: 'info', text: `the hook ${hook} runs` });

@@ -11,6 +11,7 @@ import { occupantOf } from '../strategies/standing.js';
 import type { NoLiveColor } from './present.js';
 import { membersOf } from './present.js';
 import { judgeRequests } from './requests.js';
+import { judgeTimes } from './times.js';
 import type { Survey } from './survey.js';
 import type { PlacedService, Topology } from './topology.js';
 import { beforeChange } from './topology.js';
@@ -42,6 +43,7 @@ export async function preflight(
     ...judgeHosts(seen, plan),
     ...judgeGroups(topology, plan),
     ...judgeRequests(box, plan),
+    ...judgeTimes(plan),
     ...(await judgeOthers(box, topology, seen, plan)),
     ...(await judgeCredentials(box, plan, estimate)),
   ];

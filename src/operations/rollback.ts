@@ -15,6 +15,7 @@ import { drive, interruptedError, summaryOf } from './drive.js';
 import { forecast } from './forecast.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import { preflight, refuseOn } from './preflight.js';
+import { judgeRecord } from './requests.js';
 import { idleRelease, membersOf, stamp } from './present.js';
 import { goOnBack, wayBackOf } from './resume.js';
 import type { Toolbox } from './toolbox.js';
@@ -72,7 +73,11 @@ export async function rollback(box: Toolbox, request: RollbackRequest): Promise<
     const bare = planOf(box.settings, topology, record, from, to, {});
     const prediction = forecast(bare, topology, ground.seen, ground.now);
     const plan: Plan = { ...bare, estimate: prediction.duration };
-    const judged = [...ground.findings, ...(await preflight(box, topology, ground.seen, plan, prediction.duration))];
+    const judged = [
+      ...ground.findings,
+      ...judgeRecord(box, plan, record),
+      ...(await preflight(box, topology, ground.seen, plan, prediction.duration)),
+    ];
     if (!request.force) refuseOn(judged);
     const warnings = judged.map(({ text }) => text);
     if (!(await request.confirm(summaryOf(plan, record.by), warnings))) throw declined();

@@ -15,10 +15,12 @@ import { forecast } from './forecast.js';
 import type { ImageRequest } from './goal.js';
 import { goalRelease } from './goal.js';
 import { Hooks } from './hooks.js';
+import { judgeLock, readLease } from './lease.js';
 import type { HowOptions } from './plan.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import type { Finding } from './preflight.js';
 import { preflight, refuseOn } from './preflight.js';
+import { judgeRecord } from './requests.js';
 import { stamp } from './present.js';
 import { retireAfter } from './retire.js';
 import type { Toolbox } from './toolbox.js';
@@ -80,9 +82,13 @@ export async function plan(box: Toolbox, request: Omit<RolloutRequest, 'confirm'
   const topology = await resolveTopology(box);
   const ground = await groundOf(box, topology, undefined);
   const prepared = await prepare(box, ground, request, 0);
-  const conflicts = await beforeChange(() => box.state.claimConflicts(claimed(box, topology), box.signal));
+  const [conflicts, lock] = await Promise.all([
+    beforeChange(() => box.state.claimConflicts(claimed(box, topology), box.signal)),
+    readLease(box),
+  ]);
   const findings: Finding[] = [
     ...prepared.findings,
+    ...judgeLock(box.settings, lock),
     ...conflicts.map(({ name, what, app, environment }) => ({
       level: 'refuse' as const,
       text: `${what} is managed by ${app}/${environment}`,
@@ -148,7 +154,11 @@ async function prepare(
   const bare = planOf(box.settings, topology, record, from, to, request.options);
   const prediction = forecast(bare, topology, seen, now);
   const made: Plan = { ...bare, estimate: prediction.duration };
-  const findings = [...ground.findings, ...(await preflight(box, topology, seen, made, prediction.duration))];
+  const findings = [
+    ...ground.findings,
+    ...judgeRecord(box, made, record),
+    ...(await preflight(box, topology, seen, made, prediction.duration)),
+  ];
   return { plan: made, record, findings, prediction };
 }
 

@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline/promises';
 import { Flags } from '@oclif/core';
-import { parseDuration } from '../config/units.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import { flat, oneLine, printable } from '../reporters/clean.js';
 import { duration } from '../reporters/format.js';
 import { fold } from '../reporters/fold.js';
+import { durationFlag, LONGEST_LOCK_WAIT } from './duration-flag.js';
 
 export const yesFlag = Flags.boolean({ char: 'y', description: 'ask nothing' });
 
@@ -14,7 +14,10 @@ export const eventsFlag = Flags.string({
   helpValue: 'FILE',
 });
 
-export const lockWaitFlag = Flags.custom<number>({ parse: (text) => Promise.resolve(parseDuration(text)) })({
+export const lockWaitFlag = durationFlag(
+  0,
+  LONGEST_LOCK_WAIT,
+)({
   description: 'how long to wait for another rollout to end: 10m',
 });
 

@@ -10,6 +10,7 @@ export function leaseText(view: LeaseView, now: Instant): string {
   const who = lease.holder === undefined ? 'someone' : `${lease.holder.name} (pid ${String(lease.holder.pid)})`;
   const what = lease.command === undefined ? '' : `, "${lease.command}"`;
   const beat = lease.lastBeat === undefined ? '' : `, last heartbeat ${age(lease.lastBeat, now)}`;
-  const looks = lease.looks === 'fresh' ? '' : `, looks ${lease.looks}`;
+  const why = lease.why === undefined ? '' : ` (${lease.why})`;
+  const looks = lease.looks === 'fresh' ? '' : `, looks ${lease.looks}${why}`;
   return `held by ${who}${what}${beat}${looks}, generation ${String(lease.generation)}`;
 }

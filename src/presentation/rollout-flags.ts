@@ -1,10 +1,12 @@
 import { Flags } from '@oclif/core';
 import { parseImage } from '../config/images.js';
-import { parseAmount, parseDuration, parseSteps } from '../config/units.js';
+import { parseAmount, parseSteps } from '../config/units.js';
 import { DeployctlError, EXIT } from '../domain/errors.js';
+import { words } from '../domain/text.js';
 import type { Amount, EnvironmentSettings } from '../domain/settings.js';
 import type { ImageRequest } from '../operations/goal.js';
 import type { HowOptions } from '../operations/plan.js';
+import { durationFlag } from './duration-flag.js';
 
 export const imageFlags = {
   backend: Flags.string({ description: 'image of the service backend: a tag of its repository, or a whole reference' }),
@@ -28,7 +30,7 @@ export const strategyFlags = {
   steps: Flags.custom<readonly number[]>({ parse: (text) => Promise.resolve(parseSteps(text)) })({
     description: 'blue-green: percentages of the traffic, ending at 100: 10,50,100',
   }),
-  bake: Flags.custom<number>({ parse: (text) => Promise.resolve(parseDuration(text)) })({
+  bake: durationFlag(0)({
     description: 'how long each step is watched: 2m',
   }),
   'skip-validation': Flags.boolean({ description: 'the fast mode: no bakes, no gates; health is still asked' }),
@@ -66,8 +68,8 @@ export function imagesOf(flags: GivenImages, settings: EnvironmentSettings): Rea
   for (const pair of flags.image) {
     const at = pair.indexOf('=');
     if (at <= 0) {
-      const like = `${settings.services[0]?.name ?? 'SERVICE'}=${pair.slice(at + 1)}`;
-      throw usage(`--image ${pair} names no service; write it like --image ${like}`, []);
+      const like = `${settings.services[0]?.name ?? 'SERVICE'}=${shortened(pair.slice(at + 1))}`;
+      throw usage(`--image ${shortened(pair)} names no service; write it like --image ${like}`, []);
     }
     asked.push([pair.slice(0, at), pair.slice(at + 1)]);
   }
@@ -76,13 +78,15 @@ export function imagesOf(flags: GivenImages, settings: EnvironmentSettings): Rea
     const service = settings.services.find((each) => each.name === name);
     if (service === undefined) {
       const known = settings.services.map((each) => each.name).join(', ');
-      throw usage(`environment ${settings.environment} has no service ${name}; it has ${known}`, []);
+      throw usage(`environment ${settings.environment} has no service ${shortened(name)}; it has ${known}`, []);
     }
     if (images.has(name)) throw usage(`service ${name} is given two images; name it once`, []);
     images.set(name, parseImage(text, service.repository));
   }
   return images;
 }
+
+const shortened = (text: string): string => words(text, 60);
 
 function usage(message: string, next: readonly string[]): DeployctlError {
   return new DeployctlError({ code: 'usage.service', message, exitCode: EXIT.usage, next });

@@ -1,10 +1,11 @@
 import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
+import { MOST_GENERATION } from '../domain/host.js';
 import type { Ms, RolloutId } from '../domain/ids.js';
 import type { Actor } from '../domain/record.js';
 import { encode } from './codec.js';
 import { HeldLease, nonceOf, readSlack, underLease } from './lease.js';
 import type { Lease } from './lease.js';
-import { heldError, unsettled, viewOf, Watcher } from './lease-view.js';
+import { heldError, tooHigh, unsettled, viewOf, Watcher } from './lease-view.js';
 import type { Entry, IsAlive, LeaseView, StateDeps } from './lease-view.js';
 import { highestKnown } from './rollouts.js';
 import { isTransient, retry, withTimeout, CALL_TIMEOUT } from './retry.js';
@@ -156,9 +157,17 @@ class Taking {
     const known = this.#options.knownGeneration ?? 0;
     const stored = await highestKnown(this.#deps, this.#options.signal);
     const highest = entries[0]?.generation ?? 0;
-    if (highest >= stored) return { generation: Math.max(highest, known) + 1, isGapped: false };
+    if (highest >= stored.generation) {
+      return this.#countable({ generation: Math.max(highest, known) + 1, isGapped: false }, entries[0]?.name);
+    }
     // Leases that are gone were deleted by hand: their names must not come back, and how many there were is not known.
-    return { generation: Math.max(stored + 10, known) + 1, isGapped: true };
+    return this.#countable({ generation: Math.max(stored.generation + 10, known) + 1, isGapped: true }, stored.name);
+  }
+
+  /** @throws DeployctlError `lease.generation` when no further one could follow */
+  #countable<T extends { readonly generation: number }>(next: T, name: string | undefined): T {
+    if (next.generation < MOST_GENERATION) return next;
+    throw tooHigh(this.#deps, name ?? this.#deps.names.leases);
   }
 
   /** One creator wins. After a lost answer "already exists" may speak of our own creation: the nonce tells. */

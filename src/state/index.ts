@@ -1,3 +1,4 @@
+import { MOST_GENERATION } from '../domain/host.js';
 import type { ReleaseId, RolloutId } from '../domain/ids.js';
 import type { Steer } from '../domain/observation.js';
 import type { OutcomeRecord, PictureRecord, RolloutRecord, TimelineRecord } from '../domain/record.js';
@@ -8,7 +9,7 @@ import type { AcquireOptions } from './acquire.js';
 import { claim, claimConflicts, ownClaims } from './claims.js';
 import type { Claimed, ClaimConflict } from './claims.js';
 import type { Lease } from './lease.js';
-import { readEntries, viewOf } from './lease-view.js';
+import { readEntries, tooHigh, viewOf } from './lease-view.js';
 import type { IsAlive, LeaseView, StateDeps } from './lease-view.js';
 import { namesOf } from './names.js';
 import { listOutcomes, writeOutcome } from './outcomes.js';
@@ -17,7 +18,7 @@ import type { Pruned } from './prune.js';
 import { getRelease, listReleases, putRelease } from './releases.js';
 import type { ReleaseListing } from './releases.js';
 import { retry } from './retry.js';
-import { listRecords, readRecord, unfinishedRollout, writeRecord } from './rollouts.js';
+import { listRecords, readRecord, recordFlaw, unfinishedRollout, writeRecord } from './rollouts.js';
 import { listSteers, removeSteers, requestSteer } from './steering.js';
 import type { SteerRequest } from './steering.js';
 import { readPicture, writePicture } from './pictures.js';
@@ -60,6 +61,8 @@ export interface State {
 
   /** Creates or replaces. @throws DeployctlError `lease.lost`, `lease.expired`, `state.too-large` */
   writeRecord(record: RolloutRecord, lease: Lease, signal?: AbortSignal): Promise<void>;
+  /** Why the record could not be stored; undefined: it can. Asks nobody. */
+  recordFlaw(record: RolloutRecord): string | undefined;
   readRecord(id: RolloutId, signal?: AbortSignal): Promise<RolloutRecord | undefined>;
   /** Newest first. */
   listRecords(limit?: number, signal?: AbortSignal): Promise<readonly RolloutRecord[]>;
@@ -98,8 +101,16 @@ export function createState(options: {
   readonly environment: string;
 }): State {
   const deps: StateDeps = { ...options, names: namesOf(options.app, options.environment) };
-  const readLease: State['readLease'] = async ({ isAlive, signal }) =>
-    viewOf(await retry(deps, (inner) => readEntries(deps, inner), { signal }), deps.clock.now(), isAlive);
+  const readLease: State['readLease'] = async ({ isAlive, signal }) => {
+    let beyond: string | undefined;
+    const note = (name: string): void => void (beyond = name);
+    const entries = await retry(deps, (inner) => readEntries(deps, inner, note), { signal });
+    const [highest] = entries;
+    if (highest?.generation === MOST_GENERATION) beyond ??= highest.name;
+    if (beyond === undefined) return viewOf(entries, deps.clock.now(), isAlive);
+    const { message: why } = tooHigh(deps, beyond);
+    return { is: 'held', generation: MOST_GENERATION, looks: 'unreadable', why };
+  };
   return {
     acquireLease: (acquire) => acquireLease(deps, acquire),
     readLease,
@@ -118,6 +129,7 @@ export function createState(options: {
     getRelease: (id, signal) => getRelease(deps, id, signal),
     listReleases: (signal) => listReleases(deps, signal),
     writeRecord: (record, lease, signal) => writeRecord(deps, record, lease, signal),
+    recordFlaw: (record) => recordFlaw(deps, record),
     readRecord: (id, signal) => readRecord(deps, id, signal),
     listRecords: (limit = 50, signal) => listRecords(deps, limit, signal),
     unfinishedRollout: (signal) => unfinishedRollout(deps, signal),

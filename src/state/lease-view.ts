@@ -1,4 +1,5 @@
 import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
+import { MOST_GENERATION } from '../domain/host.js';
 import type { Instant, Ms, RolloutId } from '../domain/ids.js';
 import type { Actor } from '../domain/record.js';
 import type { Clock, ParameterPort, Random } from '../engine/ports.js';
@@ -31,12 +32,20 @@ export interface Entry {
 }
 
 /** All generations in the store, highest first. */
-export async function readEntries(deps: StateDeps, signal?: AbortSignal): Promise<readonly Entry[]> {
+export async function readEntries(
+  deps: StateDeps,
+  signal?: AbortSignal,
+  /** Told of numbers that are too high to be a generation: nobody who counts can have made them. */
+  beyond?: (name: string) => void,
+): Promise<readonly Entry[]> {
   const stored = await deps.parameters.list(deps.names.leases, signal);
   const entries: Entry[] = [];
   for (const [name, raw] of stored) {
     const generation = generationOf(name);
-    if (generation === undefined) continue;
+    if (generation === undefined) {
+      if (/\/\d{16,}$/.test(name)) beyond?.(name);
+      continue;
+    }
     try {
       entries.push({ generation, name, raw, lease: decode(name, raw, leaseSchema) });
     } catch (error) {
@@ -72,9 +81,14 @@ export class Watcher {
     this.#ttl = ttl;
   }
 
+  /** @throws DeployctlError `lease.generation` when nothing can be counted on from what is stored */
   async read(signal?: AbortSignal): Promise<readonly Entry[]> {
     const start = this.#deps.clock.monotonic();
-    const entries = await retry(this.#deps, (inner) => readEntries(this.#deps, inner), { signal });
+    let beyond: string | undefined;
+    const note = (name: string): void => void (beyond = name);
+    const entries = await retry(this.#deps, (inner) => readEntries(this.#deps, inner, note), { signal });
+    const highest = entries[0]?.generation === MOST_GENERATION ? entries[0].name : undefined;
+    if (beyond !== undefined || highest !== undefined) throw tooHigh(this.#deps, beyond ?? highest ?? '');
     const end = this.#deps.clock.monotonic();
     for (const { generation, raw } of entries) {
       const before = this.#seen.get(generation);
@@ -145,6 +159,21 @@ export function viewOf(entries: readonly Entry[], now: Instant, isAlive: IsAlive
     lastBeat: lease.at,
     ttl: lease.ttl,
   };
+}
+
+/** `lease.generation`, exit 12: a parameter whose number leaves none above it. */
+export function tooHigh(deps: StateDeps, name: string): DeployctlError {
+  return new DeployctlError({
+    code: 'lease.generation',
+    message:
+      `the lock of ${deps.app}/${deps.environment} cannot be taken: the number of ${name} leaves none above it (instances compare 15 digits). ` +
+      'deployctl counts up by one with each command, so somebody created that parameter by hand. Nothing was changed',
+    exitCode: EXIT.refused,
+    next: [
+      `aws ssm delete-parameter --name ${name}   # while no deployctl runs`,
+      `deployctl status --env ${deps.environment}`,
+    ],
+  });
 }
 
 /** `lease.held`, exit 13: who holds it, since when, doing what, and what to do. */

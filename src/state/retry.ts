@@ -1,4 +1,4 @@
-import { PortError } from '../domain/errors.js';
+import { PortError, TimeLimit } from '../domain/errors.js';
 import type { Ms } from '../domain/ids.js';
 import type { Clock, Random } from '../engine/ports.js';
 
@@ -47,6 +47,7 @@ export async function retry<T>(
     readonly attempts?: number;
   } = {},
 ): Promise<T> {
+  let told: PortError | undefined;
   for (let attempt = 1; ; attempt += 1) {
     options.signal?.throwIfAborted();
     options.before?.();
@@ -54,10 +55,21 @@ export async function retry<T>(
       return await withTimeout(deps.clock, options.timeout ?? LONGEST_CALL, call, options.signal);
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (!isTransient(error) || attempt >= (options.attempts ?? ATTEMPTS)) throw error;
+      if (!isTransient(error) || attempt >= (options.attempts ?? ATTEMPTS)) throw withCause(error, told);
+      if (error instanceof PortError && !isSilence(error)) told = error;
       await deps.clock.sleep(pause(attempt, deps.random), options.signal);
     }
   }
+}
+
+/** Nobody answered: what was said the last time that somebody did says more. */
+const isSilence = ({ kind }: PortError): boolean => kind === 'timeout' || kind === 'aborted';
+
+function withCause(error: unknown, told: PortError | undefined): unknown {
+  if (!(error instanceof PortError) || !isSilence(error) || told === undefined) return error;
+  const { kind, operation, serviceCode, requestId } = told;
+  const message = `${told.message} (and then: ${error.message.replace(`${error.operation}: `, '')})`;
+  return new PortError({ kind, operation, message, serviceCode, requestId, cause: error });
 }
 
 /** Aborts the call's own signal after `timeout`, or with the outer signal. The call ends with what it makes of that. */
@@ -71,7 +83,7 @@ export async function withTimeout<T>(
   const over = new AbortController();
   const watch = clock.sleep(timeout, over.signal).then(
     () => {
-      late.abort(new Error(`no answer within ${timeout} ms`));
+      late.abort(new TimeLimit(timeout));
     },
     () => undefined, // the call ended first
   );

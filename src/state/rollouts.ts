@@ -34,6 +34,17 @@ export async function writeRecord(
   await put(deps, name, value, underLease(lease, signal));
 }
 
+/** Why the record could not be stored; undefined: it can. Asks nobody. */
+export function recordFlaw(deps: StateDeps, record: RolloutRecord): string | undefined {
+  try {
+    encode(deps.names.rollout(record.id), record);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DeployctlError && error.code === 'state.too-large') return error.message;
+    throw error;
+  }
+}
+
 /** undefined: there is no such rollout. */
 export async function readRecord(
   deps: StateDeps,
@@ -85,15 +96,20 @@ export async function unfinishedRollout(deps: StateDeps, signal?: AbortSignal): 
   return ended ? undefined : newest;
 }
 
-/** The highest generation that outcomes and records speak of; 0 without any. What cannot be read counts by its name alone. */
-export async function highestKnown(deps: StateDeps, signal?: AbortSignal): Promise<number> {
-  let highest = 0;
-  for (const [name] of await listRaw(deps, deps.names.outcomes, signal)) {
-    highest = Math.max(highest, generationOf(name) ?? 0);
-  }
+/**
+ * The highest generation that outcomes and records speak of, and the parameter that does; 0 without any. What cannot be read counts by its name alone.
+ */
+export async function highestKnown(
+  deps: StateDeps,
+  signal?: AbortSignal,
+): Promise<{ readonly generation: number; readonly name: string }> {
+  let highest = { generation: 0, name: deps.names.outcomes };
+  const note = (generation: number, name: string): void => {
+    if (generation > highest.generation) highest = { generation, name };
+  };
+  for (const [name] of await listRaw(deps, deps.names.outcomes, signal)) note(generationOf(name) ?? 0, name);
   for (const [name, raw] of await listRaw(deps, deps.names.rollouts, signal)) {
-    if (childOf(deps.names.rollouts, name) === undefined) continue;
-    highest = Math.max(highest, generationInside(raw, name));
+    if (childOf(deps.names.rollouts, name) !== undefined) note(generationInside(raw, name), name);
   }
   return highest;
 }

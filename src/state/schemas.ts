@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MOST_GENERATION } from '../domain/host.js';
 import { isArn, isDigest, isInstanceId } from '../domain/ids.js';
 import type { Arn, Digest, InstanceId } from '../domain/ids.js';
 import type {
@@ -18,8 +19,10 @@ import type { Steer } from '../domain/observation.js';
  */
 
 const count = z.number().int().nonnegative();
-const instant = z.number().nonnegative();
+/** Up to the year 2286: what is later is no time that a clock has shown, and far later ones are none that can be written down (ECMA-262, time values). */
+const instant = z.number().nonnegative().max(9_999_999_999_999);
 const duration = z.number().nonnegative();
+const generation = z.number().int().nonnegative().max(MOST_GENERATION);
 const color = z.enum(['blue', 'green']);
 const arn = z.custom<Arn>((value) => typeof value === 'string' && isArn(value), 'expected an ARN');
 const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'expected sha256:<64 hex>');
@@ -44,7 +47,7 @@ export interface StoredLease extends LeaseRecord {
 
 export const leaseSchema: z.ZodType<StoredLease> = z.looseObject({
   schema: version,
-  generation: count,
+  generation,
   nonce: z.string().min(1),
   holder: actor,
   command: z.string(),
@@ -66,7 +69,7 @@ export const rolloutSchema: z.ZodType<RolloutRecord> = z.looseObject({
   schema: version,
   id: z.string().min(1),
   kind: z.enum(['rollout', 'rollback', 'retire']),
-  generation: count,
+  generation,
   by: z.string(),
   startedAt: instant,
   deadline: instant,
@@ -154,7 +157,7 @@ export const pictureSchema: z.ZodType<PictureRecord> = z.looseObject({
 
 export const outcomeSchema: z.ZodType<OutcomeRecord> = z.looseObject({
   schema: version,
-  generation: count,
+  generation,
   rollout: z.string(),
   kind: z.enum(['rollout', 'rollback', 'adopted', 'retire']),
   strategy: z.string(),

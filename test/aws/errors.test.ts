@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { TimeLimit, toPortError } from '../../src/aws/errors.js';
+import { TimeLimit } from '../../src/domain/errors.js';
+import { toPortError } from '../../src/aws/errors.js';
 import { PortError } from '../../src/domain/errors.js';
 import { useBench } from './wire.js';
 import type { Answer } from './wire.js';
@@ -123,6 +124,28 @@ describe('our own side', () => {
     expect(toPortError(limit, 'ssm:PutParameter')).toMatchObject({ kind: 'timeout' });
     const aborted = Object.assign(new Error('Request aborted'), { name: 'AbortError' });
     expect(toPortError(aborted, 'ssm:PutParameter', AbortSignal.abort(limit))).toMatchObject({ kind: 'timeout' });
+  });
+
+  it('an abort says who asked for it', () => {
+    const aborted = Object.assign(new Error('Request aborted'), { name: 'AbortError' });
+    const asked = AbortSignal.abort(new Error('interrupted by SIGINT'));
+    expect(toPortError(aborted, 'ssm:PutParameter', asked)).toMatchObject({
+      kind: 'aborted',
+      message: 'ssm:PutParameter: the call was aborted: interrupted by SIGINT',
+    });
+  });
+
+  it('a read that runs out of time in a storm of throttling was throttled, and says so', async () => {
+    const limit = new AbortController();
+    bench().wire.on('DescribeTargetHealth', (_, times) => {
+      if (times === 2) setImmediate(() => limit.abort(new TimeLimit(20_000)));
+      return times < 3 ? { error: 'Throttling', message: 'Rate exceeded' } : 'silence';
+    });
+    const error = await caught(bench().aws.traffic.targets(group, limit.signal));
+    expect(error).toMatchObject({ kind: 'throttled', serviceCode: 'Throttling' });
+    expect(error.message).toBe(
+      'elbv2:DescribeTargetHealth: Throttling: Rate exceeded (and then: no answer within 20000 ms)',
+    );
   });
 
   it.each([

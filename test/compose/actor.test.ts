@@ -1,4 +1,6 @@
 import { hostname } from 'node:os';
+import { Command } from '@oclif/core';
+import type { Config } from '@oclif/core';
 import { describe, expect, it } from 'vitest';
 import { thisActor } from '../../src/compose/actor.js';
 import { words } from '../../src/domain/text.js';
@@ -24,9 +26,17 @@ describe('who acts', () => {
 });
 
 describe('a reason', () => {
-  const parse = async (text: string): Promise<unknown> => {
-    const { parse } = reasonFlag('why') as unknown as { parse: (text: string) => Promise<string> };
-    return parse(text);
+  class Asking extends Command {
+    static override flags = { reason: reasonFlag('why') };
+
+    async run(): Promise<string | undefined> {
+      const { flags } = await this.parse(Asking);
+      return flags.reason;
+    }
+  }
+  const parse = async (text: string): Promise<string | undefined> => {
+    const config = { bin: 'deployctl', runHook: () => Promise.resolve({ successes: [], failures: [] }) };
+    return new Asking(['--reason', text], config as object as Config).run();
   };
 
   it('is on one line, and not longer than a record can hold', async () => {
@@ -35,7 +45,7 @@ describe('a reason', () => {
   });
 
   it('is none where only blanks were given', async () => {
-    expect(reasonOf({ reason: (await parse(' \n ')) as string })).toEqual({});
+    expect(reasonOf({ reason: await parse(' \n ') })).toEqual({});
     expect(reasonOf({})).toEqual({});
     expect(reasonOf({ reason: 'x' })).toEqual({ reason: 'x' });
   });

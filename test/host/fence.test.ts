@@ -115,6 +115,14 @@ describe('the fence', () => {
     const refused = bad(await instance.ask(inspect, [31, 0, 0]));
     expect(refused.code).toBe('no-state');
     expect(refused.message).toContain("holds '30 x '");
+    // Beyond what a shell compares, it would be lower than anything or higher, as the shell likes.
+    for (const seen of ['9999999999999999 0 0', '99999999999999999999 0 0', '1 0 9999999999999999']) {
+      await instance.sh(`echo "${seen}" >"$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production/fence"`);
+      const absurd = bad(await instance.ask(inspect, [31, 0, 0]));
+      expect(absurd).toMatchObject({ code: 'no-state' });
+      expect(absurd.message).toContain(`holds '${seen}', wanted three numbers of at most 15 digits`);
+      expect(await instance.sh('cat "$DEPLOYCTL_ROOT/var/lib/deployctl/shop/production/fence"')).toBe(seen);
+    }
   });
 
   it('leaves neither the lock nor the output to what docker starts', async () => {

@@ -126,7 +126,7 @@ describe('the machine', () => {
   it('has a state folder that cannot be used', async () => {
     await instance.sh(`mkdir -p ${folder} && echo 'x' >${folder}/fence`);
     expect(await asked('no-state', start())).toMatchInlineSnapshot(
-      `"i-1 (shop-1)  start of backend failed (no-state): /var/lib/deployctl/shop/production/fence holds 'x ', wanted three numbers; restore or remove it"`,
+      `"i-1 (shop-1)  start of backend failed (no-state): /var/lib/deployctl/shop/production/fence holds 'x ', wanted three numbers of at most 15 digits; restore or remove it"`,
     );
     await instance.sh(`rm -rf ${folder} && echo >${folder}`);
     expect(await asked('no-state', start())).toMatchInlineSnapshot(

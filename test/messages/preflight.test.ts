@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createHostPort } from '../../src/compose/host-port.js';
 import { PortError } from '../../src/domain/errors.js';
 import type { PortErrorKind } from '../../src/domain/errors.js';
 import type { GroupFacts } from '../../src/engine/ports.js';
@@ -53,6 +54,86 @@ const groups =
   });
 
 const MB = 1024 ** 2;
+
+/** The port that encodes and measures, over no connection. */
+const noRunner = { send: unused, poll: unused, live: unused };
+function unused(): Promise<never> {
+  return Promise.reject(new Error('nothing may be sent'));
+}
+
+describe('a service', () => {
+  const { flaw } = createHostPort(noRunner, { app: 'shop', environment: 'sim', region: 'eu-central-1' });
+  const withEnv = async (env: Record<string, string>): Promise<string> => {
+    const shop = await Shop.open();
+    const act = () =>
+      shop.anna((box) => {
+        const services = box.settings.services.map((each) => ({ ...each, run: { ...each.run, env } }));
+        const changed = changedBox(box, { settings: { services }, box: { hosts: { ...box.hosts, flaw } } });
+        return rollout(changed, request());
+      });
+    return says('preflight.refused', 'rollout --backend new', act);
+  };
+
+  it('cannot be sent to an instance', async () => {
+    expect(await withEnv({ PATH: 'of two\nlines' })).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - the new release of backend cannot be sent to an instance: env PATH: its value has a line break; a variable of this name goes by an env file, which holds one line for each. Write it in one line, or give the variable another name
+
+      Next:
+        correct services.backend in deployctl.yml
+      (exit 12)"
+    `);
+  });
+
+  it('is more than SSM takes', async () => {
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`V${String(index)}`, 'x'.repeat(1000)]));
+    expect((await withEnv(many)).replaceAll(/\d+\.\d KB/g, '… KB')).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - the new release of backend cannot be sent to an instance: its command would be … KB, of which the instance script takes … KB; SSM takes at most … KB in one command
+
+      Next:
+        move large values of services.backend into env-files on the instances, or into secrets
+      (exit 12)"
+    `);
+  });
+});
+
+describe('a rollout', () => {
+  it('would be watched for longer than it may last', async () => {
+    const shop = await Shop.open();
+    const options = { bake: 47 * 3_600_000 };
+    const act = () => shop.anna((box) => rollout(box, request({ options })));
+    expect(await says('preflight.refused', 'rollout --backend new --bake 47h', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new --bake 47h
+      Error: refused before any change:
+        - the bakes alone take 169200 s, and at timing.deadline (900 s) a rollout is rolled back
+
+      Next:
+        a shorter --bake, fewer --steps, or a longer environments.sim.timing.deadline
+      (exit 12)"
+    `);
+  });
+
+  it('would need a larger record than the store has room for', async () => {
+    const shop = await Shop.open();
+    const act = () =>
+      shop.anna((box) => {
+        const recordFlaw = (): string => 'it would hold 9000 bytes (5000 compressed); a parameter holds at most 4096';
+        return rollout({ ...box, state: { ...box.state, recordFlaw } }, request());
+      });
+    expect(await says('preflight.refused', 'rollout --backend new', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - the record of a rollout of sim would not fit into Parameter Store before its end (3 routes, 2 services): it would hold 9000 bytes (5000 compressed); a parameter holds at most 4096
+
+      Next:
+        split environments.sim in deployctl.yml: fewer routes and services in one environment
+      (exit 12)"
+    `);
+  });
+});
 
 describe('the fleet', () => {
   it('has no instance', async () => {

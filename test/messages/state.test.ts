@@ -37,6 +37,22 @@ const thrown = (error: unknown) => (): never => {
 };
 
 describe('the lease', () => {
+  it('has a number that nobody can count on from', async () => {
+    const { clock, store, person } = world();
+    store.set(`${BASE}/lease/999999999999999`, '{}');
+    const anna = person('anna');
+    const act = () => clock.run(anna.state.acquireLease(anna.take()));
+    expect(await says('lease.generation', typed, act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend 1.1.0 --env production
+      Error: the lock of shop/production cannot be taken: the number of /deployctl/shop/production/lease/999999999999999 leaves none above it (instances compare 15 digits). deployctl counts up by one with each command, so somebody created that parameter by hand. Nothing was changed
+
+      Next:
+        aws ssm delete-parameter --name /deployctl/shop/production/lease/999999999999999   # while no deployctl runs
+        deployctl status --env production
+      (exit 12)"
+    `);
+  });
+
   it('is held by another', async () => {
     const { clock, bob } = await held();
     await clock.advance(4000);

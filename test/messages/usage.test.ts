@@ -7,7 +7,11 @@ import { readInput, writeOutput } from '../../src/compose/files.js';
 import { readOutputs } from '../../src/compose/terraform.js';
 import { parseImage } from '../../src/config/images.js';
 import { loadSettings, selectEnvironment } from '../../src/config/load.js';
-import { choose, logs } from '../../src/operations/containers.js';
+import type { Config } from '@oclif/core';
+import { ReportingCommand } from '../../src/base-command.js';
+import { UnsendableRequest } from '../../src/engine/host-port.js';
+import { choose, exec, logs } from '../../src/operations/containers.js';
+import { plan } from '../../src/operations/rollout.js';
 import { checkAccount } from '../../src/operations/iam-policy.js';
 import { seedsOfTerraform } from '../../src/operations/init/terraform.js';
 import { discover } from '../../src/operations/init/discover.js';
@@ -26,7 +30,7 @@ import { runningState } from '../../src/sandbox/process/state-file.js';
 import { settingsOf } from '../simulation/scenario.js';
 import { SMALL, parse } from '../config/helpers.js';
 import { run, says } from './say.js';
-import { inShop, Shop } from './world.js';
+import { inShop, request, Shop } from './world.js';
 
 let folder = '';
 beforeAll(async () => {
@@ -320,6 +324,65 @@ describe('what was typed', () => {
         deployctl report ro-1 --html rollout.html --env sim
         deployctl history show ro-1 --env sim
       (exit 64)"
+    `);
+  });
+
+  it('is too long for anything', async () => {
+    class Long extends ReportingCommand {
+      run(): Promise<void> {
+        return Promise.resolve();
+      }
+      begin(): Promise<void> {
+        return this.init();
+      }
+    }
+    const begin = (...argv: string[]) => new Long(argv, {} as Config).begin();
+    const long = 'x'.repeat(10_000);
+    const typed = 'plan --env sim';
+    expect(await told('usage.too-long', typed, () => begin('--backend', long))).toMatchInlineSnapshot(`
+      "$ deployctl plan --env sim
+      Error: --backend has 10000 characters (xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…); at most 4096 are taken
+
+      Next:
+        deployctl plan --help
+      (exit 64)"
+    `);
+    expect(await told('usage.too-long', typed, () => begin(`--backend=${long}`))).toContain(
+      '--backend has 10010 characters',
+    );
+    expect(await told('usage.too-long', typed, () => begin(long))).toContain('an argument has 10000 characters');
+    const act = () => inShop((box) => exec(box, { service: 'backend' }, ['echo', 'x'.repeat(60_000)], 1000));
+    expect(await told('usage.too-long', 'exec backend --env sim', act)).toMatchInlineSnapshot(`
+      "$ deployctl exec backend --env sim
+      Error: what stands behind -- is too long: its command would be 80.6 KB; SSM takes at most 64.0 KB in one command. Nothing was run
+
+      Next:
+        put the script into the image, or fetch it from within the container
+      (exit 64)"
+    `);
+  });
+
+  it('cannot be sent to an instance', async () => {
+    const hosts = {
+      sendResolve: () =>
+        Promise.reject(
+          new UnsendableRequest('tag: "a b" cannot be sent to an instance; wanted a tag', { tooLarge: false }),
+        ),
+    };
+    const act = () =>
+      inShop((box) =>
+        plan(
+          { ...box, images: { resolve: () => Promise.resolve(undefined) }, hosts: { ...box.hosts, ...hosts } },
+          request(),
+        ),
+      );
+    expect(await told('host.unsendable', 'plan --backend new', act)).toMatchInlineSnapshot(`
+      "$ deployctl plan --backend new
+      Error: a command cannot be sent to the instances: tag: "a b" cannot be sent to an instance; wanted a tag. Nothing was changed
+
+      Next:
+        correct what is named above, in deployctl.yml or on the command line
+      (exit 12)"
     `);
   });
 

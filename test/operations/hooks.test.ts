@@ -55,6 +55,16 @@ describe('hooks', () => {
     expect(warnings(told)).toEqual([]);
   });
 
+  it('get reasons of others on one line, whatever is in them', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'hooks-')), 'out');
+    const { hooks, told } = hooksOf({ failure: [shell(`printf %s "$DEPLOYCTL_REASON" > ${file}`)] });
+    await hooks.ended('failed', ` docker said:\n::error::x\0${'y'.repeat(5000)}`);
+    const reason = await readFile(file, 'utf8');
+    expect(reason).toMatch(/^docker said: ::error::x y+…$/);
+    expect(reason).toHaveLength(1000);
+    expect(warnings(told)).toEqual([]);
+  });
+
   it('pre-rollout refuses with 12, the name of the command and its last line', async () => {
     const { hooks } = hooksOf({ 'pre-rollout': [shell('echo frozen until Monday; exit 3'), shell('touch /never')] });
     await expect(hooks.beforeRollout()).rejects.toMatchObject({

@@ -67,6 +67,17 @@ describe('a configuration that cannot be sent', () => {
     ]);
   });
 
+  it('does not keep a rollback from leaving it', () => {
+    const from = released('new', { env: { HOME: 'a\nb' } });
+    const to = released('old', {});
+    const back = planOf(rollingHow, { kind: 'rollback', services: [servicePlan('backend', { from, to })] });
+    expect(judgeRequests({ hosts }, back)).toMatchObject([
+      { level: 'warn', text: expect.stringMatching(/^release r-new of backend cannot be sent/) as string },
+    ]);
+    const worse = planOf(rollingHow, { kind: 'rollback', services: [servicePlan('backend', { from: to, to: from })] });
+    expect(judgeRequests({ hosts }, worse)).toMatchObject([{ level: 'refuse' }]);
+  });
+
   it('is named with its service where another one says the same', () => {
     const bad = (service: string): ServicePlan => {
       const made = serviceRelease(service, 'new');
@@ -141,7 +152,7 @@ describe('a request that is sent all the same', () => {
       hosts.send({ instance: 'i-00000001', request, fence: [1, 0, 0], timeout: 1000 });
     await expect(send({ phase: 'start', slot, release: 'r-1', spec, keep: 1 })).rejects.toThrow(UnsendableRequest);
     // No error of the encoder's own: something that it did not expect.
-    const broken = { phase: 'start', slot, release: 'r-1', keep: 1 } as unknown as HostRequest;
+    const broken = { phase: 'start', slot, release: 'r-1', keep: 1 } as object as HostRequest;
     await expect(send(broken)).rejects.toThrow(UnsendableRequest);
   });
 });

@@ -63,8 +63,8 @@ export const hostile = fc
   .map((text) => `${text}zz`);
 
 /** Everything that must not reach a terminal, but the end of a line. */
-// eslint-disable-next-line no-control-regex -- control characters are what this expression is for
 export const UNSAFE =
+  // eslint-disable-next-line no-control-regex -- control characters are what this expression is for
   /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}\p{Cs}]/u;
 
 /** What is wrong with a text that is about to be written; undefined: nothing. */

@@ -37,11 +37,11 @@ function ownProblems(base: Path, { run = [], checks = [] }: Pick<Service | Place
 /** A variable that is both plain and secret, reported where this place adds to it. */
 function bothProblems(base: Path, own: Pick<Service | Placement, 'env' | 'secrets'>, merged: Service): Problem[] {
   return Object.keys(merged.secrets).flatMap((variable) => {
-    if (!(variable in merged.env)) return [];
+    if (!Object.hasOwn(merged.env, variable)) return [];
     const key =
-      own.secrets !== undefined && variable in own.secrets
+      own.secrets !== undefined && Object.hasOwn(own.secrets, variable)
         ? 'secrets'
-        : own.env !== undefined && variable in own.env
+        : own.env !== undefined && Object.hasOwn(own.env, variable)
           ? 'env'
           : undefined;
     if (key === undefined) return [];

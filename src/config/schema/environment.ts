@@ -60,7 +60,7 @@ const sticky = duration(1000, 7 * 24 * HOUR).refine((value) => value % 1000 === 
 const step = z.number({ error: (issue) => `${shown(issue.input)}: write a whole number from 1 to 100` }).meta({ minimum: 1, maximum: 100 });
 const steps = list(step, '[10, 50, 100]').superRefine((value, context) => {
   const problem = stepsProblem(value);
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: `${JSON.stringify(value)}: ${problem}` });
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: `${shown(value)}: ${problem}` });
 });
 
 export const environment = z.strictObject({

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { PARAMETER, PARAMETER_RULE, argv, duration, integer, list, name, plainText, share, status, word } from './scalars.js';
+import { PARAMETER, PARAMETER_RULE, argv, duration, integer, list, name, plainText, share, shown, status, word } from './scalars.js';
 
 const url = () =>
   plainText('write a URL like https://shop.example.com/api/').superRefine((value, context) => {
     const parsed = URL.canParse(value) ? new URL(value) : undefined;
     if (parsed === undefined || !['http:', 'https:'].includes(parsed.protocol)) {
-      context.addIssue({ code: 'custom', message: `${JSON.stringify(value)}: write a URL like https://shop.example.com/api/` });
+      context.addIssue({ code: 'custom', message: `${shown(value)}: write a URL like https://shop.example.com/api/` });
     } else if (parsed.username !== '' || parsed.password !== '') {
       // The value is left out on purpose: it holds a password.
       context.addIssue({ code: 'custom', message: 'has a user or password, which logs would show; probe a route that needs none' });

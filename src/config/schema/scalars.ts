@@ -3,7 +3,7 @@ import { messageOf } from '../../domain/errors.js';
 import type { Ms } from '../../domain/ids.js';
 import { isRepository, parseRepository } from '../images.js';
 import type { StatusRanges } from '../units.js';
-import { formatDuration, parseAmount, parseDuration, parseShare, parseStatus, parseWarm } from '../units.js';
+import { parseAmount, parseDurationIn, parseShare, parseStatus, parseWarm } from '../units.js';
 
 /** The value as it stands in the file, short enough for a message. */
 export function shown(value: unknown): string {
@@ -53,13 +53,7 @@ function parsed<T>(parse: (text: string) => T, wanted: string, title: string, pa
 
 /** A length of time between `least` and `most` (ms, inclusive). */
 export function duration(least: Ms = 1, most: Ms = 48 * 3_600_000) {
-  const parse = (text: string): Ms => {
-    const value = parseDuration(text);
-    if (value < least || value > most) {
-      throw new RangeError(`${JSON.stringify(text)}: must be from ${formatDuration(least)} to ${formatDuration(most)}`);
-    }
-    return value;
-  };
+  const parse = (text: string): Ms => parseDurationIn(text, least, most);
   return parsed(parse, 'write a duration like 500ms, 90s or 5m', 'duration', '^(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?$');
 }
 

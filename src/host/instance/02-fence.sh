@@ -12,9 +12,12 @@ read_highest() {
   [ -e "$state/fence" ] || return 0
   fence_a='' fence_b='' fence_c=''
   read -r fence_a fence_b fence_c <"$state/fence" || :
-  case $fence_a:$fence_b:$fence_c in
-    *[!0-9:]* | :* | *::* | *:) fail no-state "$state/fence holds '$fence_a $fence_b $fence_c', wanted three numbers; restore or remove it" ;;
-  esac
+  fence_fits=yes
+  case $fence_a:$fence_b:$fence_c in *[!0-9:]* | :* | *::* | *:) fence_fits=no ;; esac
+  # More digits than any shell is sure to compare.
+  for fence_part in "$fence_a" "$fence_b" "$fence_c"; do [ "${#fence_part}" -le 15 ] || fence_fits=no; done
+  [ "$fence_fits" = yes ] ||
+    fail no-state "$state/fence holds '$fence_a $fence_b $fence_c', wanted three numbers of at most 15 digits; restore or remove it"
   highest="$fence_a $fence_b $fence_c"
 }
 

@@ -1,10 +1,11 @@
 import { imageName, NO_RELEASE } from '../../domain/release.js';
 import type { ImageRequest } from '../goal.js';
 import { goalRelease } from '../goal.js';
+import { judgeLock } from '../lease.js';
 import type { Toolbox } from '../toolbox.js';
 import { claimed } from '../begin.js';
 import type { Check } from './check.js';
-import { fail, ok, skip, warn } from './check.js';
+import { fail, ofFinding, ok, skip, warn } from './check.js';
 import type { Evidence } from './evidence.js';
 
 /** Whether what is to be rolled out exists, or else what serves now could be pulled again. */
@@ -61,8 +62,11 @@ export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<rea
   const unfinished = await reads.try('ssm:GetParametersByPath', checks, async () => ({
     record: await box.state.unfinishedRollout(box.signal),
   }));
-  if (lease !== undefined && lease.is !== 'free') checks.push(warn('somebody holds the lock', 'deployctl lease show'));
-  else if (lease !== undefined) checks.push(ok('the lock is free'));
+  const stuck = lease === undefined ? [] : judgeLock(box.settings, lease).map(ofFinding);
+  checks.push(...stuck);
+  if (stuck.length === 0 && lease !== undefined) {
+    checks.push(lease.is === 'free' ? ok('the lock is free') : warn('somebody holds the lock', 'deployctl lease show'));
+  }
   if (unfinished?.record !== undefined && lease?.is === 'free') {
     const { kind, id, by } = unfinished.record;
     checks.push(

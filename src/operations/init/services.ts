@@ -86,7 +86,9 @@ async function repositoryOf(
   many: boolean,
 ): Promise<string> {
   const known =
-    seeds.repositories[service] ?? (many ? undefined : seeds.repositories['']) ?? repositoryIn(container?.image ?? '');
+    (Object.hasOwn(seeds.repositories, service) ? seeds.repositories[service] : undefined) ??
+    (many ? undefined : seeds.repositories['']) ??
+    repositoryIn(container?.image ?? '');
   const wanted = known ?? (await ask({ text: `image repository of ${service}` }));
   if (wanted !== undefined) return wanted;
   throw new DeployctlError({
