@@ -35,7 +35,7 @@ function sendAll(action: Action, s: Scene): { readonly sent: readonly number[]; 
 
 describe('a change that has no effect', () => {
   it.each([
-    ['weights', weights],
+    ['weights', (s: Scene) => weights(s, 50)],
     ['register', register],
     ['stop', (s: Scene): Action => ({ is: 'stop', instance: s.id(1), service: 'backend', color: 'green' })],
   ] as const)('%s: is sent again after pauses that double, and given up after three times', (_, action) => {
