@@ -8,6 +8,7 @@ import type { HostCommandState, HostPort } from '../engine/host-port.js';
 import type { CommandState, RunnerPort } from '../engine/ports.js';
 import { encodeAsk, encodeList, encodeRequest, encodeResolve } from '../host/encode.js';
 import { parseResult } from '../host/result.js';
+import type { Scope } from '../host/result.js';
 
 /** Longest run of a question to a container. */
 const askTimeout = 30_000;
@@ -65,18 +66,18 @@ export function createHostPort(
     },
     poll: async (commands, signal) => {
       const states = await runner.poll(commands, signal);
-      return new Map([...states].map(([id, state]) => [id, read(state)]));
+      return new Map([...states].map(([id, state]) => [id, read(state, scope)]));
     },
   };
 }
 
-function read(state: CommandState): HostCommandState {
+function read(state: CommandState, scope: Scope): HostCommandState {
   switch (state.is) {
     case 'pending':
     case 'running':
       return { is: 'pending' };
     case 'finished':
-      return { is: 'replied', reply: parseResult(state) };
+      return { is: 'replied', reply: parseResult(state, scope) };
     case 'killed':
     case 'undelivered':
       return { is: 'lost', why: state.why };

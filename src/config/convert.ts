@@ -90,6 +90,7 @@ function toService({ name, service, placement }: PlacedService): ServiceSettings
     name,
     repository: service.image,
     containerName: service.container.name ?? name,
+    adopt: service.adopt,
     run: toRunSpec(service),
     colors: {
       blue: toColor(placement.blue),

@@ -43,5 +43,6 @@ function merge(service: Service, over: Placement): Service {
     ...(task === undefined ? {} : { task }),
     rollback: over.rollback ?? service.rollback,
     warm: over.warm ?? service.warm,
+    adopt: over.adopt ?? service.adopt,
   };
 }

@@ -12,12 +12,31 @@ export const MOST_GENERATION = 999_999_999_999_999;
 
 export type HostPhase = 'inspect' | 'quiet' | 'pull' | 'task' | 'start' | 'stop' | 'restore';
 
+/** Containers that deployctl did not start and may take for the slot's own. They are stopped and renamed where a release needs it, never removed. */
+export interface Adopts {
+  /** The service's image repository; absent on the standby color, where an image alone says nothing. */
+  readonly repository?: string;
+  /** Names of containers: `adopt` in deployctl.yml. */
+  readonly containers: readonly string[];
+}
+
 /** Which container: names and labels on the instance come from these. */
 export interface Slot {
   readonly service: ServiceName;
   readonly containerName: string;
   readonly color: Color;
   readonly port: number;
+  /** Absent: none. */
+  readonly adopts?: Adopts;
+}
+
+/** A port of a slot on which something listens although no container publishes it. */
+export interface Listener {
+  readonly port: number;
+  /** `nginx (pid 812)`, where the instance could tell. */
+  readonly process?: string;
+  /** Its container, where it is one: it uses the host's network. */
+  readonly container?: string;
 }
 
 /** What an instance is asked to do. One SSM command carries one request. */
@@ -101,4 +120,8 @@ export interface HostFacts {
   readonly aws: boolean;
   /** Container id → bytes that it uses, and its limit if it has one. Running ones only. */
   readonly memory: Readonly<Record<string, { readonly used: number; readonly limit?: number }>>;
+  /** Of the ports that were asked for; absent: the instance has no `ss` to tell. */
+  readonly listeners?: readonly Listener[];
+  /** The highest fence that the instance has followed; absent: none. */
+  readonly fence?: Fence;
 }

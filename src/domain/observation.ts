@@ -77,18 +77,26 @@ export interface Container {
   readonly running: boolean;
   /** It ended, and docker is about to start it again: it serves nobody, and goes on like that until it is stopped. */
   readonly restarting?: boolean;
+  /** Somebody paused it: it holds its ports and answers nobody. */
+  readonly paused?: boolean;
   readonly startedAt: string;
   readonly restartCount: number;
   readonly exitCode: number;
   readonly oomKilled: boolean;
   readonly restartPolicy: string;
-  /** Published host ports. */
+  /** Host ports that it publishes for TCP, on whatever address; of a stopped one those that it would publish. */
   readonly ports: readonly number[];
   /** Digest of the image: from our label, else from the image's repo digests. */
   readonly digest?: Digest;
   readonly imageReference: string;
+  /** Repositories of its image, where the reference is an image's id and names none. */
+  readonly repositories?: readonly string[];
   /** Present when deployctl started it for this app and environment. */
   readonly ours?: { readonly service: ServiceName; readonly color: Color; readonly release: ReleaseId };
+  /** The slot for which this environment has adopted it; only of what deployctl did not start. */
+  readonly adopted?: { readonly service: ServiceName; readonly color: Color };
+  /** `shop/staging`: deployctl started it for another app or environment. */
+  readonly owner?: string;
 }
 
 /** The witness on the instance: health path and checks passed for exactly this start of this container. */

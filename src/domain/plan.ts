@@ -1,5 +1,6 @@
 import type { Color, InstanceId, Instant, Ms, RolloutId, RouteArn, ServiceName, TargetGroupArn } from './ids.js';
 import type { GroupWeight } from './observation.js';
+import type { Adopts } from './host.js';
 import type { Release, ServiceRelease } from './release.js';
 import type { Amount, Drain, FleetSelector, GateSettings, Layout, Timing, Warm } from './settings.js';
 
@@ -21,6 +22,8 @@ export interface ServicePlan {
   readonly from: ServiceRelease;
   readonly to: ServiceRelease;
   readonly warm: Warm;
+  /** Containers of others that count as the service's own: by name on both colors, by their image's repository on the live one only. */
+  readonly adopts: Required<Adopts>;
 }
 
 /** Where the loop steers. `old` is rollback: the same loop, epoch + 1. */

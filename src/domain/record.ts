@@ -1,3 +1,4 @@
+import type { Adopts } from './host.js';
 import type { Color, InstanceId, Instant, Ms, ReleaseId, RolloutId, RouteArn, ServiceName } from './ids.js';
 import type { GroupWeight } from './observation.js';
 import type { Outcome } from './decision.js';
@@ -35,6 +36,8 @@ export interface RolloutRecord {
   readonly weightsLast?: Readonly<Record<RouteArn, readonly GroupWeight[]>>;
   readonly tasks?: Readonly<Record<ServiceName, 'intended' | 'succeeded' | 'failed'>>;
   readonly excluded: readonly InstanceId[];
+  /** What each service may adopt, as the configuration said when it began: a resume goes by it. */
+  readonly adopts?: Readonly<Record<ServiceName, Required<Adopts>>>;
   /** Display only. */
   readonly phase: string;
   /** Display only: what its process waits for, and until when at most. A little late, and stale when that process is gone. */

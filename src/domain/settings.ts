@@ -83,6 +83,8 @@ export interface ServiceSettings {
   readonly name: ServiceName;
   readonly repository: string;
   readonly containerName: string;
+  /** Containers that deployctl did not start and that are the service's own all the same. Absent: none. */
+  readonly adopt?: readonly string[];
   /** The run spec without its image. */
   readonly run: Omit<RunSpec, 'image'>;
   readonly colors: Readonly<Partial<Record<Color, ColorSettings>>>;

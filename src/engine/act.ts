@@ -1,12 +1,13 @@
 import type { Action, Spot } from '../domain/decision.js';
 import type { HostRequest, Slot } from '../domain/host.js';
-import type { Color, Instant, Ms } from '../domain/ids.js';
+import type { Instant, Ms } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import type { ServiceRelease } from '../domain/release.js';
 import { NO_RELEASE } from '../domain/release.js';
 import { needsPull } from '../strategies/preload.js';
+import { slotOf } from '../strategies/standing.js';
 import type { HostBook } from './book.js';
 import type { Observer } from './observer.js';
 import type { TrafficPort } from './ports.js';
@@ -29,7 +30,7 @@ export interface Turn {
 
 /** The slots of a plan: both colors of all its services. */
 export function slotsOf(plan: Plan): readonly Slot[] {
-  return plan.services.flatMap((service) => Object.values(service.colors).map((color) => slot(service, color.color)));
+  return plan.services.flatMap((service) => Object.values(service.colors).map((color) => slotOf(service, color.color)));
 }
 
 /** Makes one action happen: one short call. Rejects with PortError; the next observation tells what it did. */
@@ -81,7 +82,7 @@ function requestOf({ seen }: Turn, plan: Plan, action: HostAction, book: HostBoo
       return { phase: 'inspect', slots: slotsOf(plan) };
     case 'quiet': {
       const { container } = action;
-      const own = slot(serviceOf(plan, action.service), action.color);
+      const own = slotOf(serviceOf(plan, action.service), action.color);
       return { phase: 'quiet', slot: own, container, window: plan.timing.quiet };
     }
     case 'pull': {
@@ -98,14 +99,14 @@ function requestOf({ seen }: Turn, plan: Plan, action: HostAction, book: HostBoo
     case 'restore': {
       const service = serviceOf(plan, action.service);
       const { release, spec } = releaseIn(service, action.release);
-      const own = slot(service, action.color);
+      const own = slotOf(service, action.color);
       if (action.is === 'start') return { phase: 'start', slot: own, release, spec, keep: plan.keep };
       return { phase: 'restore', slot: own, release, spec, keep: plan.keep, ...asked(book, action) };
     }
     case 'stop': {
       const service = serviceOf(plan, action.service);
       const stopTimeout = Math.max(service.from.spec.stopTimeout, service.to.spec.stopTimeout);
-      const own = slot(service, action.color);
+      const own = slotOf(service, action.color);
       return { phase: 'stop', slot: own, stopTimeout, keep: plan.keep, ...asked(book, action) };
     }
   }
@@ -141,7 +142,7 @@ export function possibleRequests(plan: Plan): readonly PossibleRequest[] {
       all.push({ request: taskOf(service), timeout: to.spec.task.timeout + timeout, service: name });
     }
     for (const { color } of Object.values(service.colors)) {
-      const own = slot(service, color);
+      const own = slotOf(service, color);
       const { stopTimeout } = to.spec;
       all.push({ request: { phase: 'stop', slot: own, stopTimeout, keep, evidence: true }, timeout, service: name });
       for (const { release, spec } of from.release === to.release ? [to] : [to, from]) {
@@ -182,10 +183,4 @@ function releaseIn(service: ServicePlan, release: string): ServiceRelease {
   if (found === undefined)
     throw new Error(`${service.service}: release ${release} is neither where the plan comes from nor where it goes`);
   return found;
-}
-
-function slot(service: ServicePlan, color: Color): Slot {
-  const plan = service.colors[color];
-  if (plan === undefined) throw new Error(`service ${service.service} has no ${color}`);
-  return { service: service.service, containerName: service.containerName, color, port: plan.port };
 }

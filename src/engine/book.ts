@@ -37,8 +37,10 @@ export interface BookDeps {
 /** What this process knows of each instance's containers, and the one command that it has open there. */
 export class HostBook {
   readonly tasks = new Map<string, TaskState>();
-  /** An instance has seen a higher fence than ours: someone else took over. */
+  /** An instance has seen a higher fence than ours: someone else took over, or the store has forgotten who did. */
   fencedOut: string | undefined;
+  /** The highest generation that such an instance follows, where it told. */
+  fencedBy: number | undefined;
   /** Why the states of the open commands could not be read the last time. */
   unread: string | undefined;
   /** Of what was bad without a known reason: the first reason that came to be known. */
@@ -201,6 +203,8 @@ export class HostBook {
     const now = this.#deps.clock.now();
     if (!reply.ok && reply.code === 'fenced') {
       this.fencedOut ??= `${this.#deps.nameOf(instance)} (${instance}) follows a newer rollout: ${reply.message}`;
+      const [generation] = reply.fence?.highest ?? [];
+      if (generation !== undefined) this.fencedBy = Math.max(generation, this.fencedBy ?? 0);
     }
     // A task that docker did not answer for has not run: that one is known.
     const unrun = request.phase === 'task' && !reply.ok && reply.code === 'no-docker';

@@ -34,6 +34,8 @@ export type HostReply =
       readonly oomKilled?: boolean;
       readonly logTail?: string;
       readonly containers?: readonly Container[];
+      /** What the instance follows. */
+      readonly fence?: { readonly highest?: Fence };
     };
 
 export type HostCommandState =

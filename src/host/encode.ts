@@ -43,12 +43,22 @@ function urlPath(field: string, value: string): string {
   return word(field, path);
 }
 
+/** `-` stands for nothing: a word that is empty would not be one. */
+function adoptWords({ adopts }: Slot): readonly [repository: string, names: string] {
+  const { repository, containers } = adopts ?? { containers: [] };
+  return [
+    repository === undefined ? '-' : matching('image', repository, REPOSITORY, 'a repository without tag'),
+    containers.map((each) => name('adopt', each)).join(',') || '-',
+  ];
+}
+
 function slotWords(slot: Slot): string {
   return [
     name('service', slot.service),
     slot.color,
     integer('port', slot.port, 1, 65535),
     name('container name', slot.containerName),
+    ...adoptWords(slot),
   ].join(' ');
 }
 
@@ -104,8 +114,16 @@ function checkLine(check: Check): string {
 }
 
 function slotLines(slot: Slot): string[] {
-  const [service, color, port, container] = slotWords(slot).split(' ');
-  return [`service ${service}`, `color ${color}`, `port ${port}`, `container ${container}`, `slot ${slotWords(slot)}`];
+  const [service, color, port, container, repository, names] = slotWords(slot).split(' ');
+  return [
+    `service ${service}`,
+    `color ${color}`,
+    `port ${port}`,
+    `container ${container}`,
+    `adopt-repository ${repository}`,
+    `adopt-names ${names}`,
+    `slot ${slotWords(slot)}`,
+  ];
 }
 
 const evidenceLines = (request: HostRequest): string[] =>

@@ -1,8 +1,15 @@
 /** Reads the one JSON line of the instance script. What can't be read is `broken-output`: unknown, never a failure of the app. */
 import { z } from 'zod';
-import type { Fence, HostFacts, SetAside } from '../domain/host.js';
+import type { Fence, HostFacts, Listener, SetAside } from '../domain/host.js';
 import { isDigest, type Digest, type ServiceName } from '../domain/ids.js';
 import type { Container } from '../domain/observation.js';
+import { isImageId, sameRepository } from '../domain/occupancy.js';
+
+/** For whom the answer is read: what carries labels of another app or environment is not theirs. */
+export interface Scope {
+  readonly app: string;
+  readonly environment: string;
+}
 
 /** Why the script did not do what was asked. Stable words. */
 export const HOST_FAILURE_CODES = [
@@ -132,6 +139,8 @@ const wireCommon = {
   containers: z.array(wireContainer).optional(),
   images: z.record(z.string(), z.array(z.string()).nullable()).default({}),
   omitted: z.number().default(0),
+  /** `ID SERVICE COLOR` of unlabelled containers that this environment has adopted. */
+  adopted: z.array(z.string()).default([]),
   oom: z.array(z.string()).default([]),
   container: wireContainer.optional(),
   logTail: z.string().optional(),
@@ -168,6 +177,7 @@ const wireSuccess = z.object({
       memoryAvailableBytes: z.number().optional(),
       memoryTotalBytes: z.number().optional(),
       memory: z.record(z.string(), z.number()),
+      listeners: z.array(z.object({ port: z.number(), process: z.string(), container: z.string() })).exactOptional(),
     })
     .optional(),
 });
@@ -184,21 +194,13 @@ const wireFailure = z.object({
 
 const wire = z.discriminatedUnion('ok', [wireSuccess, wireFailure]);
 
-/** Repository of a reference: `host:5000/shop/backend:1.0.0` → `host:5000/shop/backend`. */
-function repositoryOf(reference: string): string {
-  const named = reference.split('@')[0] ?? reference;
-  const slash = named.lastIndexOf('/');
-  const colon = named.indexOf(':', slash + 1);
-  return colon === -1 ? named : named.slice(0, colon);
-}
-
-/** The digest under which an image is known in a repository; else any; the same order as in the instance script. */
-function pickDigest(repoDigests: readonly string[], repository: string): Digest | undefined {
+/** The digest under which an image is known in the repository of a reference; else any; the same order as in the instance script. */
+function pickDigest(repoDigests: readonly string[], reference: string): Digest | undefined {
   const known = repoDigests.map((entry) => {
     const at = entry.lastIndexOf('@');
     return { repository: entry.slice(0, at), digest: entry.slice(at + 1) };
   });
-  const found = (known.find((entry) => entry.repository === repository) ?? known[0])?.digest;
+  const found = (known.find((entry) => sameRepository(entry.repository, reference)) ?? known[0])?.digest;
   return found !== undefined && isDigest(found) ? found : undefined;
 }
 
@@ -206,35 +208,62 @@ function isColor(text: string): text is 'blue' | 'green' {
   return text === 'blue' || text === 'green';
 }
 
-/** @param oom ids that the kernel has killed for memory lately: of those the present state may say nothing */
-function toContainer(
-  wired: WireContainer,
-  images: Readonly<Record<string, readonly string[] | null>>,
-  oom: readonly string[],
-): Container {
-  const fromImage = pickDigest(images[wired.image] ?? [], repositoryOf(wired.reference));
+/**
+ * Host ports for TCP out of `8081:3000/tcp,8000-8010:80/tcp,`. A range is what the container was given: one that runs has one port of it, which is
+ * listed too; one that is about to be started again may get any.
+ */
+function toPorts(text: string, status: string): readonly number[] {
+  const found = new Set<number>();
+  for (const [, first, last] of text.matchAll(/(?:^|,)([0-9]+)(?:-([0-9]+))?:[0-9]+\/tcp/g)) {
+    if (last !== undefined && status !== 'restarting') continue;
+    for (let port = Number(first); port <= Number(last ?? first); port += 1) if (port > 0) found.add(port);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+/** What an answer tells beside its containers. */
+interface Beside {
+  readonly images: Readonly<Record<string, readonly string[] | null>>;
+  /** Ids that the kernel has killed for memory lately: of those the present state may say nothing. */
+  readonly oom: readonly string[];
+  readonly adopted: readonly string[];
+  readonly scope: Scope;
+}
+
+type Owner = Pick<Container, 'ours' | 'owner' | 'adopted'>;
+
+function toOwner(wired: WireContainer, { adopted, scope }: Beside): Owner {
+  const { app, environment, service, color, release } = wired;
+  if (app === scope.app && environment === scope.environment && isColor(color) && service !== '' && release !== '')
+    return { ours: { service, color, release } };
+  if (app !== '') return { owner: `${app}/${environment}` };
+  const [, of, inColor] = adopted.map((entry) => entry.split(' ')).find(([id]) => id === wired.id) ?? [];
+  return of !== undefined && inColor !== undefined && isColor(inColor)
+    ? { adopted: { service: of, color: inColor } }
+    : {};
+}
+
+function toContainer(wired: WireContainer, beside: Beside): Container {
+  const repoDigests = beside.images[wired.image] ?? [];
+  const fromImage = pickDigest(repoDigests, wired.reference);
   const digest = [wired.digest, fromImage, wired.image].find((value) => value !== undefined && isDigest(value));
-  const ports = wired.ports
-    .split(',')
-    .filter((port) => /^[1-9][0-9]*$/.test(port))
-    .map(Number);
   return {
     id: wired.id,
     name: wired.name.replace(/^\//, ''),
     // One that waits for its next restart serves nobody.
     running: wired.status === 'running',
     ...(wired.status === 'restarting' ? { restarting: true } : {}),
+    ...(wired.status === 'paused' ? { paused: true } : {}),
     startedAt: wired.startedAt,
     restartCount: wired.restartCount,
     exitCode: wired.exitCode,
-    oomKilled: wired.oomKilled || oom.includes(wired.id),
+    oomKilled: wired.oomKilled || beside.oom.includes(wired.id),
     restartPolicy: wired.restartPolicy,
-    ports: [...new Set(ports)].sort((a, b) => a - b),
+    ports: toPorts(wired.ports, wired.status),
     ...(digest !== undefined && isDigest(digest) ? { digest } : {}),
     imageReference: wired.reference,
-    ...(isColor(wired.color) && wired.service !== '' && wired.release !== ''
-      ? { ours: { service: wired.service, color: wired.color, release: wired.release } }
-      : {}),
+    ...(isImageId(wired.reference) ? { repositories: [wired.reference, ...repoDigests] } : {}),
+    ...toOwner(wired, beside),
   };
 }
 
@@ -267,18 +296,24 @@ function toFacts(wired: z.infer<typeof wireSuccess>): InstanceFacts | undefined 
     flock: facts.flock,
     aws: facts.aws,
     memory: Object.fromEntries(memory),
+    ...(facts.listeners === undefined ? {} : { listeners: facts.listeners.map(toListener) }),
     ...(wired.fence === null ? {} : { fence: wired.fence }),
   };
 }
 
+function toListener({ port, process, container }: { port: number; process: string; container: string }): Listener {
+  return { port, process, ...(container === '' ? {} : { container }) };
+}
+
 /** The members that successes and failures share. */
-function common(wired: z.infer<typeof wire>): Omit<HostRefusal, 'ok' | 'code' | 'message'> {
-  const { containers, container, images, oom } = wired;
+function common(wired: z.infer<typeof wire>, scope: Scope): Omit<HostRefusal, 'ok' | 'code' | 'message'> {
+  const { containers, container, images, oom, adopted } = wired;
+  const beside: Beside = { images, oom, adopted, scope };
   return {
     replayed: wired.replayed,
-    ...(containers === undefined ? {} : { containers: containers.map((one) => toContainer(one, images, oom)) }),
+    ...(containers === undefined ? {} : { containers: containers.map((one) => toContainer(one, beside)) }),
     ...(wired.omitted === 0 ? {} : { omitted: wired.omitted }),
-    ...(container === undefined ? {} : { container: toContainer(container, images, oom) }),
+    ...(container === undefined ? {} : { container: toContainer(container, beside) }),
     ...(wired.logTail === undefined ? {} : { logTail: wired.logTail }),
     fence: wired.fence === null ? {} : { highest: wired.fence },
   };
@@ -314,12 +349,12 @@ function toAside({ release, container, exitCode, oomKilled, logTail }: WireAside
   };
 }
 
-function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
+function success(wired: z.infer<typeof wireSuccess>, scope: Scope): HostSuccess {
   const digest = wired.repoDigests === undefined ? undefined : pickDigest(wired.repoDigests, wired.repository ?? '');
   const facts = toFacts(wired);
   return {
     ok: true,
-    ...common(wired),
+    ...common(wired, scope),
     ...(wired.digests === undefined ? {} : { digests: toDigests(wired.digests) }),
     ...(digest === undefined ? {} : { digest }),
     ...(wired.connections === undefined ? {} : { connections: wired.connections }),
@@ -330,10 +365,10 @@ function success(wired: z.infer<typeof wireSuccess>): HostSuccess {
   };
 }
 
-function refusal(wired: z.infer<typeof wireFailure>): HostRefusal {
+function refusal(wired: z.infer<typeof wireFailure>, scope: Scope): HostRefusal {
   return {
     ok: false,
-    ...common(wired),
+    ...common(wired, scope),
     code: wired.code,
     message: wired.message,
     ...(wired.lastProbe === undefined ? {} : { lastProbe: wired.lastProbe }),
@@ -351,11 +386,10 @@ const broken = (message: string): HostRefusal => ({
 });
 
 /** What a finished command of encodeRequest or encodeResolve said. Never throws. */
-export function parseResult(state: {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}): HostResult {
+export function parseResult(
+  state: { readonly exitCode: number; readonly stdout: string; readonly stderr: string },
+  scope: Scope,
+): HostResult {
   const line = state.stdout.split('\n')[0] ?? '';
   if (line.trim() === '') {
     const stderr = state.stderr.trim().split('\n').slice(-3).join(' | ').slice(0, 500);
@@ -376,5 +410,5 @@ export function parseResult(state: {
       `the answer of the instance script has an unexpected shape at ${problem?.path.join('.') ?? '?'}: ${problem?.message ?? 'unknown'}`,
     );
   }
-  return parsed.data.ok ? success(parsed.data) : refusal(parsed.data);
+  return parsed.data.ok ? success(parsed.data, scope) : refusal(parsed.data, scope);
 }

@@ -7,6 +7,7 @@ const PARTS = [
   '02-fence',
   '03-docker',
   '04-describe',
+  '04-owners',
   '05-slot',
   '06-images',
   '07-create',
@@ -21,7 +22,7 @@ const PARTS = [
 ] as const;
 type Part = (typeof PARTS)[number];
 
-const STARTING = ['04-describe', '05-slot', '06-images', '07-create', '08-witness', '11-start'] as const;
+const STARTING = ['04-describe', '04-owners', '05-slot', '06-images', '07-create', '08-witness', '11-start'] as const;
 
 /**
  * Not steps of a rollout: `resolve` asks an instance for a tag's digest, `list` what runs on it, `ask` a container how long it keeps
@@ -31,8 +32,8 @@ export type ScriptPhase = HostPhase | 'resolve' | 'list' | 'ask';
 
 /** What a phase needs besides ground, fence, docker and run. */
 const NEEDS: Readonly<Record<ScriptPhase, readonly Part[]>> = {
-  inspect: ['04-describe', '09-inspect'],
   pull: ['06-images', '07-create', '10-pull'],
+  inspect: ['04-describe', '04-owners', '09-inspect'],
   resolve: ['06-images', '10-pull'],
   list: ['12-ask'],
   ask: ['08-witness', '12-ask'],
@@ -40,7 +41,7 @@ const NEEDS: Readonly<Record<ScriptPhase, readonly Part[]>> = {
   task: ['04-describe', '06-images', '07-create', '12-task'],
   start: STARTING,
   restore: STARTING,
-  stop: ['04-describe', '05-slot', '11-start'],
+  stop: ['04-describe', '04-owners', '05-slot', '11-start'],
 };
 
 const read = new Map<Part, string>();

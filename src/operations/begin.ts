@@ -7,7 +7,9 @@ import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import type { Lease } from '../state/index.js';
 import { currentRelease } from '../state/index.js';
+import { Behind, behindError, isHighest, jumpText, mostJumps, refuseBehind } from './behind.js';
 import { Fences } from './drive.js';
+import { lossesOf } from './losses.js';
 import { emptyFleet, sharedPorts, weightProblem } from './preflight.js';
 import type { Finding } from './preflight.js';
 import type { Present } from './present.js';
@@ -29,14 +31,48 @@ export interface Ground {
   readonly now: Instant;
 }
 
-/** Takes the lease, runs `work` within it, and gives it back whatever happens. */
+/**
+ * Takes the lease, runs `work` within it, and gives it back whatever happens. Where the instances follow a generation that the store has forgotten, the
+ * lease is taken anew above it, and `work` runs again: it sees what it has begun by what it has stored.
+ */
 export async function withLease<T>(
   box: Toolbox,
   options: { readonly command: string; readonly lockWait?: number },
   work: (lease: Lease, fences: Fences) => Promise<T>,
 ): Promise<T> {
+  let passed: number | undefined;
+  for (let jumps = 0; ; jumps += 1) {
+    const lease = await acquire(box, jumps === 0 ? options : { command: options.command }, passed);
+    try {
+      return await work(lease, new Fences(lease.generation, passed));
+    } catch (error) {
+      if (!(error instanceof Behind)) throw error;
+      if (jumps === mostJumps) throw behindError(box, error.message);
+      if (!(await beforeChange(() => isHighest(box, lease)))) throw takenOver(box, error.message);
+      box.emit({ type: 'note', level: 'warning', text: jumpText(box, lease, error) });
+      passed = error.generation;
+    } finally {
+      await lease.release();
+    }
+  }
+}
+
+function takenOver(box: Toolbox, why: string): DeployctlError {
+  return new DeployctlError({
+    code: 'lease.lost',
+    message: `another deployctl has taken over: ${why}`,
+    exitCode: EXIT.leaseHeld,
+    next: [`deployctl status --env ${box.settings.environment}`],
+  });
+}
+
+function acquire(
+  box: Toolbox,
+  options: { readonly command: string; readonly lockWait?: number },
+  passed: number | undefined,
+): Promise<Lease> {
   const { lease: timing } = box.settings;
-  const lease = await beforeChange(() =>
+  return beforeChange(() =>
     box.state.acquireLease({
       actor: box.actor,
       command: options.command,
@@ -44,6 +80,7 @@ export async function withLease<T>(
       heartbeat: timing.heartbeat,
       isAlive: box.isAlive,
       signal: box.signal,
+      ...(passed === undefined ? {} : { knownGeneration: passed }),
       onWait: (holder) => {
         const text =
           holder.is === 'free'
@@ -54,11 +91,6 @@ export async function withLease<T>(
       ...(options.lockWait === undefined ? {} : { wait: options.lockWait }),
     }),
   );
-  try {
-    return await work(lease, new Fences(lease.generation));
-  } finally {
-    await lease.release();
-  }
 }
 
 /**
@@ -75,17 +107,7 @@ export async function groundOf(
     survey(box, topology, fences?.next),
     beforeChange(() => box.state.listOutcomes(50, box.signal)),
   ]);
-  if (seen.fencedOut !== undefined) {
-    throw new DeployctlError({
-      code: 'lease.behind',
-      message: `${seen.fencedOut}. The store's lease is behind what the instances have seen`,
-      exitCode: EXIT.refused,
-      next: [
-        `deployctl lease show --env ${box.settings.environment}      # who holds it`,
-        `deployctl lease release --env ${box.settings.environment}   # counts on from what the instances have seen`,
-      ],
-    });
-  }
+  refuseBehind(box, seen);
   const now = box.clock.now();
   const live = new Map<ServiceName, Color>();
   const findings: Finding[] = [...emptyFleet(box, seen.fleet), ...sharedPorts(topology, box.settings.layout)];
@@ -102,6 +124,10 @@ export async function groundOf(
   const present = await presentRelease(box, topology, seen, live, recorded, now);
   for (const text of unfinished === undefined ? present.remarks : [])
     findings.push({ level: 'warn', text, fix: 'deployctl rollout converges it' });
+  const traces = { seen, outcomes, present, unfinished };
+  findings.push(
+    ...(await beforeChange(() => lossesOf(box, traces, fences === undefined ? undefined : (fences.passed ?? 0)))),
+  );
   return { topology, seen, outcomes, live, present, findings, now };
 }
 

@@ -4,7 +4,7 @@ import type { Color, Ms } from '../domain/ids.js';
 import type { Container, FleetInstance } from '../domain/observation.js';
 import type { RunnerPort } from '../engine/ports.js';
 import { groundOf } from './begin.js';
-import { nameOf } from './preflight.js';
+import { nameOf } from './instance-name.js';
 import { membersOf, occupantIn } from './present.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange, resolveTopology } from './topology.js';
@@ -46,10 +46,11 @@ export async function choose(box: Toolbox, choice: Choice): Promise<readonly Cho
   }
   const unfinished = await beforeChange(() => box.state.unfinishedRollout(box.signal));
   const ground = await groundOf(box, topology, undefined, unfinished);
-  const color = choice.color ?? ground.live.get(choice.service) ?? 'blue';
+  const live = ground.live.get(choice.service);
+  const color = choice.color ?? live ?? 'blue';
   const chosen = membersOf(box, ground.seen.fleet, color).flatMap((instance) => {
     if (choice.instance !== undefined && ![instance.id as string, instance.name].includes(choice.instance)) return [];
-    const container = occupantIn(ground.seen.containers.get(instance.id) ?? [], service, color);
+    const container = occupantIn(ground.seen.containers.get(instance.id) ?? [], service, color, live);
     return container === undefined ? [] : [{ instance, color, container }];
   });
   if (chosen.length > 0) return chosen;

@@ -13,6 +13,7 @@ import { Observer, scopeOf } from '../engine/observer.js';
 import type { Lease } from '../state/index.js';
 import { destination, isChanged } from '../strategies/preload.js';
 import type { Survey } from './survey.js';
+import { Behind, isHighest } from './behind.js';
 import { Hooks } from './hooks.js';
 import { RecordKeeper, restoreTasks } from './record-keeper.js';
 import { Timeline } from './timeline.js';
@@ -47,11 +48,14 @@ export interface OperationResult {
 /** Fences of one process: the lease's generation, the epoch of the aim, and a counter. */
 export class Fences {
   readonly #generation: number;
+  /** What the instances followed that the store had forgotten; the generation is above it. */
+  readonly passed: number | undefined;
   #epoch = 0;
   #send = 0;
 
-  constructor(generation: number) {
+  constructor(generation: number, passed?: number) {
     this.#generation = generation;
+    this.passed = passed;
   }
 
   readonly next = (): Fence => [this.#generation, this.#epoch, this.#send++];
@@ -163,6 +167,9 @@ export async function drive(
     await hooks.ended(ended.outcome === 'nothing-to-do' ? 'succeeded' : ended.outcome, ended.reason);
     return ended;
   } catch (error) {
+    const behind = await behindIn(box, lease, book);
+    if (behind !== undefined) throw behind;
+    if (lease.lost.aborted) await putBack(box, plan, keeper);
     box.emit({
       type: 'rollout.ended',
       summary,
@@ -178,6 +185,33 @@ export async function drive(
     await timeline.store(box, lease, plan.rollout);
     await gates.close();
     await notifier.close();
+  }
+}
+
+/** An instance that joined may follow a generation that the store has never known: the rollout is not over then, it goes on under a higher lease. */
+async function behindIn(box: Toolbox, lease: Lease, book: HostBook): Promise<Behind | undefined> {
+  const { fencedBy, fencedOut } = book;
+  if (fencedBy === undefined || fencedOut === undefined || box.signal.aborted) return undefined;
+  // Where the store does not answer, nobody knows that it was no takeover: it ends as one.
+  const highest = await isHighest(box, lease).catch(() => false);
+  return highest ? new Behind(fencedBy, fencedOut) : undefined;
+}
+
+/** The lease may be lost because all parameters were deleted. What this process still knows is what somebody else needs to go on. */
+async function putBack(box: Toolbox, { from, to }: Plan, keeper: RecordKeeper): Promise<void> {
+  try {
+    const gone = (await keeper.restore()) ? ['its record'] : [];
+    for (const release of from.id === to.id ? [from] : [from, to]) {
+      if ((await box.state.getRelease(release.id, box.signal)) !== undefined) continue;
+      await box.state.putRelease(release, box.signal);
+      gone.push(`release ${release.id}`);
+    }
+    if (gone.length === 0) return;
+    const text = `gone from Parameter Store, and stored again so that the rollout can be resumed: ${gone.join(', ')}`;
+    box.emit({ type: 'note', level: 'warning', text });
+  } catch (error) {
+    const text = `whether the record of the rollout and its releases are still in Parameter Store is not known: ${messageOf(error)}`;
+    box.emit({ type: 'note', level: 'warning', text });
   }
 }
 

@@ -5,6 +5,7 @@ import { NO_RELEASE } from '../domain/release.js';
 import type { RolloutRecord } from '../domain/record.js';
 import type { Amount, EnvironmentSettings } from '../domain/settings.js';
 import type { Survey } from './survey.js';
+import { adoptsOf } from './topology.js';
 import type { Topology } from './topology.js';
 
 /** What flags change of the configured strategy. */
@@ -36,7 +37,7 @@ export function howOf(settings: EnvironmentSettings, options: HowOptions): How {
 /** The services of a plan that moves `from` → `to`; those that neither release has are left out. */
 export function servicePlans(
   topology: Topology,
-  live: Readonly<Record<string, Color>>,
+  { live, adopts }: Pick<RolloutRecord, 'live' | 'adopts'>,
   from: Release,
   to: Release,
 ): readonly ServicePlan[] {
@@ -48,7 +49,17 @@ export function servicePlans(
     if (before === undefined || after === undefined || after.release === NO_RELEASE) return [];
     const { colors, routes } = service;
     return [
-      { service: name, containerName, colors, routes, live: live[name] ?? 'blue', from: before, to: after, warm },
+      {
+        service: name,
+        containerName,
+        colors,
+        routes,
+        live: live[name] ?? 'blue',
+        from: before,
+        to: after,
+        warm,
+        adopts: adopts?.[name] ?? adoptsOf(service.settings),
+      },
     ];
   });
 }
@@ -73,7 +84,7 @@ export function planOf(
     aim: record.aim,
     from,
     to,
-    services: servicePlans(topology, record.live, from, to),
+    services: servicePlans(topology, record, from, to),
     scope: settings.fleet,
     layout: settings.layout,
     how: record.how,
@@ -113,6 +124,7 @@ export function newRecord(intent: {
   readonly seen: Survey;
   readonly excluded: readonly InstanceId[];
   readonly skipValidation: boolean;
+  readonly settings: EnvironmentSettings;
 }): RolloutRecord {
   const { seen } = intent;
   return {
@@ -131,6 +143,7 @@ export function newRecord(intent: {
     weightsBefore: Object.fromEntries([...seen.routes].map(([arn, route]) => [arn, route.weights])),
     stickinessBefore: Object.fromEntries([...seen.routes].map(([arn, route]) => [arn, route.stickiness])),
     excluded: intent.excluded,
+    adopts: Object.fromEntries(intent.settings.services.map((service) => [service.name, adoptsOf(service)])),
     phase: 'starting',
     notified: [],
     ...(intent.skipValidation ? { skipValidation: true } : {}),

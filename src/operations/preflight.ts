@@ -8,6 +8,8 @@ import { NO_RELEASE } from '../domain/release.js';
 import { floorOf } from '../strategies/amounts.js';
 import { isChanged } from '../strategies/preload.js';
 import { occupantOf } from '../strategies/standing.js';
+import { nameOf } from './instance-name.js';
+import { judgePorts } from './intruders.js';
 import type { NoLiveColor } from './present.js';
 import { membersOf } from './present.js';
 import { judgeRequests } from './requests.js';
@@ -41,6 +43,7 @@ export async function preflight(
   return [
     ...judgeFleet(box, seen, plan),
     ...judgeHosts(seen, plan),
+    ...judgePorts(seen, plan),
     ...judgeGroups(topology, plan),
     ...judgeRequests(box, plan),
     ...judgeTimes(plan),
@@ -69,8 +72,17 @@ export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Fin
     const why = seen.silent.get(instance.id);
     if (why === undefined || plan.excluded.includes(instance.id)) continue;
     const who = nameOf(instance);
+    const isLeftOut = plan.kind === 'rollback' || box.settings.unreachable === 'exclude';
+    if (seen.refusing?.has(instance.id) === true) {
+      const text = `${who} cannot be inspected: ${why}`;
+      const fix = refusingFix(plan, why);
+      findings.push(
+        isLeftOut ? { level: 'warn', text: `${text}. It is left out`, fix } : { level: 'refuse', text, fix },
+      );
+      continue;
+    }
     findings.push(
-      plan.kind === 'rollback' || box.settings.unreachable === 'exclude'
+      isLeftOut
         ? { level: 'warn', text: `${who} cannot be reached (${why}): it is left out`, fix: `look at its SSM agent` }
         : {
             level: 'refuse',
@@ -91,6 +103,14 @@ export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Fin
     }
   }
   return findings;
+}
+
+/** What to do about an instance that answered, and could not say what runs there. */
+function refusingFix(plan: Plan, why: string): string {
+  const fence = /(\/\S+\/fence) holds/.exec(why)?.[1];
+  return fence === undefined
+    ? `correct what it says on the instance, or set environments.${plan.environment}.unreachable: exclude`
+    : `rm ${fence} on the instance, while no rollout runs: the next command writes it anew`;
 }
 
 /** A fleet without a running instance: there is nothing to judge, and nothing that could resolve a tag. */
@@ -275,10 +295,6 @@ export function sharedPorts(topology: Topology, layout: Plan['layout']): readonl
     const text = `blue and green of ${settings.name} share host port ${String(blue.port)} on every instance`;
     return [{ level: 'refuse', text, fix: `give green of ${settings.name} a host port of its own in deployctl.yml` }];
   });
-}
-
-export function nameOf(instance: FleetInstance): string {
-  return instance.name === instance.id ? instance.id : `${instance.name} (${instance.id})`;
 }
 
 function tagsText(tags: Readonly<Record<string, string>>): string {

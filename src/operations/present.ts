@@ -1,9 +1,11 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
-import type { Color, Digest, Instant, ReleaseId } from '../domain/ids.js';
+import type { Color, Digest, Instant, ReleaseId, ServiceName } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { Container, FleetInstance } from '../domain/observation.js';
 import type { Release, RunSpec, ServiceRelease } from '../domain/release.js';
+import { belongs, isImageId, sameRepository } from '../domain/occupancy.js';
 import { adoptedRelease, NO_RELEASE } from '../domain/release.js';
+import { placedSlot } from './topology.js';
 import type { PlacedService, Topology } from './topology.js';
 import type { Survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
@@ -14,6 +16,8 @@ export interface Present {
   readonly found: boolean;
   /** Facts that people should know: instances that run something else. */
   readonly remarks: readonly string[];
+  /** Releases that serve and that deployctl had stored, gone from the store: taken from their containers. */
+  readonly recreated: readonly { readonly service: ServiceName; readonly release: ReleaseId }[];
 }
 
 /** Why the live color of a service cannot be said; `of`: what is to be put right. */
@@ -37,7 +41,10 @@ export function onlyHealthy({ colors }: PlacedService, seen: Pick<Survey, 'targe
  * The live color of a service by the weights of all its routes, or why that cannot be said. Weight of a color without a healthy target does not count where the
  * other one has some: nobody is served there, and the first thing that a rollout does is to move that traffic.
  */
-export function liveColor(service: PlacedService, seen: Survey): { readonly live: Color } | NoLiveColor {
+export function liveColor(
+  service: PlacedService,
+  seen: Pick<Survey, 'routes' | 'targets'>,
+): { readonly live: Color } | NoLiveColor {
   const { blue, green } = service.colors;
   if (blue === undefined) return { live: 'green' };
   if (green === undefined || service.routes.length === 0) return { live: 'blue' };
@@ -80,24 +87,36 @@ export function membersOf(box: Toolbox, fleet: readonly FleetInstance[], color: 
   return box.settings.layout.is === 'instances' ? fleet.filter((instance) => instance.color === color) : fleet;
 }
 
+/** @param live the color on which a container of somebody else counts for its image; undefined: nobody knows, so none does */
 export function occupantIn(
   containers: readonly Container[],
   service: PlacedService,
   color: Color,
+  live: Color | undefined,
 ): Container | undefined {
-  const plan = service.colors[color];
-  const running = containers.filter((container) => container.running);
-  return (
-    running.find((c) => c.ours?.service === service.settings.name && c.ours.color === color) ??
-    running.find((c) => plan !== undefined && c.ours === undefined && c.ports.includes(plan.port))
-  );
+  const slot = placedSlot(service, color, live);
+  const running = slot === undefined ? [] : containers.filter((each) => each.running && belongs(each, slot));
+  return running.find(({ ours }) => ours !== undefined) ?? running[0];
 }
 
 /** A run spec for what was found: its digest with the configured rest, since a container does not tell all that it was given. */
 export function adoptedSpec(service: PlacedService, digest: Digest, reference: string): RunSpec {
-  const { repository, run } = service.settings;
-  const tag = /:([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$/.exec(reference)?.[1];
+  const { run } = service.settings;
+  const [named = ''] = reference.split('@');
+  const found = /:([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$/.exec(named)?.[1];
+  // A tag that deployctl gives to what it has pulled says nothing to people.
+  const tag = found?.startsWith('deployctl-') === true ? undefined : found;
+  const repository = foundRepository(service, reference);
   return { ...run, image: { repository, digest, ...(tag === undefined ? {} : { tag }) } };
+}
+
+/** One that is adopted by its name may run an image of another repository, and its digest is one of that. An image's id names no repository. */
+function foundRepository({ settings }: PlacedService, reference: string): string {
+  const { repository } = settings;
+  const [named = ''] = reference.split('@');
+  const bare = named.replace(/:[^/:]*$/, '');
+  if (sameRepository(reference, repository) || isImageId(reference)) return repository;
+  return bare;
 }
 
 interface Found {
@@ -110,7 +129,7 @@ interface Found {
 function foundIn(box: Toolbox, service: PlacedService, live: Color, seen: Survey): readonly Found[] {
   const found = new Map<ReleaseId, Found>();
   for (const instance of membersOf(box, seen.fleet, live)) {
-    const occupant = occupantIn(seen.containers.get(instance.id) ?? [], service, live);
+    const occupant = occupantIn(seen.containers.get(instance.id) ?? [], service, live, live);
     if (occupant === undefined) continue;
     const release =
       occupant.ours?.release ?? (occupant.digest === undefined ? undefined : adoptedRelease(occupant.digest));
@@ -135,6 +154,7 @@ export async function presentRelease(
 ): Promise<Present> {
   const services: Record<string, ServiceRelease> = {};
   const remarks: string[] = [];
+  const recreated: Present['recreated'][number][] = [];
   let asRecorded = recorded !== undefined;
   for (const service of topology.services) {
     const { name } = service.settings;
@@ -146,30 +166,66 @@ export async function presentRelease(
       services[name] = record;
     } else {
       asRecorded = false;
-      services[name] = await identify(box, service, found[0]);
+      const [first] = found;
+      const stored = first === undefined ? undefined : await storedRelease(box, service, first);
+      services[name] = stored ?? identify(service, first);
+      if (stored === undefined && first?.container.ours !== undefined)
+        recreated.push({ service: name, release: first.release });
     }
     for (const other of found.filter(({ release }) => release !== services[name]?.release)) {
       const where = other.instances.map((instance) => instance.name).join(', ');
       remarks.push(`${where}: ${name} runs ${other.release}, not ${services[name]?.release ?? 'nothing'}`);
     }
   }
-  if (asRecorded && recorded !== undefined) return { release: recorded, found: false, remarks };
+  if (asRecorded && recorded !== undefined) return { release: recorded, found: false, remarks, recreated };
+  const same = recorded === undefined ? await storedAs(box, services) : undefined;
+  if (same !== undefined) return { release: same, found: false, remarks, recreated };
   const id = `adopted-${stamp(now)}-${box.random.hex(4)}`;
-  return { release: { id, createdAt: now, adopted: true, services }, found: true, remarks };
+  return { release: { id, createdAt: now, adopted: true, services }, found: true, remarks, recreated };
 }
 
-async function identify(box: Toolbox, service: PlacedService, found: Found | undefined): Promise<ServiceRelease> {
+/** Without a record of what serves: the stored release of which all of this is, if there is one. A release has the id of what it changed. */
+async function storedAs(
+  box: Toolbox,
+  services: Readonly<Record<string, ServiceRelease>>,
+): Promise<Release | undefined> {
+  const of = (release: Release): string =>
+    JSON.stringify(
+      Object.entries(release.services)
+        .map(([name, each]) => [name, each.release])
+        .sort(),
+    );
+  const wanted = JSON.stringify(
+    Object.entries(services)
+      .map(([name, each]) => [name, each.release])
+      .sort(),
+  );
+  for (const id of new Set(Object.values(services).map(({ release }) => release))) {
+    // What deployctl did not start has no release of that id.
+    if (id === NO_RELEASE || id.startsWith('adopted-')) continue;
+    const stored = await box.state.getRelease(id, box.signal);
+    if (stored !== undefined && of(stored) === wanted) return stored;
+  }
+  return undefined;
+}
+
+/** What is stored of the release that a container of ours says it is. */
+async function storedRelease(
+  box: Toolbox,
+  service: PlacedService,
+  { container, release }: Found,
+): Promise<ServiceRelease | undefined> {
+  if (container.ours === undefined) return undefined;
+  return (await box.state.getRelease(release, box.signal))?.services[service.settings.name];
+}
+
+function identify(service: PlacedService, found: Found | undefined): ServiceRelease {
   const { name, repository, run } = service.settings;
   if (found === undefined) {
     const nothing: Digest = `sha256:${'0'.repeat(64)}`;
     return { release: NO_RELEASE, spec: { ...run, image: { repository, tag: NO_RELEASE, digest: nothing } } };
   }
   const { container, release } = found;
-  if (container.ours !== undefined) {
-    const stored = await box.state.getRelease(release, box.signal);
-    const known = stored?.services[name];
-    if (known !== undefined) return known;
-  }
   if (container.digest === undefined) {
     const where = found.instances.map((instance) => `${instance.name} (${instance.id})`).join(', ');
     throw new DeployctlError({
@@ -195,7 +251,7 @@ export function idleRelease(box: Toolbox, service: PlacedService, live: Color, s
   const members = membersOf(box, seen.fleet, idle).filter((instance) => seen.containers.has(instance.id));
   const releases = new Set<ReleaseId | undefined>();
   for (const instance of members) {
-    const occupant = occupantIn(seen.containers.get(instance.id) ?? [], service, idle);
+    const occupant = occupantIn(seen.containers.get(instance.id) ?? [], service, idle, live);
     const state = seen.targets.get(plan.group)?.get(`${instance.id}:${plan.port}`)?.state;
     const release =
       occupant?.ours?.release ?? (occupant?.digest === undefined ? undefined : adoptedRelease(occupant.digest));

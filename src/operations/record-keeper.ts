@@ -11,7 +11,7 @@ import type { NotifierMemory, Toolbox } from './toolbox.js';
 const again: Ms = 1000;
 
 export interface KeeperDeps {
-  readonly state: Pick<Toolbox['state'], 'writeRecord' | 'writeOutcome'>;
+  readonly state: Pick<Toolbox['state'], 'writeRecord' | 'writeOutcome' | 'restoreRecord'>;
   readonly clock: Toolbox['clock'];
   readonly emit: Toolbox['emit'];
   /** An operator's interrupt. */
@@ -45,6 +45,11 @@ export class RecordKeeper {
     const { notified, discordMessage } = this.#record;
     this.#record = { ...next, notified, ...(discordMessage === undefined ? {} : { discordMessage }) };
     return this.#store();
+  }
+
+  /** Stores the record again where somebody has removed it, which needs no lease. @returns whether it was gone */
+  restore(): Promise<boolean> {
+    return this.#deps.state.restoreRecord(withTasks(this.#record, this.#book), this.#deps.signal);
   }
 
   /** Stores how it ended. @throws DeployctlError as State.writeOutcome */

@@ -90,7 +90,7 @@ export function configuredPlan(plan: Plan, topology: Topology): Plan {
   });
   const to: Release = { ...plan.to, services: Object.fromEntries(services) };
   const live = Object.fromEntries(plan.services.map((service) => [service.service, service.live]));
-  return { ...plan, to, services: servicePlans(topology, live, plan.from, to) };
+  return { ...plan, to, services: servicePlans(topology, { live }, plan.from, to) };
 }
 
 function whatOf(plan: Plan, { request }: PossibleRequest): string {

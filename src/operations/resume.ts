@@ -2,13 +2,14 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
-import type { Release } from '../domain/release.js';
 import { redirect } from '../domain/plan.js';
 import type { Lease } from '../state/index.js';
-import { namesOf } from '../state/index.js';
+import { refuseBehind } from './behind.js';
 import { declined, lockWaitOf, withLease } from './begin.js';
 import type { Fences, OperationResult } from './drive.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
+import { judgePorts } from './intruders.js';
+import { releasesOf } from './missing-release.js';
 import { planOf } from './plan.js';
 import { retireAfter } from './retire.js';
 import type { Survey } from './survey.js';
@@ -18,18 +19,21 @@ import { beforeChange, resolveTopology } from './topology.js';
 
 /** Goes on with the rollout that did not end: the same loop, from what is observed, under a new generation. */
 export async function resume(box: Toolbox, request: { readonly lockWait?: number }): Promise<OperationResult> {
-  return withLease(box, { command: 'resume', ...lockWaitOf(request) }, async (lease, fences) => {
-    const record = await beforeChange(() => box.state.unfinishedRollout(box.signal));
-    if (record === undefined) {
-      throw new DeployctlError({
-        code: 'resume.nothing',
-        message: `no rollout of ${box.settings.environment} is unfinished, so there is nothing to resume`,
-        exitCode: EXIT.refused,
-        next: [`deployctl status --env ${box.settings.environment}`],
-      });
-    }
-    return goOn(box, lease, fences, record);
-  });
+  return withLease(box, { command: 'resume', ...lockWaitOf(request) }, (lease, fences) => goOnWith(box, lease, fences));
+}
+
+/** Resumes the rollout that did not end. */
+export async function goOnWith(box: Toolbox, lease: Lease, fences: Fences): Promise<OperationResult> {
+  const record = await beforeChange(() => box.state.unfinishedRollout(box.signal));
+  if (record === undefined) {
+    throw new DeployctlError({
+      code: 'resume.nothing',
+      message: `no rollout of ${box.settings.environment} is unfinished, so there is nothing to resume`,
+      exitCode: EXIT.refused,
+      next: [`deployctl status --env ${box.settings.environment}`],
+    });
+  }
+  return goOn(box, lease, fences, record);
 }
 
 /** @param confirm asked before anything is changed; absent: what was typed says it */
@@ -43,6 +47,7 @@ async function goOn(
   const { plan, seen } = await continued(box, lease, fences, record);
   if (confirm !== undefined && !(await confirm(summaryOf(plan, record.by)))) throw declined();
   if (box.signal.aborted) throw interruptedError();
+  tellPorts(box, seen, plan);
   await forgetPauses(box, record);
   const result = await drive(box, lease, fences, plan, { ...record, generation: lease.generation }, seen, {
     resumed: true,
@@ -63,6 +68,12 @@ export function goOnBack(
   const { id, by, phase } = record;
   const why = `goes on with rollback ${id} by ${by}, which has not ended (phase: ${phase})`;
   return goOn(box, lease, fences, record, (summary) => confirm(summary, [why]));
+}
+
+/** What has got in the way since it began is no reason to leave the rest as it is: each instance answers for itself. */
+function tellPorts(box: Toolbox, seen: Survey, plan: Plan): void {
+  for (const { text, fix } of judgePorts(seen, plan))
+    box.emit({ type: 'note', level: 'warning', text: `${text}. To resolve it: ${fix}` });
 }
 
 /** Resuming is the request to go on: what was asked of the process before is over. A request to abort that nobody heard still counts. */
@@ -90,6 +101,7 @@ export async function wayBackOf(
   const plan = before.aim.to === 'old' ? before : redirect(before, `${by} asked for a rollback`, by);
   if (!(await confirm(undoing(summaryOf(plan, record.by)), [whatIsUndone(record)]))) throw declined();
   if (box.signal.aborted) throw interruptedError();
+  tellPorts(box, seen, plan);
   const { endedAt: _endedAt, outcome: _outcome, ...open } = record;
   const next = { ...open, generation: lease.generation, aim: plan.aim };
   await beforeChange(() => box.state.writeRecord(next, lease, box.signal));
@@ -118,29 +130,13 @@ async function continued(
   record: RolloutRecord,
 ): Promise<{ readonly plan: Plan; readonly seen: Survey }> {
   const topology = await resolveTopology(box);
-  const [from, to] = await Promise.all([releaseOf(box, record.from, record), releaseOf(box, record.to, record)]);
   const deadline = box.clock.now() + box.settings.timing.rolloutDeadline;
   fences.epochIs(record.aim.epoch);
-  const seen = await survey(box, topology, fences.next);
+  const seen = await survey(box, topology, fences.next, record);
+  refuseBehind(box, seen);
+  const { from, to } = await releasesOf(box, topology, seen, record);
   return {
     plan: planOf(box.settings, topology, { ...record, generation: lease.generation, deadline }, from, to, {}),
     seen,
   };
-}
-
-async function releaseOf(box: Toolbox, id: string, record: RolloutRecord): Promise<Release> {
-  const release = await beforeChange(() => box.state.getRelease(id, box.signal));
-  if (release !== undefined) return release;
-  const { app, environment } = box.settings;
-  throw new DeployctlError({
-    code: 'release.missing',
-    message: `rollout ${record.id} needs release ${id}, which is not in Parameter Store any more`,
-    exitCode: EXIT.needsHuman,
-    // Its record makes every rollout wait for its end, which it cannot have any more.
-    next: [
-      `aws ssm delete-parameter --name ${namesOf(app, environment).rollout(record.id)}   # gives it up`,
-      `deployctl status --env ${environment}    # then: what runs where`,
-      `deployctl rollout --env ${environment}   # with the images that should serve`,
-    ],
-  });
 }

@@ -11,6 +11,7 @@ import { destination, isChanged } from '../strategies/preload.js';
 import { begin, groundOf, lockWaitOf, withLease } from './begin.js';
 import type { Fences, OperationResult } from './drive.js';
 import { drive } from './drive.js';
+import { judgePorts } from './intruders.js';
 import { newRecord, planOf } from './plan.js';
 import { refuseOn } from './preflight.js';
 import { stamp } from './present.js';
@@ -25,6 +26,7 @@ export async function retire(box: Toolbox, request: { readonly lockWait?: number
     refuseOn(ground.findings);
     const { present, now, live, seen } = ground;
     const record = newRecord({
+      settings: box.settings,
       id: `ro-${stamp(now)}-${box.random.hex(4)}`,
       kind: 'retire',
       generation: lease.generation,
@@ -40,6 +42,7 @@ export async function retire(box: Toolbox, request: { readonly lockWait?: number
       skipValidation: true,
     });
     const plan = planOf(box.settings, topology, record, present.release, present.release, {});
+    refuseOn(judgePorts(seen, plan));
     await begin(box, ground, lease, plan, record);
     return drive(box, lease, fences, plan, record, ground.seen, { resumed: false, warnings: [] });
   });
@@ -94,6 +97,7 @@ export async function retireAfter(box: Toolbox, lease: Lease, fences: Fences, pl
     },
     retiring,
     newRecord({
+      settings: box.settings,
       id: plan.rollout,
       kind: 'retire',
       generation: plan.generation,

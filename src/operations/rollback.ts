@@ -2,6 +2,7 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Color } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { How, Plan } from '../domain/plan.js';
+import { belongs } from '../domain/occupancy.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { NO_RELEASE } from '../domain/release.js';
 import type { Release } from '../domain/release.js';
@@ -13,6 +14,7 @@ import { begin, declined, groundOf, lockWaitOf, withLease } from './begin.js';
 import type { OperationResult } from './drive.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
 import { forecast } from './forecast.js';
+import { observedIds, observedRelease, observedTarget } from './observed.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import { preflight, refuseOn } from './preflight.js';
 import { judgeRecord } from './requests.js';
@@ -20,7 +22,7 @@ import { idleRelease, membersOf, stamp } from './present.js';
 import { goOnBack, wayBackOf } from './resume.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService } from './topology.js';
-import { beforeChange, resolveTopology } from './topology.js';
+import { beforeChange, placedSlot, resolveTopology } from './topology.js';
 
 export interface RollbackRequest {
   /** A release id; absent: the one that served before. */
@@ -32,7 +34,8 @@ export interface RollbackRequest {
 }
 
 /** Goes back by the quickest safe way: weights, else the containers kept on the instances, else a pull. */
-export async function rollback(box: Toolbox, request: RollbackRequest): Promise<OperationResult> {
+export async function rollback(box: Toolbox, asked: RollbackRequest): Promise<OperationResult> {
+  const request = { ...asked, confirm: once(asked.confirm) };
   return withLease(box, { command: 'rollback', ...lockWaitOf(request) }, async (lease, fences) => {
     const unfinished = await beforeChange(() => box.state.unfinishedRollout(box.signal));
     const undone = unfinished ?? (await failedWayBack(box));
@@ -56,6 +59,7 @@ export async function rollback(box: Toolbox, request: RollbackRequest): Promise<
     const how = quickestWay(box, ground, to);
     const excluded = [...ground.seen.silent.keys()];
     const record = newRecord({
+      settings: box.settings,
       id: `ro-${stamp(ground.now)}-${box.random.hex(4)}`,
       kind: 'rollback',
       generation: lease.generation,
@@ -91,6 +95,12 @@ export async function rollback(box: Toolbox, request: RollbackRequest): Promise<
   });
 }
 
+/** Asks until it is confirmed, and not again: the lease may have to be taken anew in between. */
+function once(confirm: RollbackRequest['confirm']): RollbackRequest['confirm'] {
+  let confirmed = false;
+  return async (...question) => (confirmed ||= await confirm(...question));
+}
+
 const goesTo = (unfinished: RolloutRecord, wanted: string | undefined): boolean =>
   wanted === undefined || wanted === unfinished.to;
 
@@ -122,16 +132,19 @@ function leftHalfWay(box: Toolbox, unfinished: RolloutRecord, to: string | undef
 
 async function targetOf(box: Toolbox, ground: Ground, named: string | undefined): Promise<Release> {
   const { environment } = box.settings;
-  const id = named ?? defaultTarget(box, ground);
-  const release = await beforeChange(() => box.state.getRelease(id, box.signal));
+  const wanted = named ?? defaultTarget(box, ground);
+  const id = typeof wanted === 'string' ? wanted : wanted.id;
+  const stored = await beforeChange(() => box.state.getRelease(id, box.signal));
+  const release = stored ?? (typeof wanted === 'string' ? observedRelease(ground, id) : wanted);
   if (release === undefined) {
-    const known = (await beforeChange(() => box.state.listReleases(box.signal))).releases.map((each) => each.id);
+    const listed = (await beforeChange(() => box.state.listReleases(box.signal))).releases.map((each) => each.id);
+    const known = [...new Set([...listed, ...observedIds(ground)])];
     throw refused(`there is no release ${id} of ${environment}; known: ${known.slice(-10).join(', ') || 'none'}`, [
       ...known.slice(-1).map((each) => `deployctl rollback --env ${environment} --to ${each}`),
       `deployctl history --env ${environment}`,
     ]);
   }
-  if (release.id === ground.present.release.id) {
+  if (release.id === ground.present.release.id || (stored === undefined && isPresent(ground, release))) {
     throw refused(`release ${id} is what serves already`, [`deployctl history --env ${environment}`]);
   }
   const empty = Object.entries(release.services).find(([, service]) => service.release === NO_RELEASE);
@@ -143,7 +156,14 @@ async function targetOf(box: Toolbox, ground: Ground, named: string | undefined)
   return release;
 }
 
-function defaultTarget(box: Toolbox, ground: Ground): string {
+/** Whether every service runs that release. */
+function isPresent({ present }: Ground, release: Release): boolean {
+  const now = present.release.services;
+  return Object.entries(release.services).every(([name, each]) => each.release === now[name]?.release);
+}
+
+/** A release's id, or what is observed where nothing is recorded. */
+function defaultTarget(box: Toolbox, ground: Ground): string | Release {
   const target = rollbackTarget(ground.outcomes);
   const { environment } = box.settings;
   if (target.is === 'release') {
@@ -155,7 +175,10 @@ function defaultTarget(box: Toolbox, ground: Ground): string {
     }
     return target.release;
   }
-  const candidates = target.candidates.map((release) => `deployctl rollback --env ${environment} --to ${release}`);
+  const observed = ground.outcomes.length === 0 ? observedTarget(box, ground) : undefined;
+  if (observed !== undefined) return observed;
+  const ids = ground.outcomes.length === 0 ? observedIds(ground) : target.candidates;
+  const candidates = ids.map((release) => `deployctl rollback --env ${environment} --to ${release}`);
   throw refused(target.reason, candidates.length > 0 ? candidates : [`deployctl status --env ${environment}`]);
 }
 
@@ -191,16 +214,15 @@ function quickestWay(box: Toolbox, ground: Ground, to: Release): How {
   return onlyInPlace || box.settings.strategy === 'rolling' ? rolling : blueGreen;
 }
 
-/** Whether any instance keeps, or runs, the wanted release of a service in a color. What deployctl did not start is known by its image and port. */
+/** Whether any instance keeps, or runs, the wanted release of a service in a color. */
 function keptIn(box: Toolbox, ground: Ground, service: PlacedService, color: Color, to: Release): boolean {
-  const want = to.services[service.settings.name]?.release;
-  const port = service.colors[color]?.port;
+  const { name } = service.settings;
+  const want = to.services[name]?.release;
+  const slot = placedSlot(service, color, ground.live.get(name));
   return membersOf(box, ground.seen.fleet, color).some(({ id }) =>
-    (ground.seen.containers.get(id) ?? []).some((container) => {
-      if (releaseOf(container) !== want) return false;
-      if (container.ours === undefined) return port !== undefined && container.ports.includes(port);
-      return container.ours.service === service.settings.name && container.ours.color === color;
-    }),
+    (ground.seen.containers.get(id) ?? []).some(
+      (container) => slot !== undefined && releaseOf(container) === want && belongs(container, slot),
+    ),
   );
 }
 

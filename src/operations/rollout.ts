@@ -22,6 +22,7 @@ import type { Finding } from './preflight.js';
 import { preflight, refuseOn } from './preflight.js';
 import { judgeRecord } from './requests.js';
 import { stamp } from './present.js';
+import { goOnWith } from './resume.js';
 import { retireAfter } from './retire.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange, resolveTopology } from './topology.js';
@@ -55,7 +56,9 @@ export async function rollout(box: Toolbox, request: RolloutRequest): Promise<Op
   const topology = await resolveTopology(box);
   const images = [...request.images].map(([service, image]) => `${service}=${image.tag ?? image.digest ?? ''}`);
   const command = ['rollout', ...images].join(' ');
+  let begun = false;
   return withLease(box, { command, ...lockWaitOf(request) }, async (lease, fences) => {
+    if (begun) return goOnWith(box, lease, fences);
     await refuseUnfinished(box);
     const ground = await groundOf(box, topology, fences);
     const prepared = await prepare(box, ground, request, lease.generation);
@@ -71,6 +74,7 @@ export async function rollout(box: Toolbox, request: RolloutRequest): Promise<Op
     if (box.signal.aborted) throw interruptedError();
 
     await begin(box, ground, lease, plan, record);
+    begun = true;
     const result = await drive(box, lease, fences, plan, record, ground.seen, { resumed: false, warnings });
     if (result.outcome === 'succeeded') await retireAfter(box, lease, fences, plan);
     return result;
@@ -137,6 +141,7 @@ async function prepare(
   const to = await goalRelease(box, topology, from, request.images, seen.fleet, now);
   const excluded = box.settings.unreachable === 'exclude' ? [...seen.silent.keys()] : [];
   const record = newRecord({
+    settings: box.settings,
     id: `ro-${stamp(now)}-${box.random.hex(4)}`,
     kind: 'rollout',
     generation,

@@ -8,7 +8,10 @@ import type { LeaseView } from '../state/index.js';
 import { groundOf } from './begin.js';
 import type { Ground } from './begin.js';
 import { movesOf } from './history.js';
+import { judgePorts } from './intruders.js';
 import { readLease } from './lease.js';
+import { howOf, servicePlans } from './plan.js';
+import type { Finding } from './preflight.js';
 import { membersOf, occupantIn } from './present.js';
 import { isDriven } from './steer.js';
 import type { Toolbox } from './toolbox.js';
@@ -104,7 +107,7 @@ export async function status(box: Toolbox): Promise<StatusResult> {
   const ground = await groundOf(box, topology, undefined, unfinished);
   const releases = await releasesSeen(box, ground, unfinished);
   const { environment } = box.settings;
-  const problems = ground.findings.map(({ text }) => text);
+  const problems = [...ground.findings, ...portsOf(box, ground)].map(({ text }) => text);
   for (const [id, why] of ground.seen.silent) problems.push(`${id} cannot be looked at: ${why}`);
   const [last] = ground.outcomes;
   return {
@@ -124,6 +127,15 @@ export async function status(box: Toolbox): Promise<StatusResult> {
     problems,
     next: nextFor(environment, lease, unfinished, ground.outcomes),
   };
+}
+
+/** What is in the way of a service's ports, of either color. */
+function portsOf(box: Toolbox, { topology, seen, live, present }: Ground): readonly Finding[] {
+  const { layout, environment } = box.settings;
+  const services = servicePlans(topology, { live: Object.fromEntries(live) }, present.release, present.release);
+  const known = services.filter(({ service }) => live.has(service));
+  const using = { services: known, how: howOf(box.settings, {}), layout, environment, excluded: [] };
+  return judgePorts(seen, using, 'all');
 }
 
 /** Looks that may fail in a row before following gives up. */
@@ -301,7 +313,8 @@ function runsIn(
 ): Pick<TargetStatus, 'runs' | 'release' | 'since'> {
   const containers = ground.seen.containers.get(instance);
   if (containers === undefined) return { runs: 'unknown' };
-  const occupant = occupantIn(containers, service, color);
+  // While nobody knows which color is live, either may be.
+  const occupant = occupantIn(containers, service, color, ground.live.get(service.settings.name) ?? color);
   if (occupant === undefined) return { runs: 'nothing' };
   const since = new Date(occupant.startedAt);
   const started = Number.isNaN(since.getTime()) ? {} : { since: since.toISOString() };

@@ -1,12 +1,14 @@
 import type { Fence, HostFacts, Slot } from '../domain/host.js';
-import type { InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import type { Color, InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import type { Container, FleetInstance, RouteView, TargetView } from '../domain/observation.js';
 import type { PlacedService, Topology } from './topology.js';
+import type { RolloutRecord } from '../domain/record.js';
 import type { Timing } from '../domain/settings.js';
 import { HostBook } from '../engine/book.js';
 import { steadyClock } from '../engine/clock.js';
+import { liveColor } from './present.js';
 import type { Toolbox } from './toolbox.js';
-import { beforeChange } from './topology.js';
+import { beforeChange, placedSlot } from './topology.js';
 
 /** The world before the first change: everything that the rollout will touch, read once. */
 export interface Survey {
@@ -17,19 +19,28 @@ export interface Survey {
   readonly facts: ReadonlyMap<InstanceId, HostFacts>;
   /** Instances that could not be looked at, and why. */
   readonly silent: ReadonlyMap<InstanceId, string>;
-  /** Set when an instance follows a higher generation than ours. */
+  /** Those of them that answered, and could not say what runs there: their agents are well. */
+  readonly refusing?: ReadonlySet<InstanceId>;
+  /** Set when an instance follows a higher generation than ours: how that shows, and the highest of them where one told. */
   readonly fencedOut?: string;
+  readonly fencedBy?: number;
 }
 
 /**
- * Reads fleet, weights, targets and containers. `fence`: the looks wait for commands that are still running and shut out those that were never
- * delivered; without it they take no lock and change nothing.
+ * Reads fleet, weights, targets and containers. `fence`: the looks wait for commands that are still running, shut out those that were never
+ * delivered, and note what is adopted; without it they take no lock and change nothing.
+ * @param before a rollout that knows which colors were live when it began
  */
-export async function survey(box: Toolbox, topology: Topology, fence: (() => Fence) | undefined): Promise<Survey> {
+export async function survey(
+  box: Toolbox,
+  topology: Topology,
+  fence: (() => Fence) | undefined,
+  before?: Pick<RolloutRecord, 'live'>,
+): Promise<Survey> {
   const { settings, signal } = box;
   const groups = topology.groups.map(({ arn }) => arn);
   const routeArns = [...new Set(topology.services.flatMap(({ routes }) => routes))];
-  const [fleet, routes, ...targets] = await beforeChange(() =>
+  const [fleet, routes, ...views] = await beforeChange(() =>
     Promise.all([
       box.fleet.instances(settings.fleet, settings.layout, signal),
       routeArns.length === 0
@@ -38,11 +49,16 @@ export async function survey(box: Toolbox, topology: Topology, fence: (() => Fen
       ...groups.map((group) => box.traffic.targets(group, signal)),
     ]),
   );
-  const looked = await look(box, topology, fleet, fence);
+  const targets = new Map(groups.map((group, index) => [group, views[index] ?? new Map()]));
+  const live = (service: PlacedService): Color | undefined => {
+    const color = liveColor(service, { routes, targets });
+    return before?.live[service.settings.name] ?? ('live' in color ? color.live : undefined);
+  };
+  const looked = await look(box, topology, fleet, fence, live);
   return {
     fleet,
     routes,
-    targets: new Map(groups.map((group, index) => [group, targets[index] ?? new Map()])),
+    targets,
     ...looked,
   };
 }
@@ -54,7 +70,10 @@ const firstPause: Ms = 125;
 const quickLooks = 6;
 const inOneCall = 50;
 
-/** Looks at the containers of each instance. Without a fence it takes no lock and changes nothing. */
+/**
+ * Looks at the containers of each instance. Without a fence it takes no lock and changes nothing.
+ * @param live the color on which containers of others may be adopted for their image
+ */
 export async function look(
   box: Pick<Toolbox, 'hosts' | 'clock' | 'emit' | 'signal'> & {
     readonly settings: { readonly timing: Pick<Timing, 'hostCommand' | 'poll'> };
@@ -62,7 +81,8 @@ export async function look(
   topology: Topology,
   fleet: readonly FleetInstance[],
   fence: (() => Fence) | undefined,
-): Promise<Pick<Survey, 'containers' | 'facts' | 'silent' | 'fencedOut'>> {
+  live: (service: PlacedService) => Color | undefined = () => undefined,
+): Promise<Pick<Survey, 'containers' | 'facts' | 'silent' | 'refusing' | 'fencedOut' | 'fencedBy'>> {
   const names = new Map(fleet.map(({ id, name }) => [id, name]));
   const book = new HostBook({
     hosts: box.hosts,
@@ -73,7 +93,7 @@ export async function look(
     nameOf: (id) => names.get(id) ?? id,
     nextFence: () => fence?.(),
   });
-  const slots = topology.services.flatMap(slotsOf);
+  const slots = topology.services.flatMap((service) => slotsOf(service, live(service)));
   let asked = fleet.filter(({ agent }) => agent === 'online').map(({ id }) => id);
   const { hostCommand, poll } = box.settings.timing;
   const roomUntil = box.clock.now() + hostCommand;
@@ -99,8 +119,10 @@ export async function look(
   const containers = new Map<InstanceId, readonly Container[]>();
   const facts = new Map<InstanceId, HostFacts>();
   const silent = new Map<InstanceId, string>();
+  const refusing = new Set<InstanceId>();
   for (const { id, agent } of fleet) {
     const host = book.view([id]).get(id);
+    if (agent === 'online' && host?.op.is === 'idle' && host.containers.is === 'unknown') refusing.add(id);
     if (host?.containers.is === 'known') containers.set(id, host.containers.value);
     else
       silent.set(
@@ -114,14 +136,16 @@ export async function look(
     const fact = book.facts(id);
     if (fact !== undefined) facts.set(id, fact);
   }
-  return { containers, facts, silent, ...(book.fencedOut === undefined ? {} : { fencedOut: book.fencedOut }) };
+  return {
+    containers,
+    facts,
+    silent,
+    refusing,
+    ...(book.fencedOut === undefined ? {} : { fencedOut: book.fencedOut }),
+    ...(book.fencedBy === undefined ? {} : { fencedBy: book.fencedBy }),
+  };
 }
 
-export function slotsOf(service: PlacedService): readonly Slot[] {
-  return Object.values(service.colors).map(({ color, port }) => ({
-    service: service.settings.name,
-    containerName: service.settings.containerName,
-    color,
-    port,
-  }));
+export function slotsOf(service: PlacedService, live: Color | undefined): readonly Slot[] {
+  return Object.values(service.colors).flatMap(({ color }) => placedSlot(service, color, live) ?? []);
 }

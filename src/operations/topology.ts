@@ -1,4 +1,5 @@
 import { DeployctlError, EXIT, iamAction, PortError } from '../domain/errors.js';
+import type { Adopts, Slot } from '../domain/host.js';
 import type { Color, RouteArn } from '../domain/ids.js';
 import type { ColorPlan } from '../domain/plan.js';
 import type { ServiceSettings } from '../domain/settings.js';
@@ -16,6 +17,29 @@ export interface PlacedService {
 export interface Topology {
   readonly services: readonly PlacedService[];
   readonly groups: readonly GroupFacts[];
+}
+
+/** What a service may adopt, as the configuration says. */
+export function adoptsOf({ repository, adopt }: ServiceSettings): Required<Adopts> {
+  return { repository, containers: adopt ?? [] };
+}
+
+/** The slot of a service in one of its colors. Nothing is adopted for its image alone while nobody knows which color is live. */
+export function placedSlot(
+  { settings, colors }: PlacedService,
+  color: Color,
+  live: Color | undefined,
+): Slot | undefined {
+  const plan = colors[color];
+  if (plan === undefined) return undefined;
+  const { containers, repository } = adoptsOf(settings);
+  return {
+    service: settings.name,
+    containerName: settings.containerName,
+    color,
+    port: plan.port,
+    adopts: color === live ? { repository, containers } : { containers },
+  };
 }
 
 /** Resolves the target groups and routes of the configuration. Nothing was changed when it rejects. */

@@ -19,7 +19,10 @@ export interface AcquireOptions {
   readonly ttl: Ms;
   readonly heartbeat: Ms;
   readonly isAlive: IsAlive;
-  /** Highest generation that any instance has seen: ours will be higher. */
+  /**
+   * Highest generation that any instance has followed. Where the store knows of none as high, leases were deleted or an older copy of them was restored:
+   * ours will be higher, and is taken like one below which a lease was removed by hand.
+   */
   readonly knownGeneration?: number;
   /** How long to wait for a live holder; absent: not at all. A holder that looks dead is watched for its TTL in any case. */
   readonly wait?: Ms;
@@ -150,18 +153,16 @@ class Taking {
     }
   }
 
-  /** `isGapped`: a lease was removed by hand. Its holder, if it lives, learns of it with its next heartbeat. */
+  /** `isGapped`: leases are gone from the store. Their holder, if it lives, learns of it with its next heartbeat. */
   async #nextGeneration(
     entries: readonly Entry[],
   ): Promise<{ readonly generation: number; readonly isGapped: boolean }> {
-    const known = this.#options.knownGeneration ?? 0;
     const stored = await highestKnown(this.#deps, this.#options.signal);
+    const known = Math.max(stored.generation, this.#options.knownGeneration ?? 0);
     const highest = entries[0]?.generation ?? 0;
-    if (highest >= stored.generation) {
-      return this.#countable({ generation: Math.max(highest, known) + 1, isGapped: false }, entries[0]?.name);
-    }
+    if (highest >= known) return this.#countable({ generation: highest + 1, isGapped: false }, entries[0]?.name);
     // Leases that are gone were deleted by hand: their names must not come back, and how many there were is not known.
-    return this.#countable({ generation: Math.max(stored.generation + 10, known) + 1, isGapped: true }, stored.name);
+    return this.#countable({ generation: known + 11, isGapped: true }, stored.name);
   }
 
   /** @throws DeployctlError `lease.generation` when no further one could follow */

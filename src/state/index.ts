@@ -18,7 +18,15 @@ import type { Pruned } from './prune.js';
 import { getRelease, listReleases, putRelease } from './releases.js';
 import type { ReleaseListing } from './releases.js';
 import { retry } from './retry.js';
-import { listRecords, readRecord, recordFlaw, unfinishedRollout, writeRecord } from './rollouts.js';
+import {
+  highestKnown,
+  listRecords,
+  readRecord,
+  recordFlaw,
+  restoreRecord,
+  unfinishedRollout,
+  writeRecord,
+} from './rollouts.js';
 import { listSteers, removeSteers, requestSteer } from './steering.js';
 import type { SteerRequest } from './steering.js';
 import { readPicture, writePicture } from './pictures.js';
@@ -39,6 +47,8 @@ export type { SteerRequest } from './steering.js';
 export interface State {
   /** @throws DeployctlError `lease.held` (exit 13), `lease.timing` */
   acquireLease(options: AcquireOptions): Promise<Lease>;
+  /** The highest generation that the store speaks of: in its leases, outcomes and records; 0 without any. */
+  highestGeneration(signal?: AbortSignal): Promise<number>;
   /** One look, without watching: what looks fresh may be dead, what looks stale may be a wrong clock. */
   readLease(options: { readonly isAlive: IsAlive; readonly signal?: AbortSignal }): Promise<LeaseView>;
   /**
@@ -64,6 +74,8 @@ export interface State {
   /** Why the record could not be stored; undefined: it can. Asks nobody. */
   recordFlaw(record: RolloutRecord): string | undefined;
   readRecord(id: RolloutId, signal?: AbortSignal): Promise<RolloutRecord | undefined>;
+  /** Stores a record that is gone, as its process knows it: needs no lease, because it never replaces one. `false`: it is there. */
+  restoreRecord(record: RolloutRecord, signal?: AbortSignal): Promise<boolean>;
   /** Newest first. */
   listRecords(limit?: number, signal?: AbortSignal): Promise<readonly RolloutRecord[]>;
   /** The newest rollout, if it can be gone on with: it has no outcome, was interrupted, or holds. */
@@ -114,6 +126,11 @@ export function createState(options: {
   return {
     acquireLease: (acquire) => acquireLease(deps, acquire),
     readLease,
+    highestGeneration: async (signal) => {
+      const entries = await retry(deps, (inner) => readEntries(deps, inner), { signal });
+      const stored = await highestKnown(deps, signal);
+      return Math.max(entries[0]?.generation ?? 0, stored.generation);
+    },
     breakLease: async (seize) => {
       const { isAlive, signal } = seize;
       const before = await readLease({ isAlive, ...(signal === undefined ? {} : { signal }) });
@@ -130,6 +147,7 @@ export function createState(options: {
     listReleases: (signal) => listReleases(deps, signal),
     writeRecord: (record, lease, signal) => writeRecord(deps, record, lease, signal),
     recordFlaw: (record) => recordFlaw(deps, record),
+    restoreRecord: (record, signal) => restoreRecord(deps, record, signal),
     readRecord: (id, signal) => readRecord(deps, id, signal),
     listRecords: (limit = 50, signal) => listRecords(deps, limit, signal),
     unfinishedRollout: (signal) => unfinishedRollout(deps, signal),

@@ -9,7 +9,7 @@ import { childOf, generationOf } from './names.js';
 import { listOutcomes } from './outcomes.js';
 import { retry } from './retry.js';
 import { rolloutSchema } from './schemas.js';
-import { listRaw, put } from './store.js';
+import { createOnce, listRaw, put } from './store.js';
 
 /**
  * Stores the record, new or changed, under the lease. Retries what may pass (throttling, TooManyUpdates, lost answers), checking the lease anew
@@ -43,6 +43,16 @@ export function recordFlaw(deps: StateDeps, record: RolloutRecord): string | und
     if (error instanceof DeployctlError && error.code === 'state.too-large') return error.message;
     throw error;
   }
+}
+
+/**
+ * Stores a record that somebody has removed, without the lease: it creates only, and whoever came since has a higher generation, beside which this one is old.
+ * @returns whether it was gone
+ */
+export async function restoreRecord(deps: StateDeps, record: RolloutRecord, signal?: AbortSignal): Promise<boolean> {
+  const name = deps.names.rollout(record.id);
+  const { is } = await createOnce(deps, name, encode(name, record), () => false, { signal });
+  return is === 'stored';
 }
 
 /** undefined: there is no such rollout. */

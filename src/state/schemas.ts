@@ -100,6 +100,9 @@ export const rolloutSchema: z.ZodType<RolloutRecord> = z.looseObject({
   weightsLast: weights.exactOptional(),
   tasks: z.record(z.string(), z.enum(['intended', 'succeeded', 'failed'])).exactOptional(),
   excluded: z.array(instance),
+  adopts: z
+    .record(z.string(), z.looseObject({ repository: z.string(), containers: z.array(z.string()) }))
+    .exactOptional(),
   phase: z.string(),
   waits: z.array(z.looseObject({ what: z.string(), until: instant })).exactOptional(),
   notified: z.array(z.string()),

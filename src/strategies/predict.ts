@@ -15,11 +15,13 @@ import type {
   Verified,
 } from '../domain/observation.js';
 import { slotKey } from '../domain/observation.js';
+import { belongs } from '../domain/occupancy.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { describeAction } from './describe-action.js';
 import { decideNext } from './index.js';
 import { needsPull, pulledKey } from './preload.js';
 import { WaitClock } from './waiting.js';
+import { slotOf } from './standing.js';
 
 /** How long the world takes, as far as it is known beforehand. */
 export interface Durations {
@@ -310,11 +312,8 @@ class Model {
         const service = this.plan.services.find((each) => each.service === action.service);
         const color = service?.colors[action.color];
         if (service === undefined || color === undefined) return;
-        host.containers = host.containers.filter(
-          (c) =>
-            !(c.ours?.service === action.service && c.ours.color === action.color) &&
-            !(c.ours === undefined && c.ports.includes(color.port)),
-        );
+        const slot = slotOf(service, action.color);
+        host.containers = host.containers.filter((container) => !belongs(container, slot));
         if (action.is === 'stop') return;
         const release = [service.to, service.from].find((each) => each.release === action.release) ?? service.to;
         this.#serial += 1;

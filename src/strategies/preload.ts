@@ -14,7 +14,7 @@ const aboutImage: ReadonlySet<string> = new Set(['pull-failed', 'login-failed', 
 export const pulledKey = (service: string, release: string): string => `${service}@${release}`;
 
 /** The color that the release is brought up in: in place when rolling or unchanged, else the idle one. */
-export function destination(plan: Plan, service: ServicePlan): ServicePlan['live'] {
+export function destination(plan: Pick<Plan, 'how'>, service: ServicePlan): ServicePlan['live'] {
   const moves = plan.how.is === 'blue-green' && isChanged(service);
   return moves ? otherColor(service.live) : service.live;
 }

@@ -1,5 +1,7 @@
+import type { Adopts, Slot } from '../domain/host.js';
 import type { Color, InstanceId, Instant } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
+import { belongs, isUp } from '../domain/occupancy.js';
 import type {
   Container,
   FleetInstance,
@@ -48,7 +50,11 @@ export function colorOf(service: ServicePlan, color: Color): ColorPlan {
 }
 
 /** Instances that carry a color: all of them where colors are ports, one set where colors are sets of instances. */
-export function membersOf(plan: Plan, fleet: readonly FleetInstance[], color: Color): readonly FleetInstance[] {
+export function membersOf(
+  plan: Pick<Plan, 'layout'>,
+  fleet: readonly FleetInstance[],
+  color: Color,
+): readonly FleetInstance[] {
   return plan.layout.is === 'instances' ? fleet.filter((instance) => instance.color === color) : fleet;
 }
 
@@ -58,26 +64,35 @@ export function isExcluded(plan: Plan, instance: FleetInstance): boolean {
   return (plan.aim.to === 'old' || plan.kind === 'rollback') && instance.agent !== 'online';
 }
 
-/** The running container that holds the slot: ours by its labels, or any that publishes the slot's port. */
+/** The slot of a service in a color, with what may be adopted there. */
+export function slotOf(service: ServicePlan, color: Color): Slot {
+  const { port } = colorOf(service, color);
+  const { containers, repository } = service.adopts;
+  const adopts: Adopts = color === service.live ? { repository, containers } : { containers };
+  return { service: service.service, containerName: service.containerName, color, port, adopts };
+}
+
+/** The running container that holds the slot: ours by its labels, or one that was or may be adopted for it. */
 export function occupantOf(
   containers: readonly Container[],
   service: ServicePlan,
   color: ColorPlan,
 ): Container | undefined {
   const running = containers.filter((container) => container.running);
+  const slot = slotOf(service, color.color);
   return (
     running.find((c) => c.ours?.service === service.service && c.ours.color === color.color) ??
-    running.find((c) => c.ours === undefined && c.ports.includes(color.port))
+    running.find((c) => c.ours === undefined && belongs(c, slot))
   );
 }
 
-/** What must be stopped for the slot to be empty: its occupant, or one of its containers that docker goes on starting again. */
+/** What must be stopped for the slot to be empty: its occupant, or one of its containers that docker goes on starting again, or that is paused. */
 export function holderOf(
   containers: readonly Container[],
   service: ServicePlan,
   color: ColorPlan,
 ): Container | undefined {
-  const up = containers.map((each) => (each.restarting === true ? { ...each, running: true } : each));
+  const up = containers.map((each) => (isUp(each) ? { ...each, running: true } : each));
   return occupantOf(containers, service, color) ?? occupantOf(up, service, color);
 }
 

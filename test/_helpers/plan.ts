@@ -64,6 +64,7 @@ export function servicePlan(service: ServiceName, more: Partial<ServicePlan> = {
     from: serviceRelease(service, 'old'),
     to: serviceRelease(service, 'new'),
     warm: { is: 'until-next' },
+    adopts: { repository: `shop/${service}`, containers: [] },
     ...more,
   };
 }

@@ -29,7 +29,7 @@ const REFUSED: readonly (readonly [name: string, text: string, ...lines: string[
   [
     'a key like no other',
     added(7, '    zzzzzzzzzz: 1'),
-    '8: services.backend.zzzzzzzzzz: unknown key; known here: image, container, health, checks, env, env-files, secrets, run, command, stop-timeout, task, rollback, warm',
+    '8: services.backend.zzzzzzzzzz: unknown key; known here: image, container, health, checks, env, env-files, secrets, run, command, stop-timeout, task, rollback, warm, adopt',
   ],
   [
     'two unknown keys at once',
@@ -143,7 +143,7 @@ const REFUSED: readonly (readonly [name: string, text: string, ...lines: string[
       .split('\n')
       .filter((line) => !/^ {4}(image|container|health)/.test(line))
       .join('\n'),
-    '4: services.backend: "shop": write a map of keys and values: image, container, health, checks, env, env-files, secrets, run, command, stop-timeout, task, rollback, warm',
+    '4: services.backend: "shop": write a map of keys and values: image, container, health, checks, env, env-files, secrets, run, command, stop-timeout, task, rollback, warm, adopt',
   ],
   ['no region', edited(2), '1: region: required; write a Region like eu-west-1'],
   [

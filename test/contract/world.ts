@@ -105,6 +105,7 @@ export class Talk {
     containerName: 'backend',
     color,
     port: this.world.ports[color],
+    adopts: { containers: [], ...(color === 'blue' ? { repository: 'shop/backend' } : {}) },
   });
 
   spec(image: Image): RunSpec {

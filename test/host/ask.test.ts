@@ -24,6 +24,7 @@ const ask = async (id: string, path = '/health') =>
       encodeAsk({ ...APP, container: id, port: 8081, containerPort: 3000, path, timeout: 2000 }),
       { timeoutMs: 30_000 },
     ),
+    APP,
   );
 
 it('reads the Keep-Alive header of the health path', async () => {
@@ -40,6 +41,7 @@ it('changes nothing: no fence is taken, no container touched', async () => {
 it('list: what runs, whoever started it, with its image and ports', async () => {
   const reply = parseResult(
     await instance.hosts.exec(INSTANCE, encodeList({ ...APP, timeout: 30_000 }), { timeoutMs: 30_000 }),
+    APP,
   );
   expect(good(reply).running).toEqual([
     {
@@ -70,5 +72,5 @@ it.each([
   ['', '', { closes: false }],
 ])('reads Connection: %s, Keep-Alive: %s', (connection, keepAlive, wanted) => {
   const stdout = JSON.stringify({ ok: true, connection, keepAlive, fence: null });
-  expect(good(parseResult({ exitCode: 0, stdout, stderr: '' })).connection).toEqual(wanted);
+  expect(good(parseResult({ exitCode: 0, stdout, stderr: '' }, APP)).connection).toEqual(wanted);
 });

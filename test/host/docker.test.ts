@@ -1,10 +1,10 @@
 /** What the process stand-in can't prove: labels, restarts of the daemon and of the machine, prunes, memory limits, ends of processes. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { HostRequest } from '../../src/domain/host.js';
+import type { HostRequest, Slot } from '../../src/domain/host.js';
 import type { Digest } from '../../src/domain/ids.js';
 import { adoptedRelease, type RunSpec } from '../../src/domain/release.js';
 import { serve, startEngine, whyNoEngine, type Engine } from './engine.js';
-import { bad, good, slot, spec } from './kit.js';
+import { bad, good, slot as plainSlot, spec } from './kit.js';
 
 type Image = { readonly repository: string; readonly digest: Digest };
 type Start = Extract<HostRequest, { phase: 'start' }>;
@@ -26,6 +26,12 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
     await engine.sh('docker ps -aq | xargs -r docker rm -f; rm -rf "$DEPLOYCTL_ROOT"; docker image prune -af');
   });
 
+  /** Blue is live, and what runs an image of the engine's registry may be adopted there. */
+  const slot = (...of: Parameters<typeof plainSlot>): Slot => {
+    const made = plainSlot(...of);
+    if (made.adopts?.repository === undefined) return made;
+    return { ...made, adopts: { ...made.adopts, repository: one.repository } };
+  };
   const specOf = (image: Image, change: Partial<RunSpec> = {}): RunSpec => spec(image.digest, { image, ...change });
   const start = (release: string, image: Image, change: Partial<RunSpec> = {}, keep = 1): Start => ({
     phase: 'start',
@@ -108,6 +114,41 @@ describe.skipIf(whyNoEngine() !== undefined)('the instance script on a real engi
     await engine.reboot();
     expect(await served(8081)).toContain('1.1.0');
     expect(await states()).toEqual(['blue r-2 running', 'green r-3 running', 'theirs - exited']);
+  });
+
+  it.each<[string, string]>([
+    ['published', '-p 8082:3000 IMAGE'],
+    ['published on an address', '-p 127.0.0.1:8082:3000 IMAGE'],
+    ['published in a range', '-p 8080-8085:3000-3005 IMAGE'],
+    ['published, and paused', '-p 8082:3000 IMAGE && docker pause other'],
+    ['the network of the host', '--network host IMAGE busybox httpd -f -p 8082'],
+    [
+      'published, and about to be restarted',
+      `--restart always -p 8082:3000 IMAGE sh -c 'exit 1'; until [ "$(docker inspect --format '{{.State.Status}}' other)" = restarting ]; do sleep 0.1; done`,
+    ],
+  ])('leaves a container of somebody else alone that holds the port: %s', async (_, options) => {
+    const green = slot('green', 8082);
+    await engine.sh(`docker pull -q ${three.repository}@${three.digest}`);
+    await engine.sh(`docker run -d --name other ${options.replace('IMAGE', `${three.repository}@${three.digest}`)}`);
+    const look = `docker inspect --format '{{.Id}} {{.Name}} {{.HostConfig.RestartPolicy.Name}}' other`;
+    const before = await engine.sh(look);
+    const seen = good(await engine.ask({ phase: 'inspect', slots: [slot(), green] }, null));
+    const isListed = seen.containers?.some(({ name, ports }) => name === 'other' && ports.includes(8082));
+    const listens = seen.facts?.listeners?.some(({ port, container }) => port === 8082 && container === 'other');
+    expect(isListed === true || listens === true, JSON.stringify(seen)).toBe(true);
+    const failed = bad(await engine.ask({ ...start('r-2', two), slot: green }));
+    expect(failed.code, failed.message).toBe('port-taken');
+    expect(failed.message).toMatch(/8082 is held by container other \(image .*backend@sha256:/);
+    good(await engine.ask({ phase: 'stop', slot: green, stopTimeout: 1000, keep: 1 }));
+    expect(await engine.sh(look)).toBe(before);
+    expect(await engine.sh(`docker inspect --format '{{.State.Status}}' other`)).not.toBe('exited');
+  });
+
+  it('takes no UDP port for its own', async () => {
+    const image = `${three.repository}@${three.digest}`;
+    await engine.sh(`docker run -d --name resolver -p 8081:3000/udp ${image}`);
+    good(await engine.ask(start('r-1', one)));
+    expect(await states()).toEqual(['blue r-1 running', 'theirs - running']);
   });
 
   it('names the memory kill and the exit code of a container that ends while it is watched', async () => {

@@ -186,8 +186,8 @@ chmod +x "$DEPLOYCTL_ROOT/bin/aws"`,
 
   it('asks an instance for the digest of a tag', async () => {
     const script = encodeResolve({ ...APP, repository: 'shop/backend', tag: '1.0.0' });
-    expect(good(parseResult(await instance.exec(script))).digest).toBe(image);
+    expect(good(parseResult(await instance.exec(script), APP)).digest).toBe(image);
     const absent = encodeResolve({ ...APP, repository: 'shop/backend', tag: 'absent' });
-    expect(parseResult(await instance.exec(absent))).toMatchObject({ ok: false, code: 'pull-failed' });
+    expect(parseResult(await instance.exec(absent), APP)).toMatchObject({ ok: false, code: 'pull-failed' });
   });
 });

@@ -16,11 +16,13 @@ export const SHOP = join(dirname(fileURLToPath(import.meta.url)), '../../example
 export const INSTANCE = 'i-0123456789abcdef0';
 export const APP = { app: 'shop', environment: 'production', region: 'eu-west-1' } as const;
 
-export const slot = (color: 'blue' | 'green' = 'blue', port = 8081): Slot => ({
+/** Blue is live: containers of others may be adopted there for their image. */
+export const slot = (color: 'blue' | 'green' = 'blue', port = 8081, names: readonly string[] = []): Slot => ({
   service: 'backend',
   containerName: 'backend',
   color,
   port,
+  adopts: { containers: names, ...(color === 'blue' ? { repository: 'shop/backend' } : {}) },
 });
 
 /** A run spec of the shop's backend with short timings. */
@@ -75,7 +77,7 @@ export function hostOn(exec: (script: string, signal?: AbortSignal) => Promise<E
         timeout: options.timeout ?? 30_000,
         ...(token === null ? {} : { fence: token }),
       });
-      return parseResult(await exec(options.change?.(script) ?? script, options.signal));
+      return parseResult(await exec(options.change?.(script) ?? script, options.signal), APP);
     },
     exec: async (script) => exec(script),
     async sh(line) {

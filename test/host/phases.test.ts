@@ -335,7 +335,7 @@ describe('the instance script', () => {
       });
       const cut = script.replace(/^export PATH=.*$/m, `export PATH=${bin}`);
       expect(cut).not.toBe(script);
-      const result = parseResult(await instance.exec(cut));
+      const result = parseResult(await instance.exec(cut), APP);
       return bad(result).code;
     };
     expect(await without('docker')).toBe('no-docker');

@@ -8,7 +8,7 @@ import { HOST_FAILURE_CODES, parseResult } from '../../src/host/result.js';
 import { createLines } from '../../src/reporters/lines.js';
 import { ManualClock } from '../_helpers/manual-clock.js';
 import type { Instance } from '../host/kit.js';
-import { bad, slot, spec, startInstance } from '../host/kit.js';
+import { APP, bad, slot, spec, startInstance } from '../host/kit.js';
 import { brief } from './say.js';
 
 /*
@@ -154,7 +154,7 @@ describe('the machine', () => {
       `"warning: shop-1 (i-1): nobody knows what became of "start backend": the instance script ended early (status 143, in: pull of shop/backend); see /var/log/deployctl/shop-production.log on the instance. It is looked at before anything else is done there"`,
     );
     const request = start();
-    const killed = parseResult({ exitCode: 137, stdout: '', stderr: '' });
+    const killed = parseResult({ exitCode: 137, stdout: '', stderr: '' }, APP);
     expect(await says('broken-output', request, killed)).toMatchInlineSnapshot(
       `"warning: shop-1 (i-1): nobody knows what became of "start backend": the instance script ended with exit code 137 and no answer; see /var/log/deployctl on the instance. It is looked at before anything else is done there"`,
     );

@@ -545,15 +545,18 @@ describe('credentials and the lease', () => {
 
   it('that instances have seen a newer one of', async () => {
     const world = ({ hosts }: World): void => {
-      for (const host of hosts.values()) host.fence = [9, 0, 1];
+      // Something else goes on managing them: they follow a higher generation each time.
+      let generation = 0;
+      for (const host of hosts.values())
+        Object.defineProperty(host, 'fence', { get: () => [(generation += 100), 0, 1], set: () => undefined });
     };
     expect(await refusal({ world }, 'lease.behind')).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
-      Error: web-01 (i-00000001) follows a newer rollout: fence 2.0.0 is older than 9.0.1, which was here before; nothing was done. The store's lease is behind what the instances have seen
+      Error: web-01 (i-00000001) follows a newer rollout: fence 611.0.0 is older than 700.0.1, which was here before; nothing was done. The lease in Parameter Store is behind what the instances have followed, again and again: something else manages them
 
       Next:
-        deployctl lease show --env sim      # who holds it
-        deployctl lease release --env sim   # counts on from what the instances have seen
+        deployctl lease show --env sim   # who holds the lease here
+        find the other deployctl: another account, Region or endpoint, or an app and environment of the same names
       (exit 12)"
     `);
   });

@@ -155,7 +155,13 @@ describe('the lease', () => {
     const shop = await Shop.open();
     const { over } = await shop.bobRollsOut();
     over.catch(() => undefined);
-    for (const host of shop.world.hosts.values()) host.fence = [9, 0, 1];
+    const { store, hosts } = shop.world;
+    const [, own = ''] = [...store.values].find(([name]) => name.endsWith('/lease/2')) ?? [];
+    store.create(
+      '/deployctl/shop/sim/lease/9',
+      own.replace('"generation":2', '"generation":9').replace('bob', 'carol'),
+    );
+    for (const host of hosts.values()) host.fence = [9, 0, 1];
     expect(await says('lease.lost', 'rollout --backend new', () => shop.run(() => over))).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
       Error: another deployctl has taken over this rollout: web-01 (i-00000001) follows a newer rollout: fence 2.0.1 is older than 9.0.1, which was here before; nothing was done
@@ -397,7 +403,7 @@ describe('what is stored', () => {
     const act = () => shop.anna((box) => resume(box, {}));
     expect(await says('release.missing', 'resume', act)).toMatchInlineSnapshot(`
       "$ deployctl resume
-      Error: rollout ro-… needs release r-…, which is not in Parameter Store any more
+      Error: rollout ro-… needs release r-…, which is not in Parameter Store any more, and no container on the instances is of it
 
       Next:
         aws ssm delete-parameter --name /deployctl/shop/sim/rollouts/ro-…   # gives it up

@@ -37,7 +37,11 @@ function keeperWith(...failures: readonly Error[]) {
   };
   const keeper = new RecordKeeper(
     {
-      state: { writeRecord, writeOutcome: () => Promise.reject(new Error('not part of this test')) },
+      state: {
+        writeRecord,
+        restoreRecord: () => Promise.resolve(false),
+        writeOutcome: () => Promise.reject(new Error('not part of this test')),
+      },
       clock,
       emit: (event) => {
         if (event.type === 'note') told.push(event.text);

@@ -268,12 +268,7 @@ export const mutants: readonly Mutant[] = [
     'generation: this.#plan.generation, aim: this.#plan.aim };',
     'generation: this.#plan.generation, aim: this.#record.aim };',
   ),
-  mutant(
-    'state/acquire.ts',
-    'the generation does not go up',
-    'Math.max(highest, known) + 1,',
-    'Math.max(highest, known),',
-  ),
+  mutant('state/acquire.ts', 'the generation does not go up', 'generation: highest + 1,', 'generation: highest,'),
   // Other hands, and what an environment may have
   mutant(
     'strategies/index.ts',

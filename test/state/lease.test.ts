@@ -132,20 +132,21 @@ describe('taking the lease', () => {
   it('goes above what any instance has seen', async () => {
     const { clock, person } = world();
     const anna = person('anna');
-    const lease = await clock.run(anna.state.acquireLease(anna.take({ knownGeneration: 41 })));
-    expect(lease.generation).toBe(42);
+    const lease = await clock.run(anna.state.acquireLease(anna.take({ knownGeneration: 41 })), 2 * TTL);
+    expect(lease.generation).toBeGreaterThan(41);
     await clock.run(lease.release());
   });
 
   it('does not use a name again after someone deleted the leases by hand', async () => {
     const { clock, store, person } = world();
     const anna = person('anna');
-    const first = await clock.run(anna.state.acquireLease(anna.take({ knownGeneration: 6 })));
-    await clock.run(anna.state.writeRecord(record({ generation: 7 }), first));
-    store.delete(`${BASE}/lease/7`);
+    const first = await clock.run(anna.state.acquireLease(anna.take({ knownGeneration: 6 })), 2 * TTL);
+    expect(first.generation).toBe(17);
+    await clock.run(anna.state.writeRecord(record({ generation: 17 }), first));
+    store.delete(`${BASE}/lease/17`);
     const bob = person('bob');
-    const second = await clock.run(bob.state.acquireLease(bob.take()));
-    expect(second.generation).toBe(18);
+    const second = await clock.run(bob.state.acquireLease(bob.take()), 2 * TTL);
+    expect(second.generation).toBe(28);
     await clock.advance(HEARTBEAT);
     expect(first.lost.aborted).toBe(true);
     expect(first.isValid(0)).toBe(false);
@@ -169,6 +170,28 @@ describe('taking the lease', () => {
     expect(first.lost.aborted).toBe(true);
     expect(waited).toMatchObject([{ is: 'held', why: expect.stringContaining('removed by hand') as string }]);
     await clock.run(second.release());
+  });
+
+  it('is taken above what the instances followed only when whoever lived in a store that was deleted has ended', async () => {
+    const { clock, store, person } = world();
+    const [anna, bob] = [person('anna'), person('bob')];
+    const old = await clock.run(anna.state.acquireLease(anna.take()));
+    store.delete(`${BASE}/lease/1`);
+    const lease = await clock.run(bob.state.acquireLease(bob.take()));
+    // The name is the same, and each tells by the nonce whose it is.
+    expect([old.generation, lease.generation]).toEqual([1, 1]);
+    await clock.run(lease.release());
+    const started = clock.monotonic();
+    const higher = await clock.run(bob.state.acquireLease(bob.take({ knownGeneration: 31 })), 2 * TTL);
+    expect(higher.generation).toBe(42);
+    expect(clock.monotonic() - started).toBeGreaterThanOrEqual(TTL);
+    expect([old.lost.aborted, old.isValid(0)]).toEqual([true, false]);
+    await clock.run(higher.release());
+    // What the store knows by now needs no wait.
+    const again = clock.monotonic();
+    const next = await clock.run(anna.state.acquireLease(anna.take({ knownGeneration: 31 })));
+    expect([next.generation, clock.monotonic() - again]).toEqual([43, 0]);
+    await clock.run(next.release());
   });
 
   it('refuses timings that one missed heartbeat would break', async () => {

@@ -614,7 +614,7 @@ export class World {
         restartPolicy: 'unless-stopped',
         ports: [port],
         digest: box.digest,
-        imageReference: 'image',
+        imageReference: `shop/${name}:old`,
         ...(box.ours ? { ours: { service: name, color, release: box.release } } : {}),
       };
     });

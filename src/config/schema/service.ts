@@ -47,6 +47,7 @@ const keys = {
   task: task.describe('One run of the new image before any traffic change, at most once a release'),
   rollback: word(['auto', 'manual']).describe('`manual`: a bad release freezes and alerts instead of being rolled back'),
   warm: warm().describe('How long the previous color stays registered as the way back'),
+  adopt: list(text(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/, 'write the name of a container, like backend'), '[backend]').describe('Names of containers that deployctl did not start and may stop and rename for this service, whatever their image; on the live color one that runs `image` needs no name here'),
 };
 
 /** A service as the top level describes it: complete, with defaults. */
@@ -70,6 +71,7 @@ export const service = z.strictObject({
   task: keys.task.optional(),
   rollback: keys.rollback.prefault('auto'),
   warm: keys.warm.prefault('until-next'),
+  adopt: keys.adopt.prefault([]),
 });
 export type Service = z.output<typeof service>;
 
@@ -112,6 +114,7 @@ export const placement = z.strictObject({
   task: keys.task.optional(),
   rollback: keys.rollback.optional(),
   warm: keys.warm.optional(),
+  adopt: keys.adopt.optional(),
 });
 export type Placement = z.output<typeof placement>;
 

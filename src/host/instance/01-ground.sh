@@ -1,8 +1,9 @@
 # deployctl on an instance: one request in, one JSON line out.
 #
 # How to read it: 01-ground (this part: request, log, answers), 02-fence (who may act), 03-docker (what is here), 04-describe (containers as
-# JSON), 05-slot (setting aside, taking back, pruning), 06-images (pull, tags), 07-create (docker create, secrets), 08-witness (is the
-# container well?), then a part for each phase, and 13-run, which calls it. A phase is sent with the parts that it needs: see encode.ts.
+# JSON), 04-owners (whose containers these are), 05-slot (setting aside, taking back, pruning), 06-images (pull, tags), 07-create (docker
+# create, secrets), 08-witness (is the container well?), then a part for each phase, and 13-run, which calls it. A phase is sent with the
+# parts that it needs: see encode.ts.
 #
 # POSIX sh; Docker 20.10 to 28. The agent kills with SIGKILL, so every line may be the last: what is found on the next run decides,
 # never what was about to happen. Nothing of the request is ever evaluated: values are base64 words until they are used.
@@ -103,6 +104,7 @@ read_request() {
   phase='' app='' environment='' region='' fence='' budget=60 slots='' images=''
   service='' color='' port='' container='' release='' repository='' digest='' keep=1 stop_timeout=10 container_port=''
   env_words='' env_lines='' secrets='' secret_lines='' env_files='' options='' arguments='' tag=''
+  adopt_repository=- adopt_names=-
   health_path='' passes=1 window=5 interval=1 probe_timeout=2 start_timeout=60 checks='' task_timeout=60 evidence=no
   read_lines "$REQUEST"
   live=$container-$color
@@ -122,6 +124,7 @@ read_lines() {
       image) images="$images$value
 " ;;
       service) service=$value ;; color) color=$value ;; port) port=$value ;; container) container=$value ;;
+      adopt-repository) adopt_repository=$value ;; adopt-names) adopt_names=$value ;;
       release) release=$value ;; repository) repository=$value ;; digest) digest=$value ;; tag) tag=$value ;;
       container-port) container_port=$value ;;
       env) env_words="$env_words $value" ;; env-line) env_lines="$env_lines $value" ;; env-file) env_files="$env_files $value" ;;

@@ -17,7 +17,7 @@ read_highest() {
   # More digits than any shell is sure to compare.
   for fence_part in "$fence_a" "$fence_b" "$fence_c"; do [ "${#fence_part}" -le 15 ] || fence_fits=no; done
   [ "$fence_fits" = yes ] ||
-    fail no-state "$state/fence holds '$fence_a $fence_b $fence_c', wanted three numbers of at most 15 digits; restore or remove it"
+    fail no-state "$state/fence holds '$fence_a $fence_b $fence_c', wanted three numbers of at most 15 digits; remove it while no rollout runs: the next command writes it anew"
   highest="$fence_a $fence_b $fence_c"
 }
 
@@ -25,7 +25,7 @@ read_highest() {
 take_fence() {
   reached=fence
   command -v flock >/dev/null || fail no-flock "flock is not installed on the instance; install util-linux"
-  mkdir -p "$state/results" "$state/kept" "$state/verified" "$state/tasks" ||
+  mkdir -p "$state/results" "$state/kept" "$state/adopted" "$state/verified" "$state/tasks" ||
     no_room "$state"
   (: >>"$state/lock") 2>/dev/null || no_room "$state/lock"
   exec 9>>"$state/lock"

@@ -6,45 +6,59 @@ describe() {
   inspect '{"id":<<json .Id>>,"name":<<json .Name>>,"image":<<json .Image>>,"reference":<<json .Config.Image>>,"status":<<json .State.Status>>,'\
 '"startedAt":<<json .State.StartedAt>>,"restartCount":<<json .RestartCount>>,"exitCode":<<json .State.ExitCode>>,"oomKilled":<<json .State.OOMKilled>>,'\
 '"restartPolicy":<<json .HostConfig.RestartPolicy.Name>>,"memoryLimit":<<json .HostConfig.Memory>>,"ports":"<<range $k, $v := .HostConfig.PortBindings>>'\
-'<<range $v>><<.HostPort>>,<<end>><<end>><<range $k, $v := .NetworkSettings.Ports>><<range $v>><<.HostPort>>,<<end>><<end>>"'\
+'<<range $v>><<.HostPort>>:<<$k>>,<<end>><<end>><<range $k, $v := .NetworkSettings.Ports>><<range $v>><<.HostPort>>:<<$k>>,<<end>><<end>>"'\
 '<<with .Config.Labels>>,"app":<<json (index . "deployctl.app")>>,"environment":<<json (index . "deployctl.environment")>>,'\
 '"service":<<json (index . "deployctl.service")>>,"color":<<json (index . "deployctl.color")>>,'\
 '"release":<<json (index . "deployctl.release")>>,"digest":<<json (index . "deployctl.digest")>><<end>>}' "$@" |
     awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }'
 }
 
-# Which containers of $table concern the request: ours, those set aside, and any on a port or under the name of one of $slots; then all that
-# run without labels, because the slots of other services, where one may have to be adopted, are not in every request. Running ones first,
+# Which containers of $table concern the request: ours, those set aside or adopted, and any on a port or under a name of one of $slots; then all
+# that run without labels, because the slots of other services, where one may have to be adopted, are not in every request. Running ones first,
 # newest first.
 concerned() {
   {
     notes
-    printf '%s' "$slots" | while read -r s_service s_color s_port s_container; do
+    printf '%s' "$slots" | while read -r s_service s_color s_port s_container _; do
       printf 'slot|%s|%s|%s|%s\n' "$s_service" "$s_color" "$s_port" "$s_container"
     done
     printf '%s\n' "$table"
-  } | awk -F '|' -v app="$app" -v env="$environment" '
-    $1 == "note" { noted[$2] = 1; next }
-    $1 == "slot" { ports[$4] = 1; names[$5] = 1; next }
+  } | awk -F '|' -v app="$app" -v env="$environment" "$awk_library"'
+    $1 == "note" || $1 == "mark" { noted[$2] = 1; next }
+    $1 == "slot" { ports[$4] = 1; names[$5] = 1; names[$5 "-" $3] = 1; names[$5 "-" $3 "-next"] = 1; next }
     $1 != "row" || $12 != "" { next }
     {
       hit = ($7 == app && $8 == env) || ($2 in noted) || ($3 in names)
-      for (p in ports) if (index("," $14, "," p ",") > 0) hit = 1
-      if (hit) print ($4 == "running" ? 3 : 2) "|" $6 "|" $2
+      for (p in ports) if (publishes($14, p, $4)) hit = 1
+      if (hit) print ($4 == "running" ? 4 : $4 == "paused" || $4 == "restarting" ? 3 : 2) "|" $6 "|" $2
       else if ($7 == "" && ($4 == "running" || $4 == "paused" || $4 == "restarting")) print "1|" $6 "|" $2
     }' | sort -r | awk -F '|' '{ print $3 }'
 }
 
-# containers_json MAX: ,"containers":[…],"images":{…},"omitted":N in $containers. SSM cuts an answer at 24,000 characters. The repo digests of unlabelled containers' images are what tells their release.
+# Of the unlabelled containers $wanted, which slots they were adopted for: "id service color", comma separated.
+adopted_json() {
+  # shellcheck disable=SC2086
+  { notes; printf '%s\n' "$table"; } | awk -F '|' -v wanted=" $(printf '%s ' $wanted)" '
+    $1 == "note" || $1 == "mark" { slot[$2] = $3 " " $4; next }
+    $1 == "row" && $7 == "" && ($2 in slot) && index(wanted, " " $2 " ") { printf "%s\"%s %s\"", (n++ ? "," : ""), $2, slot[$2] }'
+}
+
+# containers_json MAX: ,"containers":[…],"images":{…},"adopted":[…],"omitted":N in $containers. SSM cuts an answer at 24,000 characters. The repo digests of unlabelled containers' images are what tells their release.
 containers_json() {
   look
+  list_containers "$1"
+}
+
+# The same, of what $table has.
+list_containers() {
   wanted=$(concerned)
   total=$(printf '%s\n' "$wanted" | grep -c .)
   wanted=$(printf '%s\n' "$wanted" | head -n "$1")
-  listed='' image_digests=''
+  listed='' image_digests='' adopted=''
   if [ -n "$wanted" ]; then
     # shellcheck disable=SC2086
     listed=$(describe $wanted)
+    adopted=$(adopted_json)
     image_ids=$(
       # shellcheck disable=SC2016,SC2086
       inspect '<<with .Config.Labels>><<if not (index . "deployctl.digest")>><<$.Image>><<end>><<else>><<.Image>><<end>>' $wanted | grep . | sort -u
@@ -52,7 +66,7 @@ containers_json() {
     # shellcheck disable=SC2086
     [ -z "$image_ids" ] || image_digests=$(dk image inspect --format "$(braces '<<json .Id>>:<<json .RepoDigests>>')" $image_ids | awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }')
   fi
-  containers=",\"containers\":[$listed],\"images\":{$image_digests},\"omitted\":$((total > $1 ? total - $1 : 0))"
+  containers=",\"containers\":[$listed],\"images\":{$image_digests},\"adopted\":[$adopted],\"omitted\":$((total > $1 ? total - $1 : 0))"
   case $listed in *'"restartCount":'[1-9]*) containers="$containers,\"oom\":[$(memory_kills)]" ;; esac
 }
 

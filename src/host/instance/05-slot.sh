@@ -1,47 +1,15 @@
 # --- the slot ------------------------------------------------------------------------------------------------------------------------
 
-# The containers of the slot out of $table, a line each: role|release|id|name|status|finished|verified
-#   ours     labelled with this app, environment, service and color
-#   adopted  unlabelled: set aside by us earlier (note or name), or running on the slot's port. Not by its plain name: that may be the other color.
-#   foreign  labelled otherwise, and in the way
-# An adopted one that was never set aside has no release here: see adopted_release.
-slot_rows() {
-  { notes; printf '%s\n' "$table"; } | awk -F '|' -v app="$app" -v env="$environment" -v service="$service" -v color="$color" \
-    -v port="$port" -v container="$container" -v live="$live" '
-    $1 == "note" { if ($3 == service && $4 == color) noted[$2] = $5; next }
-    $1 != "row" { next }
-    {
-      id = $2; name = $3; up = ($4 == "running" || $4 == "paused" || $4 == "restarting")
-      publishes = (index("," $14, "," port ",") > 0)
-      ours_prefix = container "-" color "-adopted-"
-      role = ""; release = $11
-      if ($12 != "") next
-      if ($7 == app && $8 == env && $9 == service && $10 == color) role = "ours"
-      else if ($7 != "") { if ((up && publishes) || name == live) role = "foreign" }
-      else if (id in noted) { role = "adopted"; release = noted[id] }
-      else if (index(name, ours_prefix) == 1) {
-        role = "adopted"; release = substr(name, length(container "-" color "-") + 1); sub(/-[0-9a-f]+$/, "", release)
-      }
-      else if ((up && publishes) || name == live) { role = "adopted"; release = "" }
-      if (role != "") print role "|" release "|" id "|" name "|" $4 "|" $5
-    }'
-}
-
 # Release of a container that deployctl did not start: adopted- and the first 12 of its image's digest (else of the image id).
 # The same rule as adoptedRelease() in domain/release.ts.
 adopted_release() {
   adopted_image=$(inspect '<<.Image>>' "$1") && adopted_reference=$(inspect '<<.Config.Image>>' "$1") || return 1
   adopted_digests=$(dk image inspect --format "$(braces '<<range .RepoDigests>><<.>> <<end>>')" "$adopted_image") || adopted_digests=''
-  adopted_repository=${adopted_reference%%@*}
-  case ${adopted_repository##*/} in *:*) adopted_repository=${adopted_repository%:*} ;; esac
-  adopted_pick=''
-  for adopted_digest in $adopted_digests; do
-    [ -n "$adopted_pick" ] || adopted_pick=${adopted_digest##*@}
-    if [ "${adopted_digest%@*}" = "$adopted_repository" ]; then
-      adopted_pick=${adopted_digest##*@}
-      break
-    fi
-  done
+  # shellcheck disable=SC2086
+  adopted_pick=$(printf '%s\n' $adopted_digests | awk -F '@' -v reference="$adopted_reference" "$awk_library"'
+    NF == 2 && first == "" { first = $2 }
+    NF == 2 && canonical($1) == canonical(reference) { print $2; found = 1; exit }
+    END { if (!found) print first }')
   adopted_pick=${adopted_pick:-$adopted_image}
   printf 'adopted-%.12s' "${adopted_pick#sha256:}"
 }
@@ -50,22 +18,23 @@ adopted_release() {
 read_slot() {
   look
   rows=$(
-    slot_rows | while IFS='|' read -r role row_release id name status finished; do
-      [ -n "$row_release" ] || row_release=$(adopted_release "$id") || exit 1
-      printf '%s|%s|%s|%s|%s|%s\n' "$role" "$row_release" "$id" "$name" "$status" "$finished"
+    slot_rows | while IFS='|' read -r role row_release id name status finished reference; do
+      if [ "$role" = unsure ]; then role=foreign && if is_of_repository "$id"; then role=adopted; fi; fi
+      if [ "$role" = adopted ] && [ -z "$row_release" ]; then row_release=$(adopted_release "$id") || exit 1; fi
+      printf '%s|%s|%s|%s|%s|%s|%s\n' "$role" "$row_release" "$id" "$name" "$status" "$finished" "$reference"
     done
   ) || fail no-docker "docker does not tell the image of a container on port $port, see $log on the instance"
 }
 
 # The running container of release $1 in the slot, in $found; empty when there is none.
 find_running() {
-  found=$(printf '%s\n' "$rows" | awk -F '|' -v r="$1" '$1 != "foreign" && $2 == r && $5 == "running" { print $3; exit }')
+  found=$(printf '%s\n' "$rows" | awk -F '|' -v r="$1" '($1 == "ours" || $1 == "adopted") && $2 == r && $5 == "running" { print $3; exit }')
 }
 
 # The newest stopped container of release $1 in the slot, those that were once found well first; in $found.
 find_kept() {
   found=$(
-    printf '%s\n' "$rows" | awk -F '|' -v r="$1" '$1 != "foreign" && $2 == r && $5 == "exited" { print $1 "|" $6 "|" $3 }' |
+    printf '%s\n' "$rows" | awk -F '|' -v r="$1" '($1 == "ours" || $1 == "adopted") && $2 == r && $5 == "exited" { print $1 "|" $6 "|" $3 }' |
       sort -r -t '|' -k 2,2 | while IFS='|' read -r role finished id; do
         if [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; then printf '1 %s\n' "$id"; else printf '2 %s\n' "$id"; fi
       done | sort -s -k 1,1 | awk 'NR == 1 { print $2 }'
@@ -74,13 +43,17 @@ find_kept() {
 
 # --- setting aside and taking back --------------------------------------------------------------------------------------------------
 
-# A container of someone else holds the slot's port or name, or one can't be kept: say so while everything still runs.
+# refuse_obstacles [new]: a container of somebody else holds the slot's port, or a name that a new container needs, or one can't be kept: say so
+# while everything still runs.
 refuse_obstacles() {
-  while IFS='|' read -r role row_release id name status finished; do
+  while IFS='|' read -r role row_release id name status finished reference; do
     case $role in
       foreign)
-        fail port-taken "container $name, which deployctl manages for another app, environment, service or color, holds port $port or the name $live; \
-give one of them another port or container name" ;;
+        fail port-taken "port $port is held by container $name (image $reference), which is not $service's; \
+remove it, give $service another port, or name it in adopt of $service" ;;
+      namesake)
+        [ "${1-}" != new ] || fail start-failed "container $name (image $reference), which is not $service's, has a name that deployctl needs; \
+rename it, or give $service another container name" ;;
       ours | adopted)
         if is_up "$status" && [ "$(inspect '<<.HostConfig.AutoRemove>>' "$id")" = true ]; then
           fail stop-failed "container $name runs with --rm: stopping would remove it, and with it the way back; start it without --rm first"
@@ -93,7 +66,7 @@ ROWS
 
 # Removes what an earlier run created and never started.
 sweep_created() {
-  while IFS='|' read -r role row_release id name status finished; do
+  while IFS='|' read -r role row_release id name status finished reference; do
     if [ "$role" = ours ] && [ "$status" = created ]; then
       say "removing $name, which was never started"
       dk rm -f "$id"
@@ -133,9 +106,10 @@ set_aside() {
 
 # Sets aside whatever runs in the slot or has not the name of something kept, but not container $1.
 clear_slot() {
-  while IFS='|' read -r role row_release id name status finished; do
+  while IFS='|' read -r role row_release id name status finished reference; do
     case $role in ours | adopted) ;; *) continue ;; esac
     if [ "$id" = "${1-}" ] || [ "$status" = created ]; then continue; fi
+    [ "$role" = ours ] || mark_adopted "$id"
     if is_up "$status" || [ "$name" != "$(kept_name "$id" "$row_release")" ]; then set_aside "$id" "$name" "$status" "$row_release"; fi
   done <<ROWS
 $rows
@@ -168,16 +142,18 @@ put_policy() {
 forget_note() { rm -f "$state/kept/$1"; }
 
 # Removes stopped containers of the slot beyond the newest $keep releases that were once well, and beyond the newest one of the others: those that
-# never were, and further containers of one release, least of all of that which runs. Neither may push the way back out. Never one that runs.
+# never were, and further containers of one release, least of all of that which runs. Neither may push the way back out. Never one that runs, and
+# never one that deployctl did not create: what was adopted stays until somebody removes it, and takes no other's place.
 prune() {
   reached=prune
   read_slot
-  prune_seen=" $(printf '%s\n' "$rows" | awk -F '|' '$1 != "foreign" && $5 == "running" { print $2; exit }') "
+  prune_seen=" $(printf '%s\n' "$rows" | awk -F '|' '($1 == "ours" || $1 == "adopted") && $5 == "running" { print $2; exit }') "
   kept_well=0 kept_others=0
-  while IFS='|' read -r finished role row_release id name; do
-    if [ -z "$id" ] || [ "$name" = "$live" ]; then continue; fi
+  while IFS='|' read -r finished row_release id name; do
+    # Its kept name, which holds its own id, is given by set_aside only: labels alone may have been copied with an image.
+    if [ -z "$id" ] || [ "$name" != "$(kept_name "$id" "$row_release")" ]; then continue; fi
     prune_new=no
-    if [ "$role" = adopted ] || [ -e "$state/verified/$id" ]; then
+    if [ -e "$state/verified/$id" ]; then
       case $prune_seen in *" $row_release "*) ;; *) prune_new=yes ;; esac
     fi
     if [ "$prune_new" = yes ]; then
@@ -189,24 +165,28 @@ prune() {
       [ "$kept_others" -gt 1 ] || [ "$keep" -eq 0 ] || continue
     fi
     say "removing $name: more than $keep are kept"
-    prune_reference=$(inspect '<<.Config.Image>>' "$id")
+    prune_reference=$(inspect '<<.Config.Image>>' "$id") prune_image=$(inspect '<<.Image>>' "$id")
     # Without -f docker refuses to remove one that was started in the meantime.
     dk rm "$id" || continue
     forget_note "$id"
     rm -f "$state/verified/$id"
-    drop_tag "$prune_reference" "$row_release"
+    drop_tag "$prune_reference" "$row_release" "$prune_image"
   done <<ROWS
-$(printf '%s\n' "$rows" | awk -F '|' '($1 == "ours" || $1 == "adopted") && $5 == "exited" { print $6 "|" $1 "|" $2 "|" $3 "|" $4 }' | sort -r)
+$(printf '%s\n' "$rows" | awk -F '|' '$1 == "ours" && $5 == "exited" { print $6 "|" $2 "|" $3 "|" $4 }' | sort -r)
 ROWS
   # Notes and marks of containers that someone removed.
-  for file in "$state"/kept/* "$state"/verified/*; do
+  for file in "$state"/kept/* "$state"/adopted/* "$state"/verified/*; do
     case $table in *"${file##*/}"*) ;; *) rm -f "$file" ;; esac
   done
 }
 
-# drop_tag REFERENCE RELEASE: the tag of a release that no container of this instance has any more. Docker refuses while one uses the image.
+# drop_tag REFERENCE RELEASE IMAGE: the tag of a release that no container of this instance has any more, unless somebody gave it to another image.
+# Docker refuses while a container uses the image.
 drop_tag() {
   case $1 in *@sha256:*) drop_repository=${1%%@*} ;; *:deployctl-*) drop_repository=${1%:deployctl-*} ;; *) return 0 ;; esac
   drop_users=$(dk ps -aq --filter "label=deployctl.release=$2") || return 0
-  [ -n "$drop_users" ] || dk rmi "$drop_repository:deployctl-$2" || say "the image of $2 stays"
+  [ -z "$drop_users" ] || return 0
+  drop_image=$(dk image inspect --format "$(braces '<<.Id>>')" "$drop_repository:deployctl-$2" 2>/dev/null) || return 0
+  [ "$drop_image" = "$3" ] || return 0
+  dk rmi "$drop_repository:deployctl-$2" || say "the image of $2 stays"
 }

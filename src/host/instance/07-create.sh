@@ -111,10 +111,11 @@ fail_launch() {
   case $complaint in
     *"already allocated"* | *"already in use"* | *"failed to bind"*)
       look
-      holder=$(printf '%s\n' "$table" | awk -F '|' -v port="$port" '$4 == "running" && index("," $14, "," port ",") { print "container " $3; exit }')
-      if [ -z "$holder" ] && command -v ss >/dev/null; then
-        holder=$(ss -Hltnp "sport = :$port" 2>/dev/null | sed -n '1s/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/process \1 (pid \2)/p')
-      fi
+      holder=$(
+        printf '%s\n' "$table" | awk -F '|' -v port="$port" "$awk_library"'
+          ($4 == "running" || $4 == "paused" || $4 == "restarting") && publishes($14, port, $4) { print "container " $3 " (image " $15 ")"; exit }'
+      )
+      if [ -z "$holder" ]; then holder=$(listeners "$port" | awk -F '|' 'NR == 1 { print ($3 == "" ? "process " $2 : "container " $3 " (image " $4 ")") }'); fi
       containers_json 12
       fail port-taken "port $port is held by ${holder:-another process}; end that, or give the service another port: $complaint" "$2$containers" ;;
   esac

@@ -1,8 +1,10 @@
 # --- phase inspect ------------------------------------------------------------------------------------------------------------------
 
-# Changes nothing. Without a fence it takes no lock either.
+# Changes nothing in Docker. With a fence it marks what is adopted; without one it takes no lock either.
 phase_inspect() {
-  containers_json 24
+  look
+  [ -z "$fenced" ] || mark_slots
+  list_containers 24
   succeed "$containers$(facts_json)"
 }
 
@@ -18,6 +20,7 @@ facts_json() {
   df -Pk "$docker_folder" 2>/dev/null | awk 'NR == 2 { printf ",\"diskFreeBytes\":%.0f", $4 * 1024 }'
   awk '$1 == "MemTotal:" { printf ",\"memoryTotalBytes\":%.0f", $2 * 1024 } $1 == "MemAvailable:" { printf ",\"memoryAvailableBytes\":%.0f", $2 * 1024 }' \
     /proc/meminfo 2>/dev/null
+  listeners_json
   printf ',"memory":{'
   # shellcheck disable=SC2086
   [ -z "$wanted" ] || inspect '<<.Id>> <<.State.Pid>>' $wanted | while read -r id pid; do
@@ -26,6 +29,16 @@ facts_json() {
   done | awk 'NF { printf "%s%s", (n++ ? "," : ""), $0 }'
   # Apart: SSM looks for pairs of braces.
   printf '}' && printf '}'
+}
+
+# What holds a port of the slots without being a container that publishes it.
+listeners_json() {
+  command -v ss >/dev/null || return 0
+  # shellcheck disable=SC2046
+  printf ',"listeners":[%s]' "$(
+    listeners $(printf '%s' "$slots" | awk '{ print $3 }' | sort -u) |
+      awk -F '|' '{ printf "%s{\"port\":%s,\"process\":\"%s\",\"container\":\"%s\"", (n++ ? "," : ""), $1, $2, $3; printf "}" }'
+  )"
 }
 
 has() { if command -v "$1" >/dev/null; then printf true; else printf false; fi; }

@@ -29,7 +29,7 @@ leave_running() {
 # end was: exit code and memory kill.
 start_new() {
   get_image "$repository" "$digest" "$release"
-  refuse_obstacles
+  refuse_obstacles new
   sweep_created
   create "$live-next" --label "deployctl.color=$color" --restart no -p "$port:$container_port" ||
     fail start-failed "docker create refused the container of $release; correct the settings of $service: $complaint"

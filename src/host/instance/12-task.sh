@@ -7,14 +7,16 @@ phase_task() {
   task_mark=$state/tasks/$service.$release
   task_state=''
   [ ! -e "$task_mark" ] || read -r task_state <"$task_mark" || :
+  look
+  # By its labels as well: the name alone may be somebody else's.
+  task_id=$(printf '%s\n' "$table" | awk -F '|' -v name="$task_name" -v app="$app" -v env="$environment" -v service="$service" -v release="$release" \
+    '$3 == name && $7 == app && $8 == env && $9 == service && $11 == release && $12 != "" { print $2; exit }')
   # One that ended as the mark says is here only when its removal was cut off.
-  case $task_state in done | failed*) dk rm -f "$task_name" ;; esac
+  case $task_state in done | failed*) [ -z "$task_id" ] || dk rm -f "$task_id" ;; esac
   case $task_state in
     done) succeed ",\"task\":\"done before\"" ;;
     failed*) fail task-failed "the task of $release failed before (${task_state#failed }); it runs at most once per release, and a new rollout makes a new one" ;;
   esac
-  look
-  task_id=$(printf '%s\n' "$table" | awk -F '|' -v name="$task_name" '$3 == name && $12 != "" { print $2; exit }')
   if [ -z "$task_id" ]; then
     [ -z "$task_state" ] || fail task-unknown "the task of $release was started and its container is gone: whether it succeeded is not known"
     get_image "$repository" "$digest" "$release"

@@ -1,6 +1,7 @@
 import type { Ms } from '../../domain/ids.js';
 import type { HostReply } from '../../engine/host-port.js';
-import { nameOf, seconds } from '../preflight.js';
+import { nameOf } from '../instance-name.js';
+import { seconds } from '../preflight.js';
 import { membersOf, occupantIn } from '../present.js';
 import { replyOf } from '../reply.js';
 import { configuredPlan, judgeRequests } from '../requests.js';
@@ -80,7 +81,7 @@ async function connections(box: Toolbox, evidence: Evidence, service: PlacedServ
       : membersOf(box, evidence.seen.fleet, live)
           .map((instance) => ({
             instance,
-            container: occupantIn(evidence.seen.containers.get(instance.id) ?? [], service, live),
+            container: occupantIn(evidence.seen.containers.get(instance.id) ?? [], service, live, live),
           }))
           .find(({ container }) => container !== undefined);
   if (idle === undefined || color === undefined || asked?.container === undefined) {

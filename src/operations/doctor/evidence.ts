@@ -165,6 +165,7 @@ function modelOf(
   const services = Object.entries(from.services).map(([name, { spec }]) => [name, { release: 'next', spec }] as const);
   const to: Release = { ...from, id: 'next', services: Object.fromEntries(services) };
   const record = newRecord({
+    settings,
     id: 'ro-doctor',
     kind: 'rollout',
     generation: 0,

@@ -1,5 +1,7 @@
 import type { FleetInstance } from '../../domain/observation.js';
-import { emptyFleet, judgeFleet, judgeHosts, nameOf } from '../preflight.js';
+import { nameOf } from '../instance-name.js';
+import { judgePorts } from '../intruders.js';
+import { emptyFleet, judgeFleet, judgeHosts } from '../preflight.js';
 import type { Toolbox } from '../toolbox.js';
 import type { Check } from './check.js';
 import { fail, ok, ofFinding, plural, skip, warn } from './check.js';
@@ -54,7 +56,8 @@ export function hostChecks(evidence: Pick<Evidence, 'seen' | 'model'>): readonly
           ? fail(`${who}: it does not tell about its Docker and disk`, 'look at /var/log/deployctl on it')
           : skip(`${who}: ${why}`);
       }
-      const found = judgeHosts({ ...seen, fleet: [instance] }, model.plan).map(ofFinding);
+      const alone = { ...seen, fleet: [instance] };
+      const found = [...judgeHosts(alone, model.plan), ...judgePorts(alone, model.plan, 'all')].map(ofFinding);
       const { dockerVersion = 'unknown' } = facts;
       if (isOld(dockerVersion)) {
         found.push(fail(`${who}: Docker ${dockerVersion}; 20.10 or newer is wanted`, 'update Docker on it'));

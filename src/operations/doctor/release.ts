@@ -4,6 +4,7 @@ import { goalRelease } from '../goal.js';
 import { judgeLock } from '../lease.js';
 import type { Toolbox } from '../toolbox.js';
 import { claimed } from '../begin.js';
+import { lossesOf } from '../losses.js';
 import type { Check } from './check.js';
 import { fail, ofFinding, ok, skip, warn } from './check.js';
 import type { Evidence } from './evidence.js';
@@ -90,6 +91,11 @@ export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<rea
     );
   }
   if (conflicts?.length === 0) checks.push(ok('no other environment manages these target groups, routes and ports'));
+  if (present !== undefined && evidence.outcomes !== undefined) {
+    const traces = { seen: evidence.seen, outcomes: evidence.outcomes, present, unfinished: unfinished?.record };
+    const lost = await reads.try('ssm:GetParametersByPath', checks, () => lossesOf(box, traces, undefined));
+    checks.push(...(lost ?? []).map(ofFinding));
+  }
   for (const text of present?.remarks ?? [])
     checks.push(warn(text, `deployctl rollout --env ${environment} converges it`));
   return checks;

@@ -113,7 +113,7 @@ export class Commands {
     if (seen !== undefined && lower(fence, seen)) {
       const message = `fence ${fence.join('.')} is older than ${seen.join('.')}, which was here before; nothing was done`;
       this.#world.counted('command fenced');
-      return { ok: false, code: 'fenced', message };
+      return { ok: false, code: 'fenced', message, fence: { highest: seen } };
     }
     const before = host.answers.get(fence.join('.'));
     if (seen !== undefined && !lower(seen, fence) && before !== undefined) {
@@ -127,7 +127,7 @@ export class Commands {
 
   #steps(host: Host, sent: Sent, delivery: Delivery, release: () => void): void {
     const { timeline } = this.#world;
-    const work = host.run(sent.request);
+    const work = host.run(sent.request, sent.fence !== undefined);
     const { phase } = sent.request;
     this.#world.note(`${host.id} begins ${phase}`);
     const end = timeline.now + sent.timeout;

@@ -23,6 +23,10 @@ export interface Box {
   restartCount: number;
   exitCode: number;
   restart: boolean;
+  /** Somebody else started it, and not for the service: the image's repository and its name. */
+  readonly foreign?: { readonly repository: string; readonly name: string };
+  /** The slot for which it was adopted; only of what deployctl did not start. */
+  adopted?: { readonly service: string; readonly color: Color };
   /** Found well on the instance since this start. */
   witnessed: boolean;
   /** Was it ever: what prune keeps first. */
@@ -166,7 +170,7 @@ export class Host {
   containers(): readonly Container[] {
     return this.boxes.map((box) => ({
       id: box.id,
-      name: `${box.service}-${box.color}-${box.id}`,
+      name: nameOf(box),
       running: box.status === 'running',
       ...(box.status === 'restarting' ? { restarting: true } : {}),
       startedAt: new Date(START + box.startedAt).toISOString(),
@@ -176,25 +180,28 @@ export class Host {
       restartPolicy: box.restart ? 'unless-stopped' : 'no',
       ports: [box.port],
       digest: box.digest,
-      imageReference: `shop/${box.service}@${box.digest}`,
+      imageReference: `${repositoryOf(box)}@${box.digest}`,
+      ...(box.adopted === undefined ? {} : { adopted: box.adopted }),
       ...(box.release === undefined ? {} : { ours: { service: box.service, color: box.color, release: box.release } }),
     }));
   }
 
-  *run(request: HostRequest): Generator<Ms, HostReply> {
+  *run(request: HostRequest, isFenced: boolean): Generator<Ms, HostReply> {
     try {
-      return yield* this.#phase(request);
+      return yield* this.#phase(request, isFenced);
     } catch (error) {
       if (error instanceof Failed) return error.reply;
       throw error;
     }
   }
 
-  *#phase(request: HostRequest): Generator<Ms, HostReply> {
+  *#phase(request: HostRequest, isFenced: boolean): Generator<Ms, HostReply> {
     switch (request.phase) {
       case 'inspect': {
         yield 300;
-        const facts = { dockerVersion: '28.0.0', curl: true, flock: true, aws: true, memory: {} };
+        if (isFenced) for (const slot of request.slots) this.#mark(slot);
+        const fence = this.fence === undefined ? {} : { fence: this.fence };
+        const facts = { dockerVersion: '28.0.0', curl: true, flock: true, aws: true, memory: {}, ...fence };
         return { ok: true, replayed: false, containers: this.containers(), facts };
       }
       case 'quiet': {
@@ -246,6 +253,7 @@ export class Host {
     else if (request.phase === 'restore') {
       found = this.#kept(slot, release);
       if (found !== undefined) {
+        this.#refuseForeign(slot);
         this.#sweep(slot);
         yield* this.#clear(slot, found);
         this.#launch(found);
@@ -261,6 +269,7 @@ export class Host {
 
   *#startNew({ slot, release, spec }: StartRequest): Generator<Ms, Box> {
     yield* this.#pull(spec);
+    this.#refuseForeign(slot);
     this.#sweep(slot);
     yield takes.create;
     const { service, color, port } = slot;
@@ -299,10 +308,27 @@ export class Host {
     this.#world.well(this, box);
   }
 
-  /** Sets aside what runs in the slot, or on its port without labels, but not `but`. */
+  /** Something that is not the slot's holds its port: said before anything is stopped. */
+  #refuseForeign(slot: Slotted): void {
+    const holder = this.boxes.find((box) => isUp(box) && box.port === slot.port && !this.#inSlot(slot).includes(box));
+    if (holder === undefined) return;
+    this.#world.counted('port taken');
+    throw new Failed('port-taken', `port ${String(slot.port)} is held by container ${nameOf(holder)}`, {
+      containers: this.containers(),
+    });
+  }
+
+  /** Remembers what is adopted for the slot. */
+  #mark(slot: Slotted): void {
+    for (const box of this.#inSlot(slot))
+      if (box.release === undefined) box.adopted ??= { service: slot.service, color: slot.color };
+  }
+
+  /** Sets aside what runs in the slot, ours or adopted, but not `but`. */
   *#clear(slot: Slotted, but: Box | undefined): Generator<Ms, void> {
     for (const box of this.#inSlot(slot)) {
       if (box === but || !isUp(box)) continue;
+      this.#mark(slot);
       box.restart = false;
       yield this.#world.deaf ? takes.kill : takes.stop;
       if (!this.boxes.includes(box) || !isUp(box)) continue;
@@ -312,10 +338,14 @@ export class Host {
     }
   }
 
-  #inSlot(slot: Slotted): readonly Box[] {
-    return this.boxes.filter((box) =>
-      box.release === undefined ? box.port === slot.port : box.service === slot.service && box.color === slot.color,
-    );
+  /** Ours, what was adopted for the slot, and what may be: by its name, or on the live color by the repository of its image. */
+  #inSlot({ service, color, port, adopts }: Slotted): readonly Box[] {
+    return this.boxes.filter((box) => {
+      if (box.release !== undefined) return box.service === service && box.color === color;
+      if (box.adopted !== undefined) return box.adopted.service === service && box.adopted.color === color;
+      const fits = adopts?.containers.includes(nameOf(box)) === true || adopts?.repository === repositoryOf(box);
+      return isUp(box) && box.port === port && fits;
+    });
   }
 
   #kept(slot: Slotted, release: string): Box | undefined {
@@ -327,17 +357,20 @@ export class Host {
     this.boxes = this.boxes.filter((box) => box.status !== 'created' || !this.#inSlot(slot).includes(box));
   }
 
-  /** `release`: what runs now; earlier containers of it are no way back. */
+  /** `release`: what runs now; earlier containers of it are no way back. What was adopted stays, and takes no other's place. */
   #prune(slot: Slotted, keep: number, release?: string): void {
     const stopped = this.#inSlot(slot)
-      .filter((box) => box.status === 'exited')
+      .filter((box) => box.status === 'exited' && box.release !== undefined)
       .sort((a, b) => b.endedAt - a.endedAt);
-    const counts = (box: Box): boolean => releaseOf(box) !== release && (box.everWell || box.release === undefined);
+    const counts = (box: Box): boolean => releaseOf(box) !== release && box.everWell;
     const well = stopped.filter(counts).slice(keep);
     const bad = stopped.filter((box) => !counts(box)).slice(keep === 0 ? 0 : 1);
     this.boxes = this.boxes.filter((box) => !well.includes(box) && !bad.includes(box));
   }
 }
+
+const nameOf = (box: Box): string => box.foreign?.name ?? `${box.service}-${box.color}-${box.id}`;
+const repositoryOf = (box: Box): string => box.foreign?.repository ?? `shop/${box.service}`;
 
 export const isUp = ({ status }: Box): boolean => status === 'running' || status === 'restarting';
 

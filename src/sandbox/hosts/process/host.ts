@@ -5,6 +5,7 @@ import type { ExecResult, SandboxInstance, SandboxTime } from '../../types.js';
 import { ClientServer } from './client.js';
 import { runCurl } from './curl.js';
 import { runDocker } from './docker-cli/index.js';
+import { runSs } from './ss.js';
 import { Engine } from './engine.js';
 import { CommandRunner, type ExecOptions } from '../exec.js';
 import type { Registry } from './images.js';
@@ -18,10 +19,19 @@ export interface HostDeps {
   readonly starts: StartQueue;
 }
 
-/** Programs that the instance has of its own; `curl` only where the machine has none. */
+/** Path of a program of the machine. */
+function machineHas(program: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+}
+
+/** Programs that the instance has of its own; `curl` only where the machine has none, `ss` only where it has one. */
 function standIns(): string[] {
-  const hasCurl = (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, 'curl')));
-  return hasCurl ? ['docker'] : ['docker', 'curl'];
+  return [
+    'docker',
+    ...(machineHas('curl') === undefined ? ['curl'] : []),
+    ...(machineHas('ss') === undefined ? [] : ['ss']),
+  ];
 }
 
 export class Host {
@@ -48,9 +58,11 @@ export class Host {
     mkdirSync(join(this.root, 'run'), { recursive: true });
     const { stateDir, time, registry, starts } = this.deps;
     const engine = new Engine({ stateDir, root: this.root, address: this.instance.address, time, registry, starts });
-    const clients = new ClientServer(join(this.root, 'run/docker'), (call) =>
-      call.program === 'curl' ? runCurl(call) : runDocker(call, engine),
-    );
+    const clients = new ClientServer(join(this.root, 'run/docker'), (call) => {
+      if (call.program === 'curl') return runCurl(call);
+      if (call.program === 'ss') return runSs(call, machineHas('ss') ?? 'ss', this.instance.address);
+      return runDocker(call, engine);
+    });
     await clients.open(bin, standIns());
     // No HOME: the agent is a systemd service, and its commands have none.
     const runner = new CommandRunner(this.root, {
