@@ -13,6 +13,7 @@ const wide = [
   'e2e/host-faults',
   'e2e/iam-policy',
   'e2e/input-safety',
+  'e2e/lost-lease',
   'e2e/notifications',
   'e2e/quiet-drain',
   'e2e/on-instances',

@@ -41,15 +41,7 @@ async function step() {
     ...lines('arguments'),
     '--json',
   ]);
-  const outcome =
-    result.outcome ??
-    (refused.has(code)
-      ? 'refused'
-      : code === 130
-        ? 'interrupted'
-        : result.error === undefined
-          ? 'succeeded'
-          : 'failed');
+  const outcome = result.outcome ?? outcomeOf(code, result.error);
   setValue('GITHUB_OUTPUT', 'outcome', outcome);
   setValue('GITHUB_OUTPUT', 'release', result.serving ?? result.release ?? '');
   setValue('GITHUB_OUTPUT', 'previous', result.from ?? '');
@@ -63,6 +55,15 @@ async function step() {
     annotate('error', `deployctl ${command}: ${outcome}`, [why, ...next.map((line) => `Next: ${line}`)].join('\n'));
   }
   return code;
+}
+
+/** Of a document that names no outcome: an error, or the result of a command that changes nothing. */
+function outcomeOf(code, error) {
+  if (refused.has(code)) return 'refused';
+  if (code === 130) return 'interrupted';
+  if (error === undefined) return 'succeeded';
+  // 14: it has begun, and has not ended: `resume` continues it.
+  return code === 14 ? 'held' : 'failed';
 }
 
 function images() {

@@ -1,29 +1,42 @@
-import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import type { Actor } from '../domain/record.js';
 import { words } from '../domain/text.js';
+import { Proc } from './proc.js';
 
 /** Who acts: the CI run where there is one, else the person at the machine. */
-export function thisActor(env: NodeJS.ProcessEnv): Actor {
+export function thisActor(env: NodeJS.ProcessEnv, proc = new Proc()): Actor {
+  const namespaces = proc.namespaces();
+  const start = proc.start(process.pid);
   return {
     name: nameOf(env),
     host: hostname(),
-    bootId: readTrimmed('/proc/sys/kernel/random/boot_id') ?? 'unknown',
+    bootId: proc.bootId() ?? 'unknown',
     pid: process.pid,
-    processStart: startOf(process.pid) ?? 'unknown',
+    processStart: start.is === 'known' ? start.at : 'unknown',
+    ...(namespaces === undefined ? {} : { namespaces }),
   };
 }
 
 /**
- * Whether the process of an actor lives. undefined: it runs on another machine, or this one cannot tell (no /proc). A process id alone is
- * not enough, since ids are used again: boot and start time must match.
+ * Whether the process of an actor lives. undefined: that cannot be known from here. A process is gone only where it would be seen if it were there: in the
+ * same boot of the same host, in the same namespaces, with a /proc that hides nobody. Two machines can have one host name, and a container another set of
+ * process ids. A process id alone is not enough, since ids are used again: the start time must match.
  */
-export function isAlive(me: Actor): (actor: Actor) => boolean | undefined {
+export function isAlive(me: Actor, proc = new Proc()): (actor: Actor) => boolean | undefined {
   return (actor) => {
-    if (actor.host !== me.host || me.bootId === 'unknown') return undefined;
-    if (actor.bootId !== me.bootId) return false;
-    if (me.processStart === 'unknown') return undefined;
-    return startOf(actor.pid) === actor.processStart;
+    const { namespaces } = actor;
+    if (actor.host !== me.host || actor.bootId !== me.bootId || me.bootId === 'unknown') return undefined;
+    if (namespaces === undefined || namespaces !== me.namespaces) return undefined;
+    if (me.processStart === 'unknown' || actor.processStart === 'unknown') return undefined;
+    const start = proc.start(actor.pid);
+    switch (start.is) {
+      case 'known':
+        return start.at === actor.processStart;
+      case 'absent':
+        return proc.showsAll() ? false : undefined;
+      case 'unknown':
+        return undefined;
+    }
   };
 }
 
@@ -48,20 +61,5 @@ function userName(): string {
   } catch {
     // A container may run under a user id that has no entry.
     return `uid-${String(process.getuid?.() ?? 0)}`;
-  }
-}
-
-/** Field 22 of /proc/<pid>/stat (proc(5)): start time in clock ticks since boot. The name in field 2 may hold spaces and parentheses. */
-function startOf(pid: number): string | undefined {
-  const stat = readTrimmed(`/proc/${String(pid)}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-}
-
-function readTrimmed(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    // No such process, or no /proc on this system: both mean that it cannot be told from here.
-    return undefined;
   }
 }

@@ -13,6 +13,11 @@ export interface Actor {
   readonly bootId: string;
   readonly pid: number;
   readonly processStart: string;
+  /**
+   * The PID and time namespaces in which its process id and start time mean something. Absent where they are not known, and in records of earlier
+   * versions: such an actor is never taken for dead.
+   */
+  readonly namespaces?: string;
 }
 
 /** Intent, stored before the first change that it leads to. At most 4 KB as JSON. Progress is not in it: that is observed. */

@@ -11,7 +11,7 @@ import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
 import { outagesOf } from '../strategies/outage.js';
 import { isForward, movesTraffic } from '../strategies/steering.js';
-import { outOfService, viewOf } from '../strategies/view.js';
+import { leftHalfWay, viewOf } from '../strategies/view.js';
 import type { Turn } from './act.js';
 import { act } from './act.js';
 import type { HostBook } from './book.js';
@@ -57,12 +57,14 @@ export interface LoopResult {
   readonly plan: Plan;
   readonly record: RolloutRecord;
   readonly failure?: HostFailure;
+  /** Another holder may act by now: nothing more may be written. */
+  readonly leaseLost?: true;
 }
 
 /**
  * Observe → decide → act, until the decision is `done`. Rollback is the same loop with another aim. Nothing is remembered that can be seen.
- * @param signal an operator's interrupt: nothing new is sent after it
- * @throws DeployctlError `lease.lost` when another holder took over
+ * @param signal an operator's interrupt: nothing new is sent after it. A lease that is lost ends it in the same way: it is interrupted, and names what it
+ * leaves half-way.
  */
 export class Loop {
   readonly #deps: LoopDeps;
@@ -91,12 +93,14 @@ export class Loop {
     this.#outages = new Outages(deps.clock, deps.emit);
   }
 
-  /** Names instances that are out of the load balancer at the moment: an interrupt leaves them so. */
-  #interrupted(signal: AbortSignal): LoopResult {
-    const out = outOfService(this.#plan, this.#deps.observer.snapshot());
-    const left =
-      out.length === 0 ? '' : `. Out of the load balancer until it is resumed or rolled back: ${out.join(', ')}`;
-    return this.#result('interrupted', `${messageOf(signal.reason)}${left}`);
+  /** Names what stands half-way: an interrupt leaves it so. */
+  #interrupted(why: unknown): LoopResult {
+    const left = leftHalfWay(this.#plan, this.#deps.observer.snapshot());
+    return this.#result('interrupted', [messageOf(why), ...left].join('. '));
+  }
+
+  #lost(why: unknown): LoopResult {
+    return { ...this.#interrupted(why), leaseLost: true };
   }
 
   async run(signal: AbortSignal): Promise<LoopResult> {
@@ -106,14 +110,16 @@ export class Loop {
     const { aim } = this.#plan;
     if (aim.to === 'old') this.#deps.emit({ type: 'rollback.started', reason: aim.because });
     for (;;) {
-      if (signal.aborted) return this.#interrupted(signal);
-      this.#checkLease();
+      if (signal.aborted) return this.#interrupted(signal.reason);
+      const lost = this.#leaseLoss();
+      if (lost !== undefined) return this.#lost(lost);
       try {
         const ended = await this.#tick(stop);
         if (ended !== undefined) return ended;
       } catch (error) {
-        if (signal.aborted) return this.#interrupted(signal);
-        this.#checkLease();
+        if (signal.aborted) return this.#interrupted(signal.reason);
+        const meanwhile = this.#leaseLoss();
+        if (meanwhile !== undefined) return this.#lost(meanwhile);
         throw error;
       }
     }
@@ -423,16 +429,13 @@ export class Loop {
     await this.#deps.records.write(this.#record);
   }
 
-  #checkLease(): void {
+  /** Why the lease can never be valid again. */
+  #leaseLoss(): unknown {
     const { lease, book } = this.#deps;
-    if (lease.lost.aborted) throw lease.lost.reason;
-    if (book.fencedOut === undefined) return;
-    throw new DeployctlError({
-      code: 'lease.lost',
-      message: `another deployctl has taken over this rollout: ${book.fencedOut}`,
-      exitCode: EXIT.leaseHeld,
-      next: [`deployctl status --env ${this.#plan.environment}`],
-    });
+    if (lease.lost.aborted) return lease.lost.reason;
+    return book.fencedOut === undefined
+      ? undefined
+      : `another deployctl has taken over this ${this.#plan.kind}: ${book.fencedOut}`;
   }
 
   #result(outcome: Outcome, reason: string): LoopResult {

@@ -5,15 +5,16 @@ import type { GroupWeight } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
-import type { Lease } from '../state/index.js';
-import { currentRelease } from '../state/index.js';
+import type { Lease, Past } from '../state/index.js';
 import { Behind, behindError, isHighest, jumpText, mostJumps, refuseBehind } from './behind.js';
+import { damageFindings, pastOf } from './damage.js';
 import { Fences } from './drive.js';
 import { lossesOf } from './losses.js';
 import { emptyFleet, sharedPorts, weightProblem } from './preflight.js';
 import type { Finding } from './preflight.js';
 import type { Present } from './present.js';
-import { liveColor, onlyHealthy, presentRelease } from './present.js';
+import { liveColor, onlyHealthy } from './present.js';
+import { observed } from './serving.js';
 import type { Survey } from './survey.js';
 import { survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
@@ -25,15 +26,18 @@ export interface Ground {
   readonly topology: Topology;
   readonly seen: Survey;
   readonly outcomes: readonly OutcomeRecord[];
+  readonly past: Past;
   readonly live: ReadonlyMap<ServiceName, Color>;
   readonly present: Present;
+  /** What the record says serves, as far as it can be read. */
+  readonly recorded?: Release;
   readonly findings: readonly Finding[];
   readonly now: Instant;
 }
 
 /**
  * Takes the lease, runs `work` within it, and gives it back whatever happens. Where the instances follow a generation that the store has forgotten, the
- * lease is taken anew above it, and `work` runs again: it sees what it has begun by what it has stored.
+ * lease is taken anew above it, and `work` runs again: it sees what it has begun by what it has stored. A lease that is lost before the first change is a refusal.
  */
 export async function withLease<T>(
   box: Toolbox,
@@ -46,7 +50,7 @@ export async function withLease<T>(
     try {
       return await work(lease, new Fences(lease.generation, passed));
     } catch (error) {
-      if (!(error instanceof Behind)) throw error;
+      if (!(error instanceof Behind)) throw lostBefore(error);
       if (jumps === mostJumps) throw behindError(box, error.message);
       if (!(await beforeChange(() => isHighest(box, lease)))) throw takenOver(box, error.message);
       box.emit({ type: 'note', level: 'warning', text: jumpText(box, lease, error) });
@@ -93,6 +97,18 @@ function acquire(
   );
 }
 
+/** A loss in the midst of a change is no error but an end (`drive`), so this one came before it. */
+function lostBefore(error: unknown): unknown {
+  if (!(error instanceof DeployctlError) || error.code !== 'lease.lost') return error;
+  return new DeployctlError({
+    code: 'lease.lost',
+    message: `${error.message}. Nothing was changed`,
+    exitCode: EXIT.leaseHeld,
+    next: error.next,
+    cause: error,
+  });
+}
+
 /**
  * Reads everything that decisions start from. Without fences nothing at all is changed, not even on an instance.
  * @param unfinished a rollout that explains weights between two colors, and instances that run different releases
@@ -103,14 +119,51 @@ export async function groundOf(
   fences: Fences | undefined,
   unfinished?: RolloutRecord,
 ): Promise<Ground> {
-  const [seen, outcomes] = await Promise.all([
-    survey(box, topology, fences?.next),
-    beforeChange(() => box.state.listOutcomes(50, box.signal)),
-  ]);
+  const [seen, past] = await Promise.all([survey(box, topology, fences?.next, unfinished), pastOf(box)]);
   refuseBehind(box, seen);
+  const passed = fences === undefined ? {} : { passed: fences.passed ?? 0 };
+  return groundFrom(box, { topology, seen, past, ...passed, ...(unfinished === undefined ? {} : { unfinished }) });
+}
+
+/** What decisions start from, as it was read. */
+interface Read extends Pick<Ground, 'topology' | 'seen' | 'past'> {
+  readonly unfinished?: RolloutRecord;
+  /** What the instances followed when the lease was taken above it; absent: no lease was taken. */
+  readonly passed?: number;
+}
+
+/** What follows from what was read. */
+export async function groundFrom(box: Toolbox, { topology, seen, past, unfinished, passed }: Read): Promise<Ground> {
+  const { outcomes } = past;
   const now = box.clock.now();
+  const { live, findings: unclear } = liveColors(box, topology, seen, unfinished);
+  const findings: Finding[] = [
+    ...emptyFleet(box, seen.fleet),
+    ...sharedPorts(topology, box.settings.layout),
+    ...unclear,
+  ];
+  const { present, recorded, damage, moves } = await observed(box, topology, seen, live, past, now);
+  findings.push(...damageFindings(past), ...damage);
+  // An unfinished rollout explains what differs.
+  if (unfinished === undefined) {
+    findings.push(...moves);
+    for (const text of present.remarks) findings.push({ level: 'warn', text, fix: 'deployctl rollout converges it' });
+  }
+  const traces = { seen, outcomes, present, unfinished };
+  findings.push(...(await beforeChange(() => lossesOf(box, traces, passed))));
+  const known = recorded === undefined ? {} : { recorded };
+  return { topology, seen, outcomes, past, live, present, ...known, findings, now };
+}
+
+/** The live color of each service of which that can be said. */
+export function liveColors(
+  box: Toolbox,
+  topology: Topology,
+  seen: Survey,
+  unfinished: RolloutRecord | undefined,
+): { readonly live: ReadonlyMap<ServiceName, Color>; readonly findings: readonly Finding[] } {
   const live = new Map<ServiceName, Color>();
-  const findings: Finding[] = [...emptyFleet(box, seen.fleet), ...sharedPorts(topology, box.settings.layout)];
+  const findings: Finding[] = [];
   for (const service of topology.services) {
     const before = unfinished?.live[service.settings.name];
     const color = liveColor(service, seen);
@@ -120,15 +173,7 @@ export async function groundOf(
     else findings.push(weightProblem(box, service, color));
     findings.push(...strandedTraffic(service, seen));
   }
-  const recorded = await recordedRelease(box, outcomes);
-  const present = await presentRelease(box, topology, seen, live, recorded, now);
-  for (const text of unfinished === undefined ? present.remarks : [])
-    findings.push({ level: 'warn', text, fix: 'deployctl rollout converges it' });
-  const traces = { seen, outcomes, present, unfinished };
-  findings.push(
-    ...(await beforeChange(() => lossesOf(box, traces, fences === undefined ? undefined : (fences.passed ?? 0)))),
-  );
-  return { topology, seen, outcomes, live, present, findings, now };
+  return { live, findings };
 }
 
 /** Routes that give traffic to a color without a healthy target while the other color has some: their requests fail now. */
@@ -158,14 +203,6 @@ function explains(record: RolloutRecord, service: PlacedService, seen: Survey): 
   });
 }
 
-async function recordedRelease(box: Toolbox, outcomes: readonly OutcomeRecord[]): Promise<Release | undefined> {
-  const current = currentRelease(outcomes);
-  if (current.is === 'none') return undefined;
-  // After a failure that left no single release, the one it came from is the best guess; the instances confirm it or not.
-  const release = current.is === 'known' ? current.release : current.outcome.from;
-  return beforeChange(() => box.state.getRelease(release, box.signal));
-}
-
 /** Claims what the environment manages: two environments never write the same target group, route, or fleet and port. */
 export function claimed(box: Toolbox, topology: Topology): Parameters<Toolbox['state']['claim']>[0] {
   const colors = topology.services.flatMap((service) => Object.values(service.colors));
@@ -185,11 +222,22 @@ export async function begin(
   record: RolloutRecord,
 ): Promise<void> {
   await beforeChange(async () => {
-    await box.state.claim(claimed(box, ground.topology), box.signal);
+    await claim(box, ground.topology, made);
     if (ground.present.found) await box.state.putRelease(made.from, box.signal);
     if (made.to.id !== made.from.id) await box.state.putRelease(made.to, box.signal);
     await box.state.writeRecord(record, lease, box.signal);
   });
+}
+
+/** Claims what the plan manages. A rollback goes back to what was claimed when it was rolled out: a claim that cannot be read does not stop it. */
+async function claim(box: Toolbox, topology: Topology, { kind }: Plan): Promise<void> {
+  try {
+    await box.state.claim(claimed(box, topology), box.signal);
+  } catch (error) {
+    const isDamage = error instanceof DeployctlError && ['state.damaged', 'state.newer'].includes(error.code);
+    if (kind !== 'rollback' || !isDamage) throw error;
+    box.emit({ type: 'note', level: 'warning', text: error.message });
+  }
 }
 
 export function declined(): DeployctlError {

@@ -5,6 +5,7 @@ import type { Container, FleetInstance } from '../domain/observation.js';
 import type { RunnerPort } from '../engine/ports.js';
 import { groundOf } from './begin.js';
 import { nameOf } from './instance-name.js';
+import { pastOf } from './damage.js';
 import { membersOf, occupantIn } from './present.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange, resolveTopology } from './topology.js';
@@ -44,7 +45,7 @@ export async function choose(box: Toolbox, choice: Choice): Promise<readonly Cho
       exitCode: EXIT.usage,
     });
   }
-  const unfinished = await beforeChange(() => box.state.unfinishedRollout(box.signal));
+  const { unfinished } = await pastOf(box);
   const ground = await groundOf(box, topology, undefined, unfinished);
   const live = ground.live.get(choice.service);
   const color = choice.color ?? live ?? 'blue';

@@ -12,6 +12,7 @@ import { Loop } from '../engine/loop.js';
 import { Observer, scopeOf } from '../engine/observer.js';
 import type { Lease } from '../state/index.js';
 import { destination, isChanged } from '../strategies/preload.js';
+import { afterLoss, lostReason, midway } from './endings.js';
 import type { Survey } from './survey.js';
 import { Behind, isHighest } from './behind.js';
 import { Hooks } from './hooks.js';
@@ -87,7 +88,8 @@ export function summaryOf(plan: Plan, by: string): RolloutSummary {
 
 /**
  * Drives a recorded plan to its end: the loop, then outcome, record and notification, then the lease. The way back stays open until the outcome is
- * stored. Rejects with DeployctlError where it could not be driven on; the record then says so for `resume`.
+ * stored. Rejects with DeployctlError where it could not be driven on; the record then says so for `resume`. Who loses the lease is interrupted: another
+ * one may act, so nothing more is written.
  */
 export async function drive(
   box: Toolbox,
@@ -163,13 +165,17 @@ export async function drive(
   );
   try {
     const result = await loop.run(box.signal);
+    const behind = result.leaseLost === true ? await behindIn(box, lease, book) : undefined;
+    if (behind !== undefined) throw behind;
     const ended = await end(box, lease, keeper, summary, result, options.warnings);
     await hooks.ended(ended.outcome === 'nothing-to-do' ? 'succeeded' : ended.outcome, ended.reason);
     return ended;
-  } catch (error) {
+  } catch (thrown) {
+    if (thrown instanceof Behind) throw thrown;
     const behind = await behindIn(box, lease, book);
     if (behind !== undefined) throw behind;
     if (lease.lost.aborted) await putBack(box, plan, keeper);
+    const error = midway(thrown, plan.kind, nextSteps(plan, 'held'));
     box.emit({
       type: 'rollout.ended',
       summary,
@@ -182,7 +188,7 @@ export async function drive(
     await hooks.ended(box.signal.aborted ? 'interrupted' : 'held', messageOf(error));
     throw error;
   } finally {
-    await timeline.store(box, lease, plan.rollout);
+    if (!lease.lost.aborted) await timeline.store(box, lease, plan.rollout);
     await gates.close();
     await notifier.close();
   }
@@ -225,18 +231,12 @@ async function end(
 ): Promise<OperationResult> {
   const { plan } = result;
   const now = box.clock.now();
-  const outcome = finalOutcome(result);
-  const serving = servingAfter(plan, result.outcome);
-  const ended = outcome === 'succeeded' || outcome === 'rolled-back' || outcome === 'failed';
-  const reason = result.reason;
-  if (ended) {
-    await keeper.writeOutcome(outcomeRecord(plan, result, outcome, serving, now));
-    await keeper.write({ ...result.record, endedAt: now, outcome, reason: shorten(reason) });
-  } else {
-    await keeper.write({ ...result.record, outcome, reason: shorten(reason) });
-  }
-  if (ended) await tidy(box, lease);
-  const next = nextSteps(plan, outcome);
+  const stored = result.leaseLost === true ? undefined : await store(box, lease, keeper, result, now);
+  if (lease.lost.aborted) await putBack(box, plan, keeper);
+  const outcome = stored === undefined ? 'interrupted' : finalOutcome(result);
+  const serving = stored === undefined ? null : servingAfter(plan, result.outcome);
+  const reason = stored === undefined ? lostReason(lease, result) : result.reason;
+  const next = stored === undefined ? afterLoss(plan) : nextSteps(plan, outcome);
   box.emit({
     type: 'rollout.ended',
     summary,
@@ -272,6 +272,31 @@ async function end(
     warnings,
     next,
   };
+}
+
+/** Stores how it ended. undefined: the lease was lost before it was stored. */
+async function store(
+  box: Toolbox,
+  lease: Lease,
+  keeper: RecordKeeper,
+  result: LoopResult,
+  now: number,
+): Promise<true | undefined> {
+  const outcome = finalOutcome(result);
+  const reason = shorten(result.reason);
+  try {
+    if (outcome === 'succeeded' || outcome === 'rolled-back' || outcome === 'failed') {
+      await keeper.writeOutcome(
+        outcomeRecord(result.plan, result, outcome, servingAfter(result.plan, result.outcome), now),
+      );
+      await keeper.write({ ...result.record, endedAt: now, outcome, reason });
+      await tidy(box, lease);
+    } else await keeper.write({ ...result.record, outcome, reason });
+    return true;
+  } catch (error) {
+    if (!lease.lost.aborted) throw error;
+    return undefined;
+  }
 }
 
 /** What history no longer needs goes, late and under the lease. The outcome stands already: what fails here is told and found again next time. */
@@ -371,6 +396,7 @@ function nextSteps(plan: Plan, outcome: LoopResult['outcome']): readonly string[
       ];
     case 'held':
     case 'interrupted':
+      if (plan.kind === 'retire') return [`deployctl resume ${env}   # continues from what is observed`];
       return [`deployctl resume ${env}     # goes on from what is observed`, `deployctl rollback ${env}   # goes back`];
   }
 }

@@ -2,6 +2,9 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { OutcomeRecord, RolloutRecord, TimelineEntry } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import { imageTag } from '../domain/release.js';
+import { damageOf } from '../state/index.js';
+import type { Damage, Past } from '../state/index.js';
+import { damageText, pastOf, restoreFix } from './damage.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange } from './topology.js';
 
@@ -11,19 +14,20 @@ export interface HistoryResult {
   readonly environment: string;
   readonly outcomes: readonly OutcomeRecord[];
   readonly unfinished?: RolloutRecord;
+  /** Parameters of the history that cannot be read. */
+  readonly damaged: readonly Damage[];
 }
 
 /** The last rollouts, newest first, each with its reason. */
 export async function history(box: Toolbox, limit: number): Promise<HistoryResult> {
-  const [outcomes, unfinished] = await beforeChange(() =>
-    Promise.all([box.state.listOutcomes(limit, box.signal), box.state.unfinishedRollout(box.signal)]),
-  );
+  const { outcomes, unfinished, damaged } = await pastOf(box);
   return {
     schemaVersion: 1,
     app: box.settings.app,
     environment: box.settings.environment,
-    outcomes,
+    outcomes: outcomes.slice(0, limit),
     ...(unfinished === undefined ? {} : { unfinished }),
+    damaged,
   };
 }
 
@@ -56,30 +60,32 @@ export interface HistoryShowResult {
   }[];
   /** Entries of the timeline that were dropped from its middle. */
   readonly leftOut: number;
+  /** Parameters of this rollout that cannot be read: what they hold is missing above. */
+  readonly damaged: readonly Damage[];
 }
 
 /**
  * The timeline of one rollout. `id` is the whole id, or its end where that names one only; absent: the newest rollout.
- * @throws DeployctlError `history.unknown` (exit 12)
+ * @throws DeployctlError `history.unknown`, `history.damaged` (exit 12)
  */
 export async function historyShow(box: Toolbox, id: string | undefined): Promise<HistoryShowResult> {
   const { signal } = box;
-  const records = await beforeChange(() => box.state.listRecords(Infinity, signal));
-  const fitting =
-    id === undefined
-      ? records.slice(0, 1)
-      : records.filter((record) => record.id === id || record.id.endsWith(`-${id}`));
+  const past = await pastOf(box);
+  const names = (each: string): boolean => each === id || each.endsWith(`-${String(id)}`);
+  const records = beginnings(past);
+  const fitting = id === undefined ? records.slice(0, 1) : records.filter((record) => names(record.id));
   const [record] = fitting;
+  const broken = past.damaged.find(({ name }) => id !== undefined && names(name.split('/').at(-1) ?? ''));
+  if (record === undefined && broken !== undefined) throw damagedError(box, broken);
   if (record === undefined || fitting.length > 1) throw unknown(box, id, records, fitting);
-  const [timeline, outcomes, from, to] = await beforeChange(() =>
+  const [timeline, from, to] = await beforeChange(() =>
     Promise.all([
-      box.state.readTimeline(record.id, signal),
-      box.state.listOutcomes(Infinity, signal),
-      box.state.getRelease(record.from, signal),
-      box.state.getRelease(record.to, signal),
+      unlessDamaged(() => box.state.readTimeline(record.id, signal)),
+      box.state.readRelease(record.from, signal),
+      box.state.readRelease(record.to, signal),
     ]),
   );
-  const ended = outcomes.find(({ rollout, kind }) => rollout === record.id && kind !== 'adopted');
+  const ended = past.outcomes.find(({ rollout, kind }) => rollout === record.id && kind !== 'adopted');
   const endedAt = ended?.endedAt ?? record.endedAt;
   return {
     schemaVersion: 1,
@@ -87,11 +93,11 @@ export async function historyShow(box: Toolbox, id: string | undefined): Promise
     environment: box.settings.environment,
     rollout: record.id,
     kind: record.kind,
-    strategy: record.how.is,
+    strategy: record.strategy,
     by: record.by,
     from: record.from,
     to: record.to,
-    services: movesOf(from, to),
+    services: movesOf(from?.release, to?.release),
     startedAt: new Date(record.startedAt).toISOString(),
     ...(endedAt === undefined ? {} : { endedAt: new Date(endedAt).toISOString() }),
     outcome: ended?.outcome ?? record.outcome ?? 'unfinished',
@@ -99,14 +105,60 @@ export async function historyShow(box: Toolbox, id: string | undefined): Promise
     phase: record.phase,
     serving: ended?.serving ?? null,
     excluded: record.excluded,
-    timeline: (timeline?.entries ?? []).map(({ after, is, text }) => ({
+    timeline: (timeline.value?.entries ?? []).map(({ after, is, text }) => ({
       at: new Date(record.startedAt + after).toISOString(),
       afterSeconds: Math.round(after / 100) / 10,
       is,
       text,
     })),
-    leftOut: timeline?.leftOut ?? 0,
+    leftOut: timeline.value?.leftOut ?? 0,
+    damaged: [
+      ...past.damaged.filter(({ name }) => name.split('/').at(-1) === record.id),
+      ...timeline.damaged,
+      ...(from?.damage ?? []),
+      ...(to?.damage ?? []),
+    ],
   };
+}
+
+/** What is shown of the beginning of a rollout. */
+type Beginning = Pick<
+  RolloutRecord,
+  'id' | 'kind' | 'by' | 'from' | 'to' | 'startedAt' | 'endedAt' | 'outcome' | 'reason' | 'phase' | 'excluded'
+> & { readonly strategy: string };
+
+/** Newest first. Of a rollout whose record cannot be read, its outcome tells most. */
+function beginnings({ records, outcomes }: Past): readonly Beginning[] {
+  const known = new Set(records.map(({ id }) => id));
+  const others = outcomes.flatMap(({ rollout, kind, serving: _, ...outcome }): readonly (Beginning & At)[] =>
+    kind === 'adopted' || known.has(rollout) ? [] : [{ ...outcome, id: rollout, kind, phase: '' }],
+  );
+  const own = records.map((record): Beginning & At => ({ ...record, strategy: record.how.is }));
+  return [...own, ...others].sort((a, b) => b.generation - a.generation);
+}
+
+interface At {
+  readonly generation: number;
+}
+
+/** What cannot be read is named, and what is there besides is shown. Anything else rejects. */
+export async function unlessDamaged<T>(
+  read: () => Promise<T>,
+): Promise<{ readonly value?: T; readonly damaged: readonly Damage[] }> {
+  try {
+    return { value: await read(), damaged: [] };
+  } catch (error) {
+    return { damaged: [damageOf(error)] };
+  }
+}
+
+function damagedError(box: Toolbox, damage: Damage): DeployctlError {
+  return new DeployctlError({
+    code: 'history.damaged',
+    message: damageText(damage),
+    exitCode: EXIT.refused,
+    next: [restoreFix(damage), `deployctl history --env ${box.settings.environment}`],
+  });
 }
 
 /** Services that differ, by the tags of their images. */
@@ -126,11 +178,11 @@ export function movesOf(
 function unknown(
   box: Toolbox,
   id: string | undefined,
-  records: readonly RolloutRecord[],
-  fitting: readonly RolloutRecord[],
+  records: readonly Beginning[],
+  fitting: readonly Beginning[],
 ): DeployctlError {
   const { app, environment } = box.settings;
-  const few = (all: readonly RolloutRecord[]): string =>
+  const few = (all: readonly Beginning[]): string =>
     all
       .slice(0, 3)
       .map((record) => record.id)

@@ -6,6 +6,9 @@ import { beforeChange } from './topology.js';
 
 export type { LeaseView } from '../state/index.js';
 
+/** What is known of the lock; `unknown`: it could not be read. */
+export type LeaseSeen = LeaseView | { readonly is: 'unknown'; readonly why: string };
+
 export function readLease(box: Toolbox): Promise<LeaseView> {
   return beforeChange(() => box.state.readLease({ isAlive: box.isAlive, signal: box.signal }));
 }
@@ -23,8 +26,8 @@ export function judgeLock({ environment }: Toolbox['settings'], lease: LeaseView
   ];
 }
 
-/** Fences the holder out and leaves the lock free. */
-export function breakLease(box: Toolbox): Promise<LeaseView> {
+/** Fences the holder out and leaves the lock free. @throws DeployctlError `lease.alive` (exit 13) where the holder is alive, unless `force` */
+export function breakLease(box: Toolbox, force: boolean): Promise<LeaseView> {
   const { ttl, heartbeat } = box.settings.lease;
   return beforeChange(() =>
     box.state.breakLease({
@@ -34,6 +37,7 @@ export function breakLease(box: Toolbox): Promise<LeaseView> {
       heartbeat,
       isAlive: box.isAlive,
       signal: box.signal,
+      force,
     }),
   );
 }

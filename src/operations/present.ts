@@ -178,35 +178,8 @@ export async function presentRelease(
     }
   }
   if (asRecorded && recorded !== undefined) return { release: recorded, found: false, remarks, recreated };
-  const same = recorded === undefined ? await storedAs(box, services) : undefined;
-  if (same !== undefined) return { release: same, found: false, remarks, recreated };
   const id = `adopted-${stamp(now)}-${box.random.hex(4)}`;
   return { release: { id, createdAt: now, adopted: true, services }, found: true, remarks, recreated };
-}
-
-/** Without a record of what serves: the stored release of which all of this is, if there is one. A release has the id of what it changed. */
-async function storedAs(
-  box: Toolbox,
-  services: Readonly<Record<string, ServiceRelease>>,
-): Promise<Release | undefined> {
-  const of = (release: Release): string =>
-    JSON.stringify(
-      Object.entries(release.services)
-        .map(([name, each]) => [name, each.release])
-        .sort(),
-    );
-  const wanted = JSON.stringify(
-    Object.entries(services)
-      .map(([name, each]) => [name, each.release])
-      .sort(),
-  );
-  for (const id of new Set(Object.values(services).map(({ release }) => release))) {
-    // What deployctl did not start has no release of that id.
-    if (id === NO_RELEASE || id.startsWith('adopted-')) continue;
-    const stored = await box.state.getRelease(id, box.signal);
-    if (stored !== undefined && of(stored) === wanted) return stored;
-  }
-  return undefined;
 }
 
 /** What is stored of the release that a container of ours says it is. */
@@ -216,7 +189,7 @@ async function storedRelease(
   { container, release }: Found,
 ): Promise<ServiceRelease | undefined> {
   if (container.ours === undefined) return undefined;
-  return (await box.state.getRelease(release, box.signal))?.services[service.settings.name];
+  return (await box.state.readRelease(release, box.signal))?.release?.services[service.settings.name];
 }
 
 function identify(service: PlacedService, found: Found | undefined): ServiceRelease {

@@ -3,7 +3,8 @@ import type { Place } from '../domain/event.js';
 import type { Color } from '../domain/ids.js';
 import type { Picture } from '../domain/record.js';
 import type { HistoryShowResult } from './history.js';
-import { historyShow } from './history.js';
+import { damageText } from './damage.js';
+import { historyShow, unlessDamaged } from './history.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange } from './topology.js';
 
@@ -59,7 +60,11 @@ export async function report(box: Toolbox, id: string, logged?: LoggedPicture): 
       next: [`deployctl report ${logged.rollout} --env ${shown.environment} --html rollout.html`],
     });
   }
-  const picture = logged?.picture ?? (await beforeChange(() => box.state.readPicture(shown.rollout, box.signal)));
+  const stored =
+    logged === undefined
+      ? await beforeChange(() => unlessDamaged(() => box.state.readPicture(shown.rollout, box.signal)))
+      : { damaged: [] };
+  const picture = logged?.picture ?? stored.value;
   const { weights = [], lanes = [], probes = [] } = picture ?? {};
   return {
     ...shown,
@@ -82,7 +87,8 @@ export async function report(box: Toolbox, id: string, logged?: LoggedPicture): 
         ...(p95 === undefined ? {} : { p95Ms: p95 }),
       })),
     })),
-    missing: missingOf(shown, picture),
+    damaged: [...shown.damaged, ...stored.damaged],
+    missing: stored.damaged.length > 0 ? stored.damaged.map(damageText) : missingOf(shown, picture),
   };
 }
 

@@ -2,19 +2,24 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
+import type { Container } from '../domain/observation.js';
+import type { Release, ServiceRelease } from '../domain/release.js';
 import { redirect } from '../domain/plan.js';
-import type { Lease } from '../state/index.js';
+import type { Lease, ReleaseParts } from '../state/index.js';
+import { namesOf } from '../state/index.js';
 import { refuseBehind } from './behind.js';
 import { declined, lockWaitOf, withLease } from './begin.js';
 import type { Fences, OperationResult } from './drive.js';
+import { damageText, restoreFix } from './damage.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
 import { judgePorts } from './intruders.js';
-import { releasesOf } from './missing-release.js';
 import { planOf } from './plan.js';
+import { ofRecord, rebuilt } from './rebuilt.js';
 import { retireAfter } from './retire.js';
 import type { Survey } from './survey.js';
 import { survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
+import type { PlacedService } from './topology.js';
 import { beforeChange, resolveTopology } from './topology.js';
 
 /** Goes on with the rollout that did not end: the same loop, from what is observed, under a new generation. */
@@ -44,7 +49,8 @@ async function goOn(
   record: RolloutRecord,
   confirm?: (summary: RolloutSummary) => Promise<boolean>,
 ): Promise<OperationResult> {
-  const { plan, seen } = await continued(box, lease, fences, record);
+  const { plan, seen, warnings } = await continued(box, lease, fences, record);
+  for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
   if (confirm !== undefined && !(await confirm(summaryOf(plan, record.by)))) throw declined();
   if (box.signal.aborted) throw interruptedError();
   tellPorts(box, seen, plan);
@@ -96,10 +102,31 @@ export async function wayBackOf(
   record: RolloutRecord,
   confirm: (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean>,
 ): Promise<OperationResult> {
-  const { plan: before, seen } = await continued(box, lease, fences, record);
+  const { plan, seen, warnings } = await continued(box, lease, fences, record, 'old');
+  return undo(box, lease, fences, { plan, record, seen, warnings: [whatIsUndone(record), ...warnings] }, confirm);
+}
+
+/** What an unfinished rollout is undone from. */
+export interface Undoing {
+  /** Of the rollout, wherever it is aimed. */
+  readonly plan: Plan;
+  readonly record: RolloutRecord;
+  readonly seen: Survey;
+  /** What is said before it is asked whether to do it. */
+  readonly warnings: readonly string[];
+}
+
+/** Drives a rollout back. What was asked for was the way back, so reaching it is success. */
+export async function undo(
+  box: Toolbox,
+  lease: Lease,
+  fences: Fences,
+  { plan: before, record, seen, warnings }: Undoing,
+  confirm: (summary: RolloutSummary, warnings: readonly string[]) => Promise<boolean>,
+): Promise<OperationResult> {
   const by = box.actor.name;
   const plan = before.aim.to === 'old' ? before : redirect(before, `${by} asked for a rollback`, by);
-  if (!(await confirm(undoing(summaryOf(plan, record.by)), [whatIsUndone(record)]))) throw declined();
+  if (!(await confirm(undoing(summaryOf(plan, record.by)), warnings))) throw declined();
   if (box.signal.aborted) throw interruptedError();
   tellPorts(box, seen, plan);
   const { endedAt: _endedAt, outcome: _outcome, ...open } = record;
@@ -122,21 +149,81 @@ function whatIsUndone({ id, by, phase, outcome, reason }: RolloutRecord): string
   return `undoes rollout ${id} by ${by}, ${state}`;
 }
 
-/** The plan of a record, with fresh deadlines. Instances are looked at under the new fence first, which shuts out whatever was never delivered. */
+/**
+ * The plan of a record, with fresh deadlines. Instances are looked at under the new fence first, which shuts out whatever was never delivered. A release that
+ * cannot be read is completed from its containers, but for one that is to be started: that has to be what was asked for.
+ */
 async function continued(
   box: Toolbox,
   lease: Lease,
   fences: Fences,
   record: RolloutRecord,
-): Promise<{ readonly plan: Plan; readonly seen: Survey }> {
+  aim = record.aim.to,
+): Promise<{ readonly plan: Plan; readonly seen: Survey; readonly warnings: readonly string[] }> {
   const topology = await resolveTopology(box);
+  const read = (id: string): Promise<ReleaseParts | undefined> =>
+    beforeChange(() => box.state.readRelease(id, box.signal));
+  const [readFrom, readTo] = await Promise.all([read(record.from), read(record.to)]);
   const deadline = box.clock.now() + box.settings.timing.rolloutDeadline;
   fences.epochIs(record.aim.epoch);
   const seen = await survey(box, topology, fences.next, record);
   refuseBehind(box, seen);
-  const { from, to } = await releasesOf(box, topology, seen, record);
+  const from =
+    wholeOf(readFrom) ?? (await rebuilt(box, topology, record.from, readFrom, ofRecord(box, seen, record, 'from')));
+  if (from === undefined) throw unreadable(box, record, record.from, readFrom);
+  const found = ofRecord(box, seen, record, 'to');
+  const orUnchanged = (service: PlacedService): readonly Container[] | ServiceRelease => {
+    const containers = found(service);
+    // Of what runs nowhere there is nothing to undo.
+    return containers.length > 0 ? containers : (from.services[service.settings.name] ?? containers);
+  };
+  const to =
+    wholeOf(readTo) ?? (aim === 'new' ? undefined : await rebuilt(box, topology, record.to, readTo, orUnchanged));
+  if (to === undefined) throw unreadable(box, record, record.to, readTo);
   return {
     plan: planOf(box.settings, topology, { ...record, generation: lease.generation, deadline }, from, to, {}),
     seen,
+    warnings: [...warningsOf(record.from, readFrom), ...warningsOf(record.to, readTo)],
   };
+}
+
+const wholeOf = (parts: ReleaseParts | undefined): Release | undefined =>
+  parts?.damage.length === 0 ? parts.release : undefined;
+
+function warningsOf(id: string, parts: ReleaseParts | undefined): readonly string[] {
+  if (parts === undefined)
+    return [`release ${id} is not in Parameter Store any more: it is known by its containers only`];
+  return parts.damage.map((damage) => `${damageText(damage)}. Release ${id} is known by its containers instead`);
+}
+
+function unreadable(box: Toolbox, record: RolloutRecord, id: string, parts: ReleaseParts | undefined): DeployctlError {
+  const { app, environment } = box.settings;
+  const [first] = parts?.damage ?? [];
+  if (first !== undefined) {
+    return new DeployctlError({
+      code: 'release.damaged',
+      message: `${record.kind} ${record.id} needs release ${id}: ${damageText(first)}. No container tells enough of it. Nothing was changed`,
+      exitCode: EXIT.refused,
+      next: [
+        restoreFix(first),
+        ...(record.aim.to === 'new'
+          ? [`deployctl rollback --env ${environment}   # needs nothing of a new release`]
+          : []),
+      ],
+    });
+  }
+  return new DeployctlError({
+    code: 'release.missing',
+    message: `rollout ${record.id} needs release ${id}, which is not in Parameter Store any more`,
+    exitCode: EXIT.needsHuman,
+    // Its record makes every rollout wait for its end, which it cannot have any more.
+    next: [
+      ...(id === record.to && record.aim.to === 'new'
+        ? [`deployctl rollback --env ${environment}   # needs nothing of a new release`]
+        : []),
+      `aws ssm delete-parameter --name ${namesOf(app, environment).rollout(record.id)}   # gives it up`,
+      `deployctl status --env ${environment}    # then: what runs where`,
+      `deployctl rollout --env ${environment}   # with the images that should serve`,
+    ],
+  });
 }

@@ -9,6 +9,7 @@ import { Observer, scopeOf } from '../engine/observer.js';
 import type { Lease } from '../state/index.js';
 import { destination, isChanged } from '../strategies/preload.js';
 import { begin, groundOf, lockWaitOf, withLease } from './begin.js';
+import { openFindings } from './damage.js';
 import type { Fences, OperationResult } from './drive.js';
 import { drive } from './drive.js';
 import { judgePorts } from './intruders.js';
@@ -23,7 +24,7 @@ export async function retire(box: Toolbox, request: { readonly lockWait?: number
   const topology = await resolveTopology(box);
   return withLease(box, { command: 'retire', ...lockWaitOf(request) }, async (lease, fences) => {
     const ground = await groundOf(box, topology, fences);
-    refuseOn(ground.findings);
+    refuseOn([...ground.findings, ...openFindings(box, ground.past)]);
     const { present, now, live, seen } = ground;
     const record = newRecord({
       settings: box.settings,

@@ -1,28 +1,32 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Color } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
-import type { How, Plan } from '../domain/plan.js';
 import { belongs } from '../domain/occupancy.js';
+import type { How, Plan } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
-import { NO_RELEASE } from '../domain/release.js';
 import type { Release } from '../domain/release.js';
 import type { RolloutSummary } from '../domain/event.js';
-import { currentRelease, rollbackTarget } from '../state/index.js';
+import type { Lease, Past } from '../state/index.js';
 import { releaseOf } from '../strategies/standing.js';
 import type { Ground } from './begin.js';
 import { begin, declined, groundOf, lockWaitOf, withLease } from './begin.js';
-import type { OperationResult } from './drive.js';
+import { pastOf } from './damage.js';
+import type { Fences, OperationResult } from './drive.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
 import { forecast } from './forecast.js';
-import { observedIds, observedRelease, observedTarget } from './observed.js';
+import { observedIds, observedTarget } from './observed.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import { preflight, refuseOn } from './preflight.js';
 import { judgeRecord } from './requests.js';
 import { idleRelease, membersOf, stamp } from './present.js';
+import { baseOf, lostRollout, restoreObserved, unexplained } from './restore-observed.js';
 import { goOnBack, wayBackOf } from './resume.js';
+import { refuseRollback, targetByHistory, targetOf } from './target.js';
+import type { DefaultTarget } from './target.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService } from './topology.js';
-import { beforeChange, placedSlot, resolveTopology } from './topology.js';
+import { placedSlot, resolveTopology } from './topology.js';
+import { changedSince, typedAgainst } from './typed.js';
 
 export interface RollbackRequest {
   /** A release id; absent: the one that served before. */
@@ -36,9 +40,14 @@ export interface RollbackRequest {
 /** Goes back by the quickest safe way: weights, else the containers kept on the instances, else a pull. */
 export async function rollback(box: Toolbox, asked: RollbackRequest): Promise<OperationResult> {
   const request = { ...asked, confirm: once(asked.confirm) };
+  // Whoever names no release means what there is to undo now, and may have to wait for the lease.
+  const typed = request.to === undefined ? typedAgainst(await pastOf(box)) : undefined;
   return withLease(box, { command: 'rollback', ...lockWaitOf(request) }, async (lease, fences) => {
-    const unfinished = await beforeChange(() => box.state.unfinishedRollout(box.signal));
-    const undone = unfinished ?? (await failedWayBack(box));
+    const past = await pastOf(box);
+    const { unfinished } = past;
+    const changed = typed === undefined ? undefined : changedSince(typed, past);
+    if (changed !== undefined) throw refuseChanged(box, changed, past);
+    const undone = unfinished ?? failedWayBack(past);
     const undoes = request.to === undefined || request.to === undone?.from;
     if (undone?.kind === 'rollout' && undoes) {
       return wayBackOf(box, lease, fences, undone, request.confirm);
@@ -47,14 +56,32 @@ export async function rollback(box: Toolbox, asked: RollbackRequest): Promise<Op
       return goOnBack(box, lease, fences, unfinished, request.confirm);
     }
     const topology = await resolveTopology(box);
+    const lost = unfinished === undefined ? lostRollout(past) : undefined;
+    if (lost !== undefined) {
+      const base = request.to ?? baseOf(box, past);
+      const restored = await restoreObserved(box, lease, fences, { topology, lost, base, past }, request);
+      if (restored !== undefined) return restored;
+    }
+    const byHistory = request.to === undefined ? targetByHistory(box, past) : undefined;
+    // Where all history is gone, what runs on standby may still say it.
+    const isForgotten = past.outcomes.length === 0 && past.damaged.length === 0;
+    if (byHistory?.is === 'none' && !isForgotten) refuseRollback(byHistory);
     const ground = await groundOf(box, topology, fences);
     // Weights that a rollout left half-way belong to neither of its releases: it is ended first, and --force does not change that.
     if (unfinished !== undefined && ground.live.size < topology.services.length) {
       throw leftHalfWay(box, unfinished, request.to);
     }
+    if (unfinished === undefined && ground.live.size < topology.services.length) {
+      const restored = await fromSplit(box, lease, fences, ground, request);
+      if (restored !== undefined) return restored;
+    }
     const findings = ground.findings.filter(({ level }) => level === 'refuse' && !request.force);
     refuseOn(findings);
-    const to = await targetOf(box, ground, request.to);
+    const wanted = request.to ?? defaultTarget(box, ground, byHistory);
+    const { release: to, warnings: rebuiltFrom } =
+      typeof wanted === 'string'
+        ? await targetOf(box, ground, wanted, request.to === undefined)
+        : { release: wanted, warnings: [] };
     const from = ground.present.release;
     const how = quickestWay(box, ground, to);
     const excluded = [...ground.seen.silent.keys()];
@@ -83,7 +110,7 @@ export async function rollback(box: Toolbox, asked: RollbackRequest): Promise<Op
       ...(await preflight(box, topology, ground.seen, plan, prediction.duration)),
     ];
     if (!request.force) refuseOn(judged);
-    const warnings = judged.map(({ text }) => text);
+    const warnings = [...rebuiltFrom, ...judged.map(({ text }) => text)];
     if (!(await request.confirm(summaryOf(plan, record.by), warnings))) throw declined();
     if (box.signal.aborted) throw interruptedError();
     for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
@@ -101,14 +128,53 @@ function once(confirm: RollbackRequest['confirm']): RollbackRequest['confirm'] {
   return async (...question) => (confirmed ||= await confirm(...question));
 }
 
+/** A release's id, or what is observed where nothing is recorded. @throws DeployctlError `rollback.refused` */
+function defaultTarget(box: Toolbox, ground: Ground, byHistory: DefaultTarget | undefined): string | Release {
+  if (byHistory?.is === 'release') return byHistory.release;
+  const observed = observedTarget(box, ground);
+  if (observed !== undefined) return observed;
+  const named = observedIds(ground).map((id) => `deployctl rollback --env ${box.settings.environment} --to ${id}`);
+  const none = byHistory ?? targetByHistory(box, ground.past);
+  const reason = none.is === 'none' ? none.reason : 'the target of the rollback is not known';
+  throw refused(reason, named.length > 0 ? named : none.is === 'none' ? none.next : []);
+}
+
 const goesTo = (unfinished: RolloutRecord, wanted: string | undefined): boolean =>
   wanted === undefined || wanted === unfinished.to;
 
 /** The newest rollout, where its way back was given up: the fleet may run two releases, and its record knows which and where. */
-async function failedWayBack(box: Toolbox): Promise<RolloutRecord | undefined> {
-  const [newest] = await beforeChange(() => box.state.listOutcomes(1, box.signal));
+function failedWayBack({ outcomes: [newest], records }: Past): RolloutRecord | undefined {
   if (newest?.kind !== 'rollout' || newest.outcome !== 'failed') return undefined;
-  return beforeChange(() => box.state.readRecord(newest.rollout, box.signal));
+  return records.find(({ id }) => id === newest.rollout);
+}
+
+/** Weights that no record explains: which release is meant has to be said, and where that runs it gets the traffic. */
+async function fromSplit(
+  box: Toolbox,
+  lease: Lease,
+  fences: Fences,
+  ground: Ground,
+  request: RollbackRequest,
+): Promise<OperationResult | undefined> {
+  const { topology, past, seen } = ground;
+  const lost = unexplained(box, ground);
+  if (request.to !== undefined) {
+    return restoreObserved(box, lease, fences, { topology, past, lost, base: request.to, seen }, request);
+  }
+  if (request.force) return undefined;
+  const env = `--env ${box.settings.environment}`;
+  const served = past.outcomes.flatMap(({ serving, from }) => [...(serving === null ? [] : [serving]), from]);
+  const named = [...new Set(served)].map((id) => `deployctl rollback ${env} --to ${id}`);
+  throw refused(`${lost.why}; say which release shall serve with --to. Nothing was changed`, [...named, lost.fix]);
+}
+
+function refuseChanged(box: Toolbox, changed: string, past: Past): DeployctlError {
+  const env = `--env ${box.settings.environment}`;
+  const { unfinished } = past;
+  const again = unfinished === undefined ? [] : [`deployctl rollback ${env}   # undoes ${unfinished.id}`];
+  const target = targetByHistory(box, past);
+  const named = target.is === 'release' ? [`deployctl rollback ${env} --to ${target.release}`] : target.next;
+  return refused(`${changed}. Nothing was changed; say which release is meant with --to`, [...again, ...named]);
 }
 
 /** An unfinished rollout explains the weights, and another release than its own is wanted. */
@@ -128,66 +194,6 @@ function leftHalfWay(box: Toolbox, unfinished: RolloutRecord, to: string | undef
       ...then,
     ],
   });
-}
-
-async function targetOf(box: Toolbox, ground: Ground, named: string | undefined): Promise<Release> {
-  const { environment } = box.settings;
-  const wanted = named ?? defaultTarget(box, ground);
-  const id = typeof wanted === 'string' ? wanted : wanted.id;
-  const stored = await beforeChange(() => box.state.getRelease(id, box.signal));
-  const release = stored ?? (typeof wanted === 'string' ? observedRelease(ground, id) : wanted);
-  if (release === undefined) {
-    const listed = (await beforeChange(() => box.state.listReleases(box.signal))).releases.map((each) => each.id);
-    const known = [...new Set([...listed, ...observedIds(ground)])];
-    throw refused(`there is no release ${id} of ${environment}; known: ${known.slice(-10).join(', ') || 'none'}`, [
-      ...known.slice(-1).map((each) => `deployctl rollback --env ${environment} --to ${each}`),
-      `deployctl history --env ${environment}`,
-    ]);
-  }
-  if (release.id === ground.present.release.id || (stored === undefined && isPresent(ground, release))) {
-    throw refused(`release ${id} is what serves already`, [`deployctl history --env ${environment}`]);
-  }
-  const empty = Object.entries(release.services).find(([, service]) => service.release === NO_RELEASE);
-  if (empty !== undefined) {
-    throw refused(`before the first rollout nothing ran for ${empty[0]}, so there is nothing to go back to`, [
-      `deployctl history --env ${environment}   # what has served here`,
-    ]);
-  }
-  return release;
-}
-
-/** Whether every service runs that release. */
-function isPresent({ present }: Ground, release: Release): boolean {
-  const now = present.release.services;
-  return Object.entries(release.services).every(([name, each]) => each.release === now[name]?.release);
-}
-
-/** A release's id, or what is observed where nothing is recorded. */
-function defaultTarget(box: Toolbox, ground: Ground): string | Release {
-  const target = rollbackTarget(ground.outcomes);
-  const { environment } = box.settings;
-  if (target.is === 'release') {
-    if (ground.present.found) {
-      throw refused(`the instances do not run what the record says serves: ${differences(ground)}`, [
-        `deployctl status --env ${environment}   # what runs where`,
-        `deployctl rollback --env ${environment} --to ${target.release}   # if that is what you want`,
-      ]);
-    }
-    return target.release;
-  }
-  const observed = ground.outcomes.length === 0 ? observedTarget(box, ground) : undefined;
-  if (observed !== undefined) return observed;
-  const ids = ground.outcomes.length === 0 ? observedIds(ground) : target.candidates;
-  const candidates = ids.map((release) => `deployctl rollback --env ${environment} --to ${release}`);
-  throw refused(target.reason, candidates.length > 0 ? candidates : [`deployctl status --env ${environment}`]);
-}
-
-/** What the record says and what was found. */
-function differences({ outcomes, present }: Ground): string {
-  const recorded = currentRelease(outcomes);
-  const found = Object.entries(present.release.services).map(([service, { release }]) => `${service} ${release}`);
-  const said = recorded.is === 'known' ? recorded.release : 'no single release';
-  return [`it says ${said}, they run ${found.join(', ')}`, ...present.remarks].join('; ');
 }
 
 /**

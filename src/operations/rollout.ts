@@ -10,6 +10,7 @@ import { isChanged } from '../strategies/preload.js';
 import type { Ground } from './begin.js';
 import { begin, claimed, declined, groundOf, lockWaitOf, withLease } from './begin.js';
 import type { OperationResult } from './drive.js';
+import { openFindings, pastOf } from './damage.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
 import { forecast } from './forecast.js';
 import type { ImageRequest } from './goal.js';
@@ -137,7 +138,7 @@ async function prepare(
   const { topology, seen, present, now } = ground;
   const from = present.release;
   // What makes the rest meaningless is refused first: a fleet of 0 has no instance that could resolve a tag.
-  refuseOn(ground.findings);
+  refuseOn([...ground.findings, ...openFindings(box, ground.past)]);
   const to = await goalRelease(box, topology, from, request.images, seen.fleet, now);
   const excluded = box.settings.unreachable === 'exclude' ? [...seen.silent.keys()] : [];
   const record = newRecord({
@@ -229,7 +230,7 @@ async function provenRegister(
 
 /** A rollout that did not end is ended first: whatever it left half-way is explained by its record only. */
 async function refuseUnfinished(box: Toolbox): Promise<void> {
-  const record = await beforeChange(() => box.state.unfinishedRollout(box.signal));
+  const { unfinished: record } = await pastOf(box);
   if (record === undefined) return;
   const { environment } = box.settings;
   throw new DeployctlError({

@@ -3,27 +3,30 @@ import type { Color, ReleaseId, ServiceName } from '../domain/ids.js';
 import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import { imageTag } from '../domain/release.js';
-import { rollbackTarget } from '../state/index.js';
-import type { LeaseView } from '../state/index.js';
-import { groundOf } from './begin.js';
+import { currentRelease } from '../state/index.js';
 import type { Ground } from './begin.js';
 import { movesOf } from './history.js';
 import { judgePorts } from './intruders.js';
-import { readLease } from './lease.js';
 import { howOf, servicePlans } from './plan.js';
 import type { Finding } from './preflight.js';
+import type { LeaseSeen } from './lease.js';
 import { membersOf, occupantIn } from './present.js';
+import { nextFor } from './status-next.js';
+import { statusWorld } from './status-world.js';
+import type { StatusWorld } from './status-world.js';
 import { isDriven } from './steer.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService } from './topology.js';
-import { beforeChange, resolveTopology } from './topology.js';
+import { beforeChange } from './topology.js';
 
 export interface StatusResult {
   readonly schemaVersion: 1;
   readonly app: string;
   readonly environment: string;
-  /** What the record says serves; null where the record knows of no single release that runs here. */
+  /** The release that serves; null where what runs here is none that is on record. */
   readonly release: string | null;
+  /** What the record says serves, where that is another release: another hand has moved since. null: it cannot be read. */
+  readonly recorded?: string | null;
   /** ISO time since when that release serves, and who brought it. */
   readonly since?: string;
   readonly by?: string;
@@ -45,7 +48,7 @@ export interface StatusResult {
     readonly by: string;
     readonly endedAt: string;
   };
-  readonly lease: LeaseView;
+  readonly lease: LeaseSeen;
   readonly problems: readonly string[];
   readonly next: readonly string[];
 }
@@ -87,7 +90,7 @@ export interface TargetStatus {
   readonly instance: string;
   readonly name: string;
   readonly zone: string;
-  /** As the load balancer calls it, or `not registered`. */
+  /** As the load balancer calls it, `not registered`, or `unknown` where its target group cannot be read. */
   readonly state: string;
   /** Tag or digest of the image that runs, `nothing`, or `unknown`. */
   readonly runs: string;
@@ -99,24 +102,28 @@ export interface TargetStatus {
 
 /** What runs where, since when, by whom, what a rollout waits for, and what to type next. Takes no lease and no lock. */
 export async function status(box: Toolbox): Promise<StatusResult> {
-  const [topology, unfinished, lease] = await Promise.all([
-    resolveTopology(box),
-    beforeChange(() => box.state.unfinishedRollout(box.signal)),
-    readLease(box),
-  ]);
-  const ground = await groundOf(box, topology, undefined, unfinished);
+  const world = await statusWorld(box);
+  const { ground, lease, unfinished } = world;
   const releases = await releasesSeen(box, ground, unfinished);
   const { environment } = box.settings;
-  const problems = [...ground.findings, ...portsOf(box, ground)].map(({ text }) => text);
+  const findings = [...ground.findings, ...portsOf(box, ground)];
+  const problems = [...world.problems, ...findings.map(({ text }) => text)];
+  for (const { name, why, rollout } of ground.past.open)
+    problems.push(
+      `the parameter ${name} cannot be read: ${why}. ${rollout} may not have ended: a new rollout is refused`,
+    );
   for (const [id, why] of ground.seen.silent) problems.push(`${id} cannot be looked at: ${why}`);
   const [last] = ground.outcomes;
+  const release = ground.present.found ? null : ground.present.release.id;
+  const recorded = recordedOf(world, release);
+  const next = await nextFor(box, world);
   return {
     schemaVersion: 1,
     app: box.settings.app,
     environment,
-    release: ground.present.found ? null : ground.present.release.id,
-    ...(ground.present.found ? {} : sinceOf(ground.outcomes)),
-    services: topology.services.map((service) => serviceStatus(box, ground, service, releases)),
+    release,
+    ...(recorded === undefined ? (release === null ? {} : sinceOf(ground.outcomes)) : { recorded }),
+    services: ground.topology.services.map((service) => serviceStatus(box, world, service, releases)),
     instances: ground.seen.fleet.map(({ id, name, zone, agent }) => {
       const silent = ground.seen.silent.get(id);
       return { id, name, zone, agent, ...(silent === undefined ? {} : { silent }) };
@@ -124,8 +131,8 @@ export async function status(box: Toolbox): Promise<StatusResult> {
     ...(unfinished === undefined ? {} : { running: runningOf(unfinished, releases, isDriven(lease)) }),
     ...(last === undefined ? {} : { last: lastOf(last) }),
     lease,
-    problems,
-    next: nextFor(environment, lease, unfinished, ground.outcomes),
+    problems: [...new Set(problems)],
+    next,
   };
 }
 
@@ -136,6 +143,18 @@ function portsOf(box: Toolbox, { topology, seen, live, present }: Ground): reado
   const known = services.filter(({ service }) => live.has(service));
   const using = { services: known, how: howOf(box.settings, {}), layout, environment, excluded: [] };
   return judgePorts(seen, using, 'all');
+}
+
+/** What the record says serves, where that is another release than the one that is seen. null: it cannot be read. */
+function recordedOf(
+  { ground, unfinished, isPastKnown }: StatusWorld,
+  release: ReleaseId | null,
+): ReleaseId | null | undefined {
+  if (!isPastKnown || ground.past.unclear !== undefined) return null;
+  const current = currentRelease(ground.outcomes);
+  return unfinished !== undefined || current.is !== 'known' || current.release === release
+    ? undefined
+    : current.release;
 }
 
 /** Looks that may fail in a row before following gives up. */
@@ -189,8 +208,8 @@ async function releasesSeen(
   }
   for (const id of wanted) {
     if (known.has(id) || (id.startsWith('adopted-') && id !== unfinished?.from)) continue;
-    const release = await beforeChange(() => box.state.getRelease(id, box.signal));
-    if (release !== undefined) known.set(id, release);
+    const parts = await beforeChange(() => box.state.readRelease(id, box.signal));
+    if (parts?.release !== undefined) known.set(id, parts.release);
   }
   return known;
 }
@@ -241,67 +260,60 @@ function runningOf(record: RolloutRecord, releases: ReadonlyMap<ReleaseId, Relea
   };
 }
 
-function nextFor(
-  environment: string,
-  lease: LeaseView,
-  unfinished: RolloutRecord | undefined,
-  outcomes: readonly OutcomeRecord[],
-): readonly string[] {
-  const env = `--env ${environment}`;
-  if (unfinished !== undefined && !isDriven(lease)) {
-    return [`deployctl resume ${env}     # goes on with it`, `deployctl rollback ${env}   # undoes it`];
-  }
-  if (unfinished !== undefined) {
-    const watch = `deployctl status ${env} --watch   # follows it`;
-    if (unfinished.aim.to === 'old' || unfinished.kind !== 'rollout') return [watch];
-    const abort = `deployctl abort ${env}            # steers it back`;
-    const promote = `deployctl promote ${env}          # ends the ${unfinished.phase.includes('paused by') ? 'pause' : 'bake'} now`;
-    const pause = `deployctl pause ${env}            # holds it before its next change`;
-    const waits = /^(?:hold: )?paused by/.test(unfinished.phase)
-      ? [promote]
-      : unfinished.phase.startsWith('bake')
-        ? [promote, pause]
-        : [pause];
-    return [watch, ...waits, abort];
-  }
-  const target = rollbackTarget(outcomes);
-  return target.is === 'release'
-    ? [`deployctl rollback ${env}   # to ${target.release}`]
-    : [`deployctl plan ${env}       # what a rollout would do; name the images`];
-}
-
 function serviceStatus(
   box: Toolbox,
-  ground: Ground,
+  world: StatusWorld,
   service: PlacedService,
   releases: ReadonlyMap<ReleaseId, Release>,
 ): ServiceStatus {
+  const { ground, unknown } = world;
   const { name } = service.settings;
   const present = ground.present.release.services[name];
+  const isUnknown = unknown.has(name) || ground.present.release.id === 'unknown';
   const colors: readonly Color[] = ['blue', 'green'];
   return {
     service: name,
-    image: present === undefined ? 'nothing' : imageTag(present.spec.image),
-    release: present?.release ?? 'none',
+    image: present === undefined ? (isUnknown ? 'unknown' : 'nothing') : imageTag(present.spec.image),
+    release: present?.release ?? (isUnknown ? 'unknown' : 'none'),
     live: ground.live.get(name) ?? 'unclear',
     weights: weightsOf(ground, service),
     colors: colors.flatMap((color) => {
-      const plan = service.colors[color];
-      if (plan === undefined) return [];
-      const targets = membersOf(box, ground.seen.fleet, color).map(({ id, name: instance, zone }): TargetStatus => {
-        const view = ground.seen.targets.get(plan.group)?.get(`${id}:${plan.port}`);
-        return {
-          instance: id,
-          name: instance,
-          zone,
-          state: view?.state ?? 'not registered',
-          ...runsIn(ground, service, color, id, releases),
-          ...(view?.description === undefined ? {} : { description: view.description }),
-        };
-      });
-      return [{ color, port: plan.port, targets }];
+      const port = service.settings.colors[color]?.port;
+      return port === undefined ? [] : [{ color, port, targets: targetsOf(box, world, service, color, releases) }];
     }),
   };
+}
+
+/** One instance each. What cannot be read is unknown, and not out of the load balancer. */
+function targetsOf(
+  box: Toolbox,
+  { ground, isFleetKnown }: StatusWorld,
+  service: PlacedService,
+  color: Color,
+  releases: ReadonlyMap<ReleaseId, Release>,
+): readonly TargetStatus[] {
+  const plan = service.colors[color];
+  const targets = plan === undefined ? undefined : ground.seen.targets.get(plan.group);
+  if (!isFleetKnown) {
+    const all = [...(targets ?? [])].map(([key, { state }]): TargetStatus => {
+      const id = key.split(':')[0] ?? key;
+      return { instance: id, name: id, zone: '', state, runs: 'unknown' };
+    });
+    return all.length > 0
+      ? all
+      : [{ instance: 'unknown', name: 'unknown', zone: '', state: 'unknown', runs: 'unknown' }];
+  }
+  return membersOf(box, ground.seen.fleet, color).map(({ id, name: instance, zone }): TargetStatus => {
+    const view = plan === undefined ? undefined : targets?.get(`${id}:${plan.port}`);
+    return {
+      instance: id,
+      name: instance,
+      zone,
+      state: view?.state ?? (targets === undefined ? 'unknown' : 'not registered'),
+      ...runsIn(ground, service, color, id, releases),
+      ...(view?.description === undefined ? {} : { description: view.description }),
+    };
+  });
 }
 
 function runsIn(
@@ -334,7 +346,9 @@ function nameOf(reference: string): string {
 function weightsOf(ground: Ground, service: PlacedService): Partial<Record<Color, number>> {
   const [first] = service.routes;
   const route = first === undefined ? undefined : ground.seen.routes.get(first);
-  if (route === undefined) return {};
+  const wanted = Object.keys(service.settings.colors).length;
+  // A share of one color alone says nothing.
+  if (route === undefined || Object.keys(service.colors).length < wanted) return {};
   const entries = (['blue', 'green'] as const).flatMap((color) => {
     const group = service.colors[color]?.group;
     if (group === undefined) return [];

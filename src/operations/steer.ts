@@ -2,7 +2,7 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { Ms } from '../domain/ids.js';
 import type { Steer } from '../domain/observation.js';
 import type { RolloutRecord } from '../domain/record.js';
-import type { LeaseView } from '../state/index.js';
+import type { LeaseSeen } from './lease.js';
 import { readLease } from './lease.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange } from './topology.js';
@@ -25,7 +25,9 @@ export interface SteerOptions {
 }
 
 /** Whether some process drives a rollout, as far as the lock tells: a holder that is surely or probably dead does not. */
-export function isDriven(lease: LeaseView): boolean {
+export function isDriven(lease: LeaseSeen): boolean {
+  // Of a lock that cannot be read nobody knows that its holder is gone.
+  if (lease.is === 'unknown') return true;
   return lease.is === 'held' && lease.looks !== 'dead' && lease.looks !== 'stale';
 }
 

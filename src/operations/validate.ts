@@ -154,7 +154,12 @@ async function failed(
     return { ...base(box, phases), ok: false, outcome: 'failed', exitCode: EXIT.needsHuman, next };
   }
   box.emit({ type: 'note', level: 'warning', text: `the ${phase} failed, so the release is rolled back: ${why}` });
-  const undone = await rollback(box, { force: false, confirm: () => Promise.resolve(true) });
+  const undone = await undoing(box);
+  if (undone instanceof DeployctlError) {
+    // After a rollback, say, there is nothing that could be undone by itself: what was found out stays the answer.
+    box.emit({ type: 'note', level: 'warning', text: `it is not rolled back: ${undone.message}` });
+    return { ...base(box, phases), ok: false, outcome: 'failed', exitCode: EXIT.needsHuman, next: undone.next };
+  }
   return {
     ...base(box, phases),
     ok: false,
@@ -163,6 +168,16 @@ async function failed(
     rollback: undone,
     next: undone.next,
   };
+}
+
+/** The rollback, or why it was refused. */
+async function undoing(box: Toolbox): Promise<OperationResult | DeployctlError> {
+  try {
+    return await rollback(box, { force: false, confirm: () => Promise.resolve(true) });
+  } catch (error) {
+    if (error instanceof DeployctlError && error.code === 'rollback.refused') return error;
+    throw error;
+  }
 }
 
 function base(

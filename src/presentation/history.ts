@@ -16,6 +16,8 @@ export function historyText(found: HistoryResult): string {
       '',
     );
   }
+  for (const { name, why } of history.damaged) lines.push(`! the parameter ${name} cannot be read: ${oneLine(why)}`);
+  if (history.damaged.length > 0) lines.push('');
   if (history.outcomes.length === 0)
     return [...lines, `${where} has no history yet`, '', 'Next:', `  deployctl plan --env ${history.environment}`].join(
       '\n',
@@ -54,6 +56,7 @@ export function historyShowText(found: HistoryShowResult): string {
     ...(endedAt === undefined ? [] : [`  serving afterwards: ${shown.serving ?? 'no single release'}`]),
     ...(shown.reason === '' ? [] : [`  ${oneLine(shown.reason)}`]),
     ...(shown.excluded.length === 0 ? [] : [`  left out: ${shown.excluded.join(', ')}`]),
+    ...shown.damaged.map(({ name, why }) => `  ! the parameter ${name} cannot be read: ${oneLine(why)}`),
     '',
   ];
   if (shown.timeline.length === 0)

@@ -1,11 +1,12 @@
 import type { Instant } from '../domain/ids.js';
 import { flat } from '../reporters/clean.js';
 import { age } from '../reporters/format.js';
-import type { LeaseView } from '../state/index.js';
+import type { LeaseSeen } from '../operations/lease.js';
 
 /** Who holds the lock, doing what, since when, and whether it looks alive. */
-export function leaseText(view: LeaseView, now: Instant): string {
+export function leaseText(view: LeaseSeen, now: Instant): string {
   const lease = flat(view);
+  if (lease.is === 'unknown') return `unknown: it cannot be read (${lease.why})`;
   if (lease.is === 'free') return 'free';
   const who = lease.holder === undefined ? 'someone' : `${lease.holder.name} (pid ${String(lease.holder.pid)})`;
   const what = lease.command === undefined ? '' : `, "${lease.command}"`;

@@ -25,9 +25,15 @@ function headOf(status: StatusResult, now: Instant): readonly string[] {
   const since = status.since === undefined ? undefined : Date.parse(status.since);
   const when = since === undefined ? '' : `, since ${dayAndTime(since)} UTC (${age(since, now)})`;
   const by = status.by === undefined ? '' : ` by ${status.by}`;
-  const record =
-    status.release === null ? 'found running; no rollout of ours brought it' : `${status.release}${when}${by}`;
+  const record = recordText(status, `${when}${by}`);
   return [`${where}  ${images}`, `  ${record}`, ...runningLines(status, now), ...lastLines(status, now)];
+}
+
+function recordText({ release, recorded }: StatusResult, when: string): string {
+  const found = release ?? 'found running';
+  if (recorded === null) return `${found}; what the record says cannot be read`;
+  if (recorded !== undefined) return `${found}; the record says ${recorded}: another hand has moved since`;
+  return release === null ? 'found running; no rollout of ours brought it' : `${release}${when}`;
 }
 
 function runningLines({ running }: StatusResult, now: Instant): readonly string[] {

@@ -42,7 +42,7 @@ export async function claimConflicts(
 
 /**
  * Claims what is wanted, for good. What is ours already is fine. On a conflict, what this call has claimed is given back.
- * @throws DeployctlError `claim.taken` (exit 12) naming both sides and how to release
+ * @throws DeployctlError `claim.taken` (exit 12) naming both sides and how to release, `state.damaged`
  */
 export async function claim(deps: StateDeps, wanted: Claimed, signal?: AbortSignal): Promise<void> {
   const before = await claimConflicts(deps, wanted, signal);

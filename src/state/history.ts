@@ -23,43 +23,35 @@ export function currentRelease(outcomes: readonly OutcomeRecord[]): CurrentRelea
 }
 
 interface Served {
-  /** Releases that served well, oldest first; one that served again appears again. */
+  /** Releases that served, oldest first; one that served again appears again. */
   readonly order: readonly ReleaseId[];
-  /** Releases that were rolled back from, and why; a later success by name clears it. */
-  readonly withdrawn: ReadonlyMap<ReleaseId, string>;
+  /** The last change of what serves. */
   readonly last: OutcomeRecord | undefined;
+  /** That change was made by another hand: `last` found it, and did not make it. */
+  readonly foundBy: boolean;
 }
 
 /** Replays the outcomes, oldest first. */
 function served(outcomes: readonly OutcomeRecord[]): Served {
   const order: ReleaseId[] = [];
-  const withdrawn = new Map<ReleaseId, string>();
+  const serves = (release: ReleaseId): void => {
+    if (order.at(-1) !== release) order.push(release);
+  };
   let last: OutcomeRecord | undefined;
+  let foundBy = false;
   for (const outcome of [...outcomes].sort(newestFirst).reverse()) {
     const { kind, from, to, serving } = outcome;
-    // Retiring the idle color, and bringing late joiners to what serves, are no steps of history.
-    if (kind === 'retire') continue;
-    if (kind !== 'adopted' && from === to && serving === to) continue;
-    // What the first rollout found had served before it.
-    if (last === undefined && kind !== 'adopted') order.push(from);
+    // What it found had served, whatever is on record: somebody may have moved there by hand.
+    serves(from);
+    if (serving !== null) serves(serving);
+    // Retiring the idle color, and bringing late joiners to what serves, change nothing of it. They may be the first to find that somebody has.
+    const isChange = kind === 'adopted' || (kind !== 'retire' && (from !== to || serving !== to));
+    const isFound = !isChange && last?.serving !== undefined && last.serving !== null && serving !== last.serving;
+    if (!isChange && !isFound) continue;
     last = outcome;
-    if (kind === 'adopted') {
-      if (serving !== null) order.push(serving);
-    } else if (kind === 'rollback') {
-      if (from !== to) withdrawn.set(from, `it was rolled back from in generation ${outcome.generation}`);
-      if (serving === to) {
-        withdrawn.delete(to);
-        order.push(to);
-      }
-    } else if (serving === to) {
-      withdrawn.delete(to);
-      order.push(to);
-    } else {
-      withdrawn.set(to, `its rollout ${outcome.rollout} ended ${outcome.outcome}: ${outcome.reason}`);
-      if (serving !== null) order.push(serving);
-    }
+    foundBy = isFound;
   }
-  return { order, withdrawn, last };
+  return { order, last, foundBy };
 }
 
 type RollbackTarget =
@@ -68,31 +60,39 @@ type RollbackTarget =
   | { readonly is: 'none'; readonly reason: string; readonly candidates: readonly ReleaseId[] };
 
 /**
- * Where a plain `rollback` goes: to the nearest earlier release that served well and is not withdrawn. Right after a rollback it goes nowhere: a second one
- * typed in a hurry, or by a second person, would undo more than was meant.
+ * Where a plain `rollback` goes: to the release that the last rollout found serving when it began. When that was restored already, it goes nowhere: a second
+ * one typed in a hurry, or by a second person, would undo a release that nobody has complained of.
  */
 export function rollbackTarget(outcomes: readonly OutcomeRecord[]): RollbackTarget {
-  const { order, withdrawn, last } = served(outcomes);
+  const { order, last, foundBy } = served(outcomes);
   const current = last?.serving ?? null;
-  const recent = [...new Set([...order].reverse())].filter((release) => release !== current);
-  if (last === undefined) {
-    return { is: 'none', reason: 'nothing was rolled out here yet, so there is nothing to go back to', candidates: [] };
+  const candidates = [...new Set([...order].reverse())].filter((release) => release !== current);
+  const none = (reason: string): RollbackTarget => ({ is: 'none', reason, candidates });
+  if (last === undefined) return none('nothing was rolled out here yet, so there is nothing to go back to');
+  const { kind, from, to, serving, by, rollout, generation } = last;
+  const further = 'to go further back, name the release with --to';
+  if (foundBy)
+    return none(
+      `another hand moved what serves to ${String(serving)} before generation ${String(generation)}, so no rollout is there to undo; name the release with --to`,
+    );
+  if (kind === 'adopted') return none(`no release served here before ${serving ?? to}`);
+  if (kind === 'rollback') {
+    // One that failed is tried again.
+    if (serving !== to) return { is: 'release', release: to };
+    return none(
+      `the last change was a rollback already: ${by} went from ${from} back to ${to} (generation ${String(generation)}); ${further}`,
+    );
   }
-  if (last.kind === 'rollback' && last.serving === last.to) {
-    return {
-      is: 'none',
-      reason:
-        `the last change was a rollback already: ${last.by} went from ${last.from} back to ${last.to} ` +
-        `(generation ${last.generation}); to go further back, name the release with --to`,
-      candidates: recent,
-    };
-  }
-  const release = recent.find((candidate) => !withdrawn.has(candidate));
-  if (release !== undefined) return { is: 'release', release };
-  const [nearest] = recent;
-  const why =
-    nearest === undefined
-      ? `no release served here before ${current ?? last.to}`
-      : `every earlier release is withdrawn; ${nearest}: ${withdrawn.get(nearest) ?? 'unknown'}`;
-  return { is: 'none', reason: why, candidates: recent };
+  if (last.outcome === 'rolled-back')
+    return none(
+      `the last rollout was rolled back already: ${rollout} by ${by} from ${from} to ${to} (generation ${String(generation)}): ${last.reason}; ${further}`,
+    );
+  return { is: 'release', release: from };
+}
+
+/** The last change of what serves, for telling whether another one came. */
+export function lastChange(
+  outcomes: readonly OutcomeRecord[],
+): Pick<OutcomeRecord, 'rollout' | 'generation' | 'kind' | 'outcome' | 'by'> | undefined {
+  return served(outcomes).last;
 }

@@ -4,29 +4,25 @@ import type { Steer } from '../domain/observation.js';
 import type { OutcomeRecord, PictureRecord, RolloutRecord, TimelineRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
 import type { Clock, ParameterPort, Random } from '../engine/ports.js';
-import { acquireLease, seizeLease } from './acquire.js';
+import { acquireLease } from './acquire.js';
 import type { AcquireOptions } from './acquire.js';
+import { breakLease } from './break.js';
+import type { BreakOptions } from './break.js';
 import { claim, claimConflicts, ownClaims } from './claims.js';
 import type { Claimed, ClaimConflict } from './claims.js';
 import type { Lease } from './lease.js';
 import { readEntries, tooHigh, viewOf } from './lease-view.js';
 import type { IsAlive, LeaseView, StateDeps } from './lease-view.js';
 import { namesOf } from './names.js';
-import { listOutcomes, writeOutcome } from './outcomes.js';
+import { readOutcomes, writeOutcome } from './outcomes.js';
+import { readPast, unfinishedRollout } from './past.js';
+import type { Past } from './past.js';
 import { prune } from './prune.js';
 import type { Pruned } from './prune.js';
-import { getRelease, listReleases, putRelease } from './releases.js';
-import type { ReleaseListing } from './releases.js';
+import { getRelease, listReleases, putRelease, readRelease } from './releases.js';
+import type { ReleaseListing, ReleaseParts } from './releases.js';
 import { retry } from './retry.js';
-import {
-  highestKnown,
-  listRecords,
-  readRecord,
-  recordFlaw,
-  restoreRecord,
-  unfinishedRollout,
-  writeRecord,
-} from './rollouts.js';
+import { highestKnown, readRecord, readRecords, recordFlaw, restoreRecord, writeRecord } from './rollouts.js';
 import { listSteers, removeSteers, requestSteer } from './steering.js';
 import type { SteerRequest } from './steering.js';
 import { readPicture, writePicture } from './pictures.js';
@@ -34,11 +30,15 @@ import { readTimeline, writeTimeline } from './timelines.js';
 
 export type { AcquireOptions } from './acquire.js';
 export type { Claimed, ClaimConflict } from './claims.js';
-export { currentRelease, rollbackTarget } from './history.js';
+export { currentRelease, lastChange, rollbackTarget } from './history.js';
 export type { Heartbeat, Lease } from './lease.js';
 export type { IsAlive, LeaseView } from './lease-view.js';
+export { damageOf } from './damage.js';
+export type { Damage } from './damage.js';
+export type { Past } from './past.js';
 export type { Pruned } from './prune.js';
-export type { ReleaseListing } from './releases.js';
+export type { ReleaseListing, ReleaseParts } from './releases.js';
+export type { DamagedRecord } from './rollouts.js';
 export { CLAIMS, namesOf } from './names.js';
 export { isTransient } from './retry.js';
 export type { SteerRequest } from './steering.js';
@@ -54,8 +54,9 @@ export interface State {
   /**
    * Fences the holder out and leaves the lock free. Takes up to a heartbeat and a TTL where the holder is alive or on another machine.
    * Resolves with what was broken; `free` when there was nothing to break.
+   * @throws DeployctlError `lease.alive` (exit 13) where the holder beats, unless `force`
    */
-  breakLease(options: Omit<AcquireOptions, 'wait'>): Promise<LeaseView>;
+  breakLease(options: BreakOptions): Promise<LeaseView>;
 
   /** @throws DeployctlError `claim.taken` (exit 12) */
   claim(wanted: Claimed, signal?: AbortSignal): Promise<void>;
@@ -67,6 +68,8 @@ export interface State {
   putRelease(release: Release, signal?: AbortSignal): Promise<void>;
   /** undefined: it does not exist. @throws DeployctlError `state.damaged` */
   getRelease(id: ReleaseId, signal?: AbortSignal): Promise<Release | undefined>;
+  /** As much of it as can be read, service by service. undefined: it does not exist. */
+  readRelease(id: ReleaseId, signal?: AbortSignal): Promise<ReleaseParts | undefined>;
   listReleases(signal?: AbortSignal): Promise<ReleaseListing>;
 
   /** Creates or replaces. @throws DeployctlError `lease.lost`, `lease.expired`, `state.too-large` */
@@ -76,14 +79,19 @@ export interface State {
   readRecord(id: RolloutId, signal?: AbortSignal): Promise<RolloutRecord | undefined>;
   /** Stores a record that is gone, as its process knows it: needs no lease, because it never replaces one. `false`: it is there. */
   restoreRecord(record: RolloutRecord, signal?: AbortSignal): Promise<boolean>;
-  /** Newest first. */
+  /** Newest first, as far as they can be read. */
   listRecords(limit?: number, signal?: AbortSignal): Promise<readonly RolloutRecord[]>;
-  /** The newest rollout, if it can be gone on with: it has no outcome, was interrupted, or holds. */
+  /**
+   * The newest rollout, if it can be continued: it has no outcome, was interrupted, or holds.
+   * @throws DeployctlError `state.damaged` where a record that cannot be read may be that of an unfinished rollout
+   */
   unfinishedRollout(signal?: AbortSignal): Promise<RolloutRecord | undefined>;
+  /** What is stored of earlier rollouts, as far as it can be read. Rejects for no damage. */
+  past(signal?: AbortSignal): Promise<Past>;
 
   /** Once per generation. @throws DeployctlError `state.outcome`, `lease.lost`, `lease.expired` */
   writeOutcome(outcome: OutcomeRecord, lease: Lease, signal?: AbortSignal): Promise<void>;
-  /** Newest first. */
+  /** Newest first, as far as they can be read. */
   listOutcomes(limit?: number, signal?: AbortSignal): Promise<readonly OutcomeRecord[]>;
 
   /** For people: nothing is decided by it. Creates or replaces. @throws DeployctlError `lease.lost`, `lease.expired` */
@@ -131,28 +139,23 @@ export function createState(options: {
       const stored = await highestKnown(deps, signal);
       return Math.max(entries[0]?.generation ?? 0, stored.generation);
     },
-    breakLease: async (seize) => {
-      const { isAlive, signal } = seize;
-      const before = await readLease({ isAlive, ...(signal === undefined ? {} : { signal }) });
-      if (before.is === 'free') return before;
-      const lease = await seizeLease(deps, seize);
-      await lease.release();
-      return before;
-    },
+    breakLease: (options) => breakLease(deps, options),
     claim: (wanted, signal) => claim(deps, wanted, signal),
     claimConflicts: (wanted, signal) => claimConflicts(deps, wanted, signal),
     ownClaims: (signal) => ownClaims(deps, signal),
     putRelease: (release, signal) => putRelease(deps, release, signal),
     getRelease: (id, signal) => getRelease(deps, id, signal),
+    readRelease: (id, signal) => readRelease(deps, id, signal),
     listReleases: (signal) => listReleases(deps, signal),
     writeRecord: (record, lease, signal) => writeRecord(deps, record, lease, signal),
     recordFlaw: (record) => recordFlaw(deps, record),
     restoreRecord: (record, signal) => restoreRecord(deps, record, signal),
     readRecord: (id, signal) => readRecord(deps, id, signal),
-    listRecords: (limit = 50, signal) => listRecords(deps, limit, signal),
+    listRecords: async (limit = 50, signal) => (await readRecords(deps, signal)).records.slice(0, limit),
     unfinishedRollout: (signal) => unfinishedRollout(deps, signal),
+    past: (signal) => readPast(deps, signal),
     writeOutcome: (outcome, lease, signal) => writeOutcome(deps, outcome, lease, signal),
-    listOutcomes: (limit = 50, signal) => listOutcomes(deps, limit, signal),
+    listOutcomes: async (limit = 50, signal) => (await readOutcomes(deps, signal)).outcomes.slice(0, limit),
     writeTimeline: (timeline, lease, signal) => writeTimeline(deps, timeline, lease, signal),
     readTimeline: (rollout, signal) => readTimeline(deps, rollout, signal),
     writePicture: (picture, lease, signal) => writePicture(deps, picture, lease, signal),

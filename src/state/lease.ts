@@ -226,11 +226,8 @@ export class HeldLease implements Lease {
     const error = new DeployctlError({
       code: 'lease.lost',
       message: `the lease on ${this.#deps.app}/${this.#deps.environment} (generation ${this.generation}) is lost: ${why}`,
-      exitCode: foreign ? EXIT.inProgress : EXIT.leaseHeld,
-      next: [
-        `deployctl status --env ${this.#deps.environment}   # who holds it now`,
-        `deployctl resume --env ${this.#deps.environment}   # once nobody does`,
-      ],
+      exitCode: EXIT.leaseHeld,
+      next: [`deployctl status --env ${this.#deps.environment}   # who holds it now`, 'the same command again'],
     });
     this.#lost.abort(error);
     throw error;

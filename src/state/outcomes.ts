@@ -1,6 +1,8 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { OutcomeRecord } from '../domain/record.js';
 import { checksum, decode, encode } from './codec.js';
+import { readable } from './damage.js';
+import type { Damage } from './damage.js';
 import { underLease } from './lease.js';
 import type { Lease } from './lease.js';
 import type { StateDeps } from './lease-view.js';
@@ -46,17 +48,15 @@ export async function writeOutcome(
   });
 }
 
-/** Newest first. @throws DeployctlError `state.damaged`, `state.newer`: what serves must not be guessed from a part of history */
-export async function listOutcomes(
+/** Those that can be read, newest first, and what stands in the place of the others. */
+export async function readOutcomes(
   deps: StateDeps,
-  limit: number,
   signal?: AbortSignal,
-): Promise<readonly OutcomeRecord[]> {
-  const outcomes: OutcomeRecord[] = [];
-  for (const [name, raw] of await listRaw(deps, deps.names.outcomes, signal)) {
-    if (childOf(deps.names.outcomes, name) !== undefined) outcomes.push(decode(name, raw, outcomeSchema));
-  }
-  return outcomes.sort(newestFirst).slice(0, limit);
+): Promise<{ readonly outcomes: readonly OutcomeRecord[]; readonly damaged: readonly Damage[] }> {
+  const stored = await listRaw(deps, deps.names.outcomes, signal);
+  const own = [...stored].filter(([name]) => childOf(deps.names.outcomes, name) !== undefined);
+  const { values, damaged } = readable(own, (name, raw) => decode(name, raw, outcomeSchema));
+  return { outcomes: values.toSorted(newestFirst), damaged };
 }
 
 /** By generation; an adoption comes before the outcome of the rollout that adopted. */

@@ -5,10 +5,10 @@ import { underLease } from './lease.js';
 import type { Lease } from './lease.js';
 import { readEntries } from './lease-view.js';
 import type { StateDeps } from './lease-view.js';
-import { listOutcomes } from './outcomes.js';
+import { readOutcomes } from './outcomes.js';
 import { groupById, listReleases } from './releases.js';
 import { retry } from './retry.js';
-import { isUnfinished, listRecords } from './rollouts.js';
+import { isUnfinished, readRecords } from './rollouts.js';
 import { listRaw } from './store.js';
 
 /** Outcomes and records that stay. */
@@ -34,8 +34,8 @@ export interface Pruned {
  * names stays. Outcomes go before the releases that they name, so a death in between leaves nothing that points nowhere.
  */
 export async function prune(deps: StateDeps, lease: Lease, signal?: AbortSignal): Promise<Pruned> {
-  const outcomes = await listOutcomes(deps, Infinity, signal);
-  const records = await listRecords(deps, Infinity, signal);
+  const { outcomes, damaged: damagedOutcomes } = await readOutcomes(deps, signal);
+  const { records, damaged: damagedRecords } = await readRecords(deps, signal);
   const old = deps.clock.now() - LATE;
 
   const keptOutcomes = outcomesToKeep(outcomes);
@@ -55,8 +55,9 @@ export async function prune(deps: StateDeps, lease: Lease, signal?: AbortSignal)
     // A service that did not change keeps the id of the release that brought it.
     if (needed.has(release.id)) for (const { release: id } of Object.values(release.services)) needed.add(id);
   }
-  // What cannot be read stays: someone has to look at it.
-  const lostReleases = listing.releases.filter(({ id, createdAt }) => !needed.has(id) && createdAt < old);
+  // What cannot be read stays: someone has to look at it. And which releases it speaks of is not known, so all of them stay with it.
+  const isWhole = damagedOutcomes.length === 0 && damagedRecords.length === 0;
+  const lostReleases = listing.releases.filter(({ id, createdAt }) => isWhole && !needed.has(id) && createdAt < old);
 
   const releaseParameters = groupById(deps, await listRaw(deps, deps.names.releases, signal));
   const leaseNames = await oldLeases(deps, signal);

@@ -2,6 +2,8 @@ import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
 import type { ReleaseId, ServiceName } from '../domain/ids.js';
 import type { Release, ServiceRelease } from '../domain/release.js';
 import { checksum, damaged, decode, LIMIT, pack, SCHEMA, toJson, unpack } from './codec.js';
+import { readable } from './damage.js';
+import type { Damage } from './damage.js';
 import type { StateDeps } from './lease-view.js';
 import { childOf } from './names.js';
 import { headSchema, serviceReleaseSchema } from './schemas.js';
@@ -112,25 +114,67 @@ function split(
 }
 
 function assemble(deps: StateDeps, id: ReleaseId, stored: ReadonlyMap<string, string>): Release {
+  const { release, damage } = partsOf(deps, id, stored);
+  const [first] = damage;
+  if (first !== undefined) throw damaged(first.name, first.why);
+  if (release === undefined) throw damaged(deps.names.release(id), NEVER_FINISHED);
+  return release;
+}
+
+const NEVER_FINISHED = 'it was begun and never finished: no service has its first part';
+
+/** What can be read of a release, service by service, and what cannot. */
+export interface ReleaseParts {
+  /** Its services that can be read; undefined when none can. */
+  readonly release: Release | undefined;
+  /** None: the release is whole. */
+  readonly damage: readonly Damage[];
+}
+
+/** undefined: no parameter of it exists. Rejects for no damage. */
+export async function readRelease(
+  deps: StateDeps,
+  id: ReleaseId,
+  signal?: AbortSignal,
+): Promise<ReleaseParts | undefined> {
+  const stored = await listRaw(deps, deps.names.release(id), signal);
+  return stored.size === 0 ? undefined : partsOf(deps, id, stored);
+}
+
+function partsOf(deps: StateDeps, id: ReleaseId, stored: ReadonlyMap<string, string>): ReleaseParts {
   const path = deps.names.release(id);
-  const heads = new Map<ServiceName, ReleaseHead>();
-  for (const [name, raw] of stored) {
-    const service = childOf(path, name);
-    if (service !== undefined) heads.set(service, decode(name, raw, headSchema));
-  }
-  const [first] = heads.values();
-  if (first === undefined) throw damaged(path, 'it was begun and never finished: no service has its first part');
-  const services: Record<ServiceName, ServiceRelease> = {};
-  for (const service of first.services) {
-    const head = heads.get(service);
-    const name = deps.names.service(id, service);
-    if (head === undefined) throw damaged(name, `the release names this service, and its parameter is missing`);
-    if (head.release !== id || head.service !== service || checksum(head.services) !== checksum(first.services)) {
+  const own = [...stored].filter(([name]) => childOf(path, name) !== undefined);
+  const { values: heads, damaged: damage } = readable(own, (name, raw) => {
+    const head = decode(name, raw, headSchema);
+    if (head.release !== id || head.service !== childOf(path, name))
       throw damaged(name, 'it speaks of another release or service than its name does');
-    }
-    services[service] = join(deps, head, stored);
+    return head;
+  });
+  const [first] = heads;
+  if (first === undefined) {
+    const nothing = damage.length > 0 ? damage : [{ name: path, why: NEVER_FINISHED }];
+    return { release: undefined, damage: nothing };
   }
-  return { id, createdAt: first.createdAt, adopted: first.adopted, services };
+  const missing = first.services
+    .map((service) => deps.names.service(id, service))
+    .filter((name) => !stored.has(name))
+    .map((name): Damage => ({ name, why: 'the release names this service, and its parameter is missing' }));
+  const agree = (head: ReleaseHead): boolean =>
+    first.services.includes(head.service) && checksum(head.services) === checksum(first.services);
+  const joined = readable(
+    heads.map((head) => [deps.names.service(id, head.service), head.service] as const),
+    (name, service) => {
+      const head = heads.find((each) => each.service === service);
+      if (head === undefined || !agree(head))
+        throw damaged(name, 'it speaks of another release or service than its name does');
+      return [service, join(deps, head, stored)] as const;
+    },
+  );
+  const { createdAt, adopted } = first;
+  return {
+    release: { id, createdAt, adopted, services: Object.fromEntries(joined.values) },
+    damage: [...damage, ...missing, ...joined.damaged],
+  };
 }
 
 function join(deps: StateDeps, head: ReleaseHead, stored: ReadonlyMap<string, string>): ServiceRelease {

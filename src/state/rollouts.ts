@@ -2,11 +2,12 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutId } from '../domain/ids.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decode, encode } from './codec.js';
+import { readable } from './damage.js';
+import type { Damage } from './damage.js';
 import { underLease } from './lease.js';
 import type { Lease } from './lease.js';
 import type { StateDeps } from './lease-view.js';
 import { childOf, generationOf } from './names.js';
-import { listOutcomes } from './outcomes.js';
 import { retry } from './retry.js';
 import { rolloutSchema } from './schemas.js';
 import { createOnce, listRaw, put } from './store.js';
@@ -66,17 +67,34 @@ export async function readRecord(
   return raw === undefined ? undefined : decode(name, raw, rolloutSchema);
 }
 
-/** Newest first: by generation, which wrong clocks don't spoil, then by id. @throws DeployctlError `state.damaged`, `state.newer` */
-export async function listRecords(
+/** A record that cannot be read: its name tells which rollout it is of, and its text perhaps of which generation. */
+export interface DamagedRecord extends Damage {
+  readonly rollout: RolloutId;
+  readonly generation?: number;
+}
+
+/** Those that can be read, newest first: by generation, which wrong clocks don't spoil, then by id. And what stands in the place of the others. */
+export async function readRecords(
   deps: StateDeps,
-  limit: number,
   signal?: AbortSignal,
-): Promise<readonly RolloutRecord[]> {
-  const records: RolloutRecord[] = [];
-  for (const [name, raw] of await listRaw(deps, deps.names.rollouts, signal)) {
-    if (childOf(deps.names.rollouts, name) !== undefined) records.push(decode(name, raw, rolloutSchema));
-  }
-  return records.sort(newestFirst).slice(0, limit);
+): Promise<{ readonly records: readonly RolloutRecord[]; readonly damaged: readonly DamagedRecord[] }> {
+  const stored = await listRaw(deps, deps.names.rollouts, signal);
+  const own = [...stored].filter(([name]) => childOf(deps.names.rollouts, name) !== undefined);
+  const { values, damaged } = readable(own, (name, raw) => decode(name, raw, rolloutSchema));
+  return {
+    records: values.toSorted(newestFirst),
+    damaged: damaged.map((each): DamagedRecord => {
+      const rollout = childOf(deps.names.rollouts, each.name) ?? '';
+      const generation = generationIn(stored.get(each.name) ?? '');
+      return { ...each, rollout, ...(generation === undefined ? {} : { generation }) };
+    }),
+  };
+}
+
+/** A record begins with its generation, so one that was cut off, or that a newer deployctl wrote, may still tell it. */
+function generationIn(raw: string): number | undefined {
+  const digits = /"generation":\s*(\d{1,15})\b/.exec(raw)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /** Whether the rollout can be gone on with: it did not end, was interrupted, or holds. */
@@ -92,18 +110,6 @@ export function isUnfinished(record: RolloutRecord): boolean {
     case 'failed':
       return false;
   }
-}
-
-/** The newest rollout, if it is unfinished. An older unfinished one was superseded by what came after it. */
-export async function unfinishedRollout(deps: StateDeps, signal?: AbortSignal): Promise<RolloutRecord | undefined> {
-  const [newest] = await listRecords(deps, 1, signal);
-  if (newest === undefined || !isUnfinished(newest)) return undefined;
-  // The outcome is written before the record is closed: a death in between leaves a record that only looks unfinished.
-  const outcomes = await listOutcomes(deps, Infinity, signal);
-  const ended = outcomes.some(
-    ({ kind, rollout, generation }) => kind !== 'adopted' && rollout === newest.id && generation >= newest.generation,
-  );
-  return ended ? undefined : newest;
 }
 
 /**
@@ -128,7 +134,7 @@ function generationInside(raw: string, name: string): number {
   try {
     return decode(name, raw, rolloutSchema).generation;
   } catch {
-    return 0; // it speaks of no generation that we can read
+    return generationIn(raw) ?? 0; // it may speak of no generation that we can read
   }
 }
 

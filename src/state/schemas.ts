@@ -38,6 +38,7 @@ const actor: z.ZodType<Actor> = z.looseObject({
   bootId: z.string(),
   pid: count,
   processStart: z.string(),
+  namespaces: z.string().exactOptional(),
 });
 
 /** A lease as stored: besides the domain's record, when the generation was taken. */

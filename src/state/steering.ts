@@ -2,6 +2,7 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { RolloutId } from '../domain/ids.js';
 import type { Steer } from '../domain/observation.js';
 import { decode, encode } from './codec.js';
+import { readable } from './damage.js';
 import type { StateDeps } from './lease-view.js';
 import { retry } from './retry.js';
 import { isUnfinished, readRecord } from './rollouts.js';
@@ -42,7 +43,7 @@ export async function requestSteer(
   return steer;
 }
 
-/** Requests that were not removed, oldest first. */
+/** Requests that were not removed, oldest first. What cannot be read asks for nothing. */
 export async function listSteers(
   deps: StateDeps,
   rollout: RolloutId,
@@ -50,8 +51,8 @@ export async function listSteers(
   attempts?: number,
 ): Promise<readonly Steer[]> {
   const stored = await listRaw(deps, deps.names.steers(rollout), signal, attempts);
-  const steers = [...stored].map(([name, raw]) => decode(name, raw, steerSchema));
-  return steers.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+  const { values } = readable(stored, (name, raw) => decode(name, raw, steerSchema));
+  return values.toSorted((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
 }
 
 /** Removes requests that were obeyed and whose effect is in the record, so that a resume does not obey them again. */

@@ -55,8 +55,32 @@ export function viewOf(
   };
 }
 
+/**
+ * What an operation that stops now leaves behind, in sentences: shares of the traffic where it moves them, and instances that are out of the load balancer. What was not read is
+ * named too: it may be half-way.
+ */
+export function leftHalfWay(plan: Plan, seen: Observation): readonly string[] {
+  const shares: string[] = [];
+  const unread: string[] = seen.fleet.is === 'unknown' ? ['the fleet'] : [];
+  for (const service of plan.services.filter(isChanged)) {
+    const { service: name } = service;
+    const groups = Object.values(service.colors).map(({ group }) => seen.targets.get(group));
+    if (groups.some((group) => group?.is !== 'known')) unread.push(`the targets of ${name}`);
+    if (plan.how.is !== 'blue-green' || service.routes.length === 0) continue;
+    const weights = Object.entries(weightsOf(plan, seen, service)).map(([color, share]) => `${color} ${String(share)}%`);
+    if (weights.length === 0) unread.push(`the weights of ${name}`);
+    else shares.push(`${name} ${weights.join(' and ')}`);
+  }
+  const out = outOfService(plan, seen);
+  return [
+    ...(shares.length === 0 ? [] : [`Traffic, as last read: ${shares.join('; ')}`]),
+    ...(out.length === 0 ? [] : [`Out of the load balancer until it is resumed or rolled back: ${out.join(', ')}`]),
+    ...(unread.length === 0 ? [] : [`Could not be read, and may stand half-way: ${unread.join(', ')}`]),
+  ];
+}
+
 /** Instances that are not registered where their service has its traffic: `backend on shop-1`. */
-export function outOfService(plan: Plan, seen: Observation): readonly string[] {
+function outOfService(plan: Plan, seen: Observation): readonly string[] {
   const fleet = fleetOf(seen) ?? [];
   return plan.services.flatMap((service) => {
     const color = service.colors[service.live];

@@ -51,7 +51,9 @@ it('every code that an error in src/ has is read as text', async () => {
 it('every place that makes an error names its code where it can be found', async () => {
   const sites = [...(await sources('src'))].flatMap(([name, text]) => {
     const made = [...text.matchAll(/new DeployctlError\(/g)].length;
-    return made === 0 ? [] : [{ name, made, told: codesIn(text).length }];
+    // One that is told again with more words has the code that it had.
+    const again = [...text.matchAll(/new DeployctlError\(\{\s*code: error\.code,/g)].length;
+    return made === 0 ? [] : [{ name, made, told: codesIn(text).length + again }];
   });
   expect(sites.filter(({ made, told }) => told < made)).toEqual([]);
   expect(sites.reduce((sum, { made }) => sum + made, 0)).toBeGreaterThan(50);

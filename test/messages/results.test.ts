@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { EventBody } from '../../src/domain/event.js';
 import type { OperationResult } from '../../src/operations/drive.js';
+import { breakLease } from '../../src/operations/lease.js';
 import { resume } from '../../src/operations/resume.js';
 import { rollback } from '../../src/operations/rollback.js';
 import { rollout } from '../../src/operations/rollout.js';
@@ -8,10 +10,13 @@ import type { Toolbox } from '../../src/operations/toolbox.js';
 import { resultLine } from '../../src/presentation/result.js';
 import { createLines } from '../../src/reporters/lines.js';
 import type { Scenario } from '../simulation/scenario.js';
-import { ManualClock } from '../_helpers/manual-clock.js';
+import { ManualClock, seededRandom } from '../_helpers/manual-clock.js';
 import type { World } from '../simulation/world/world.js';
-import { brief, typeable } from './say.js';
+import { brief, says, typeable } from './say.js';
 import { images, request, Shop } from './world.js';
+
+/** Text that does not pack. */
+const noise = seededRandom(7).hex(20_000);
 
 type Act = (box: Toolbox) => Promise<OperationResult>;
 const roll: Act = (box) => rollout(box, request());
@@ -249,6 +254,133 @@ describe('needs a human (11)', () => {
       Next: deployctl rollout --env sim # with images that work: nothing ran before
       failed: shop/sim needs a human: backend on web-01 (i-00000001): the health path answers 503; cannot be brought back: backend: nothing ran before this rollout, so there is nothing to go back to
       (exit 11)"
+    `);
+  });
+});
+
+describe('the lease is lost in the midst of it (130)', () => {
+  /** Anna's rollout, in the midst of which `strike` happens once, when `isDue`. */
+  const struck = (isDue: (event: EventBody) => boolean, strike: () => Promise<unknown> | undefined): Act => {
+    return async (box) => {
+      let done: Promise<unknown> | undefined;
+      let begun = false;
+      const emit: Toolbox['emit'] = (event) => {
+        if (!begun && isDue(event)) {
+          begun = true;
+          done = strike();
+        }
+        box.emit(event);
+      };
+      const result = await rollout({ ...box, emit }, request());
+      await done;
+      return result;
+    };
+  };
+
+  it('somebody released it while instances are out of the load balancer', async () => {
+    const shop = await Shop.open();
+    const drains = (event: EventBody): boolean => event.type === 'action.sent' && event.action.is === 'deregister';
+    const act = struck(drains, () => breakLease(shop.person('bob').box, true));
+    expect(await ends(shop, 'rollout --backend new', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Rollout was interrupted: neither finished nor undone: the lease on shop/sim (generation 2) is lost: it was taken by bob (pid 10 on laptop), "lease release" since 2026-11-24 12:00:10Z, last heartbeat 9 s ago, generation 3. Out of the load balancer until it is resumed or rolled back: backend on web-01 (i-00000001)
+      backend  old → new
+      serving now: unclear
+      ro-… of shop/sim, rolling, took TIME, by anna
+      Next: deployctl status --env sim # who holds the lease now, and what serves
+      Next: deployctl resume --env sim # once nobody holds it: continues
+      Next: deployctl rollback --env sim # or rolls back
+      interrupted: shop/sim can be resumed
+      (exit 130)"
+    `);
+    expect(await ends(shop, 'resume', (box) => resume(box, {}))).toMatch(/\(exit 0\)$/);
+  });
+
+  it('somebody released it in the midst of a shift', async () => {
+    const shop = await Shop.open({ strategy: 'blue-green' });
+    const shifts = (event: EventBody): boolean => event.type === 'traffic.shifted';
+    const act = struck(shifts, () => breakLease(shop.person('bob').box, true));
+    expect(await ends(shop, 'rollout --backend new', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Rollout was interrupted: neither finished nor undone: the lease on shop/sim (generation 2) is lost: it was taken by bob (pid 16 on laptop), "lease release" since 2026-11-24 12:00:22Z, last heartbeat 8 s ago, generation 3. Traffic, as last read: backend blue 90% and green 10%
+      backend  old → new
+      serving now: unclear
+      ro-… of shop/sim, blue-green, took TIME, by anna
+      Next: deployctl status --env sim # who holds the lease now, and what serves
+      Next: deployctl resume --env sim # once nobody holds it: continues
+      Next: deployctl rollback --env sim # or rolls back
+      interrupted: shop/sim can be resumed
+      (exit 130)"
+    `);
+    expect(await ends(shop, 'rollback', (box) => rollback(box, back))).toMatch(/\(exit 0\)$/);
+  });
+
+  it('an instance follows a newer rollout', async () => {
+    const shop = await Shop.open();
+    const act = struck(
+      ({ type }) => type === 'action.sent',
+      () => {
+        for (const host of shop.world.hosts.values()) host.fence = [9, 0, 1];
+        return undefined;
+      },
+    );
+    expect(await ends(shop, 'rollout --backend new', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Rollout was interrupted: neither finished nor undone: another deployctl has taken over this rollout: web-01 (i-00000001) follows a newer rollout: fence 2.0.1 is older than 9.0.1, which was here before; nothing was done
+      backend  old → new
+      serving now: unclear
+      ro-… of shop/sim, rolling, took TIME, by anna
+      pull failed (fenced): fence 2.0.1 is older than 9.0.1, which was here before; nothing was done
+      Next: deployctl status --env sim # who holds the lease now, and what serves
+      Next: deployctl resume --env sim # once nobody holds it: continues
+      Next: deployctl rollback --env sim # or rolls back
+      interrupted: shop/sim can be resumed
+      (exit 130)"
+    `);
+  });
+
+  it('a rollout that was at its end, which could not be recorded', async () => {
+    const shop = await Shop.open();
+    const { box } = shop.person('anna');
+    let released: Promise<unknown> | undefined;
+    const state: Toolbox['state'] = {
+      ...box.state,
+      writeOutcome: async (...args) => {
+        released ??= breakLease(shop.person('bob').box, true);
+        await released;
+        return box.state.writeOutcome(...args);
+      },
+    };
+    const result = await shop.run(() => rollout({ ...box, state }, request()));
+    expect(brief(`${result.outcome} ${String(result.exitCode)} ${result.reason}`)).toMatchInlineSnapshot(
+      `"interrupted 130 the lease on shop/sim (generation 2) is lost: it was taken by bob (pid 18 on laptop), "lease release" since 2026-11-24 12:01:03Z, last heartbeat 7 s ago, generation 3. The end (succeeded: every instance serves the release and passed its bake) could not be recorded"`,
+    );
+    expect(await ends(shop, 'resume', (bob) => resume(bob, {}))).toMatch(/\(exit 0\)$/);
+  });
+});
+
+describe('an error in the midst of a rollout is no refusal', () => {
+  it('a record that has no room in the store', async () => {
+    const shop = await Shop.open();
+    const { box } = shop.person('anna');
+    let writes = 0;
+    const state: Toolbox['state'] = {
+      ...box.state,
+      writeRecord: (record, ...rest) => {
+        writes += 1;
+        return box.state.writeRecord(writes < 4 ? record : { ...record, reason: noise }, ...rest);
+      },
+    };
+    const act = () => shop.run(() => rollout({ ...box, state }, request()));
+    expect(await says('state.too-large', 'rollout --backend new', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: /deployctl/shop/sim/rollouts/ro-… would hold 21541 bytes (15256 compressed); a parameter holds at most 4096. The rollout has begun, and stands half-way
+
+      Next:
+        shorten what the configuration makes it hold: fewer routes or services in one environment
+        deployctl resume --env sim     # goes on from what is observed
+        deployctl rollback --env sim   # goes back
+      (exit 14)"
     `);
   });
 });

@@ -4,6 +4,7 @@ import type { Lease, State } from '../../src/state/index.js';
 import { PortError } from '../../src/domain/errors.js';
 import type { CommandState } from '../../src/engine/ports.js';
 import { logs } from '../../src/operations/containers.js';
+import { breakLease } from '../../src/operations/lease.js';
 import { resume } from '../../src/operations/resume.js';
 import { rollout } from '../../src/operations/rollout.js';
 import { seededRandom } from '../_helpers/manual-clock.js';
@@ -80,7 +81,7 @@ describe('the lease', () => {
 
   it('was taken over', async () => {
     const error = await loss(async ({ clock, bob }) => {
-      await clock.run(bob.state.breakLease(bob.take({ command: 'lease release' })));
+      await clock.run(bob.state.breakLease({ ...bob.take({ command: 'lease release' }), force: true }));
     });
     expect(await says('lease.lost', typed, thrown(error))).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend 1.1.0 --env production
@@ -88,7 +89,7 @@ describe('the lease', () => {
 
       Next:
         deployctl status --env production   # who holds it now
-        deployctl resume --env production   # once nobody does
+        the same command again
       (exit 13)"
     `);
   });
@@ -103,8 +104,8 @@ describe('the lease', () => {
 
       Next:
         deployctl status --env production   # who holds it now
-        deployctl resume --env production   # once nobody does
-      (exit 14)"
+        the same command again
+      (exit 13)"
     `);
     const other = await loss(({ store }) => {
       const raw = store.snapshot().get(`${BASE}/lease/1`) ?? '';
@@ -116,8 +117,8 @@ describe('the lease', () => {
 
       Next:
         deployctl status --env production   # who holds it now
-        deployctl resume --env production   # once nobody does
-      (exit 14)"
+        the same command again
+      (exit 13)"
     `);
   });
 
@@ -151,23 +152,38 @@ describe('the lease', () => {
     `);
   });
 
-  it('was taken over while an instance was worked on', async () => {
+  it('was taken over before the first change', async () => {
     const shop = await Shop.open();
-    const { over } = await shop.bobRollsOut();
-    over.catch(() => undefined);
-    const { store, hosts } = shop.world;
-    const [, own = ''] = [...store.values].find(([name]) => name.endsWith('/lease/2')) ?? [];
-    store.create(
-      '/deployctl/shop/sim/lease/9',
-      own.replace('"generation":2', '"generation":9').replace('bob', 'carol'),
-    );
-    for (const host of hosts.values()) host.fence = [9, 0, 1];
-    expect(await says('lease.lost', 'rollout --backend new', () => shop.run(() => over))).toMatchInlineSnapshot(`
+    const confirm = async (): Promise<boolean> => {
+      await breakLease(shop.person('bob').box, true);
+      return true;
+    };
+    const act = () => shop.anna((box) => rollout(box, request({ confirm })));
+    expect(await says('lease.lost', 'rollout --backend new', act)).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
-      Error: another deployctl has taken over this rollout: web-01 (i-00000001) follows a newer rollout: fence 2.0.1 is older than 9.0.1, which was here before; nothing was done
+      Error: the lease on shop/sim (generation 2) is lost: it was taken by bob (pid 8 on laptop), "lease release" since 2026-11-24 12:00:01Z, last heartbeat 9 s ago, generation 3. Nothing was changed
 
       Next:
-        deployctl status --env sim
+        deployctl status --env sim   # who holds it now
+        the same command again
+      (exit 13)"
+    `);
+    expect(await shop.anna((box) => rollout(box, request()))).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  it('is of a holder that is alive', async () => {
+    const { clock, bob } = await held();
+    await clock.advance(4000);
+    const act = () => clock.run(bob.state.breakLease({ ...bob.take({ command: 'lease release' }), force: false }));
+    expect(await says('lease.alive', 'lease release --yes --env production', act)).toMatchInlineSnapshot(`
+      "$ deployctl lease release --yes --env production
+      Error: shop/production is locked by anna (pid 42 on anna-host), "rollout backend=1.1.0" since 2026-11-24 12:00:00Z, last heartbeat 4 s ago, generation 1. Its heartbeat is fresh, so its process is at work. Nothing was changed
+
+      Next:
+        deployctl abort --env production   # asks it to roll back, and to release the lock
+        deployctl status --env production --watch   # waits for its end
+        deployctl lease release --env production   # once its heartbeat is 30 s old: then it is over
+        deployctl lease release --env production --force   # stops it where it is, half-way
       (exit 13)"
     `);
   });

@@ -132,8 +132,10 @@ const history: HistoryResult = {
   environment: 'production',
   outcomes: [outcome],
   unfinished: { ...record({ id: 'ro-2', phase: 'bake' }) },
+  damaged: [{ name: '/deployctl/shop/production/rollouts/ro-0', why: 'it is no JSON' }],
 };
 const shown: HistoryShowResult = {
+  damaged: [{ name: '/deployctl/shop/production/timelines/ro-1', why: 'it is no JSON' }],
   schemaVersion: 1,
   app: 'shop',
   environment: 'production',

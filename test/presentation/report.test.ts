@@ -61,6 +61,7 @@ function rolledBack(more: Partial<ReportResult> = {}): ReportResult {
         ],
       },
     ],
+    damaged: [],
     missing: [],
     ...more,
   };

@@ -10,7 +10,7 @@ describe('breaking the lease', () => {
     const bob = person('bob');
     const lease = await clock.run(anna.state.acquireLease(anna.take()));
     let validAtFree: boolean | undefined;
-    const broken = bob.state.breakLease(bob.take({ command: 'lease release' })).then((view) => {
+    const broken = bob.state.breakLease({ ...bob.take({ command: 'lease release' }), force: true }).then((view) => {
       validAtFree = lease.isValid(0);
       return view;
     });
@@ -31,7 +31,7 @@ describe('breaking the lease', () => {
     const lease = await clock.run(anna.state.acquireLease(anna.take()));
     lease.lost.addEventListener('abort', () => void lease.release());
     const started = clock.monotonic();
-    await clock.run(bob.state.breakLease(bob.take()), 2 * TTL);
+    await clock.run(bob.state.breakLease({ ...bob.take(), force: true }), 2 * TTL);
     expect(clock.monotonic() - started).toBeLessThan(HEARTBEAT + 5000);
   });
 
@@ -42,7 +42,7 @@ describe('breaking the lease', () => {
     const carl = person('carl');
     const lease = await clock.run(anna.state.acquireLease(anna.take()));
     store.inject({ client: 'anna', when: 'hang', times: 1e6 });
-    const broken = bob.state.breakLease(bob.take());
+    const broken = bob.state.breakLease({ ...bob.take(), force: true });
     await clock.advance(3000);
     store.inject({ client: 'bob', when: 'hang', times: 1e6 });
     const started = clock.monotonic();
@@ -60,10 +60,49 @@ describe('breaking the lease', () => {
     broken.catch(() => undefined);
   });
 
+  it('is refused while the holder beats, and changes nothing', async () => {
+    const { clock, store, person } = world();
+    const [anna, bob] = [person('anna'), person('bob')];
+    const lease = await clock.run(anna.state.acquireLease(anna.take()));
+    await clock.advance(4000);
+    const names = [...store.snapshot().keys()];
+    const refused = clock.run(bob.state.breakLease({ ...bob.take(), force: false }));
+    await expect(refused).rejects.toMatchObject({ code: 'lease.alive', exitCode: 13 });
+    expect([...store.snapshot().keys()]).toEqual(names);
+    expect(lease.isValid(0)).toBe(true);
+    await clock.run(lease.release());
+  });
+
+  it('is refused while the holder beats by a clock that is hours off: what counts is that it moves', async () => {
+    const { clock, person } = world();
+    const [anna, bob] = [person('anna', { skew: -7_200_000 }), person('bob')];
+    const lease = await clock.run(anna.state.acquireLease(anna.take()));
+    const refused = clock.run(bob.state.breakLease({ ...bob.take(), force: false }), 2 * TTL);
+    await expect(refused).rejects.toMatchObject({ code: 'lease.alive' });
+    expect(lease.isValid(0)).toBe(true);
+    await clock.run(lease.release());
+  });
+
+  it('takes it from a holder that is gone, when its heartbeat is as old as its TTL', async () => {
+    const { clock, store, person } = world();
+    const [anna, bob] = [person('anna'), person('bob')];
+    const lease = await clock.run(anna.state.acquireLease(anna.take()));
+    store.inject({ client: 'anna', when: 'hang', times: 1e6 });
+    await clock.advance(2 * TTL);
+    const broken = await clock.run(bob.state.breakLease({ ...bob.take(), force: false }), 2 * TTL);
+    expect(broken).toMatchObject({ is: 'held', looks: 'stale', generation: 1 });
+    expect(await clock.run(bob.state.readLease({ isAlive: () => undefined }))).toMatchObject({ is: 'free' });
+    store.clearFaults();
+    await clock.run(lease.release());
+  });
+
   it('does nothing when there is nothing to break', async () => {
     const { clock, store, person } = world();
     const bob = person('bob');
-    expect(await clock.run(bob.state.breakLease(bob.take()))).toEqual({ is: 'free', generation: 0 });
+    expect(await clock.run(bob.state.breakLease({ ...bob.take(), force: true }))).toEqual({
+      is: 'free',
+      generation: 0,
+    });
     expect(store.snapshot().size).toBe(0);
   });
 });

@@ -97,25 +97,73 @@ const TARGETS: readonly Row[] = [
     'r2',
   ],
   [
-    'after an automatic rollback: the one before what serves',
+    'after a rollout that was rolled back: refused',
     [
       ['rollout', 'r1', 'r2'],
       ['undone', 'r2', 'r3'],
     ],
-    'r1',
+    /^the last rollout was rolled back already: ro-2 by anna from r2 to r3 \(generation 2\): errors; to go further back, name/,
+    ['r1'],
   ],
   [
-    'a withdrawn one is skipped',
+    'also with the idle color retired, and late joiners brought along since',
+    [
+      ['rollout', 'r1', 'r2'],
+      ['undone', 'r2', 'r3'],
+      ['retire', 'r2'],
+      ['rollout', 'r2', 'r2'],
+    ],
+    /rolled back already/,
+    ['r1'],
+  ],
+  [
+    'what was rolled back from is among what --to takes, where it served',
     [
       ['rollout', 'r1', 'r2'],
       ['rollout', 'r2', 'r3'],
       ['rollback', 'r3', 'r2'],
       ['undone', 'r2', 'r4'],
     ],
+    /rolled back already/,
+    ['r3', 'r1'],
+  ],
+  [
+    'what the last rollout found serving, although another hand had moved there',
+    [
+      ['rollout', 'r1', 'r2'],
+      ['rollout', 'r1', 'r3'],
+    ],
     'r1',
   ],
   [
-    'a withdrawn one that was rolled out by name again is good again',
+    'what it found serving, although that was rolled back from before',
+    [
+      ['rollout', 'r1', 'r2'],
+      ['rollback', 'r2', 'r1'],
+      ['rollout', 'r2', 'r3'],
+    ],
+    'r2',
+  ],
+  [
+    'another hand moved, and late joiners were brought to that: no rollout is there to undo',
+    [
+      ['rollout', 'r1', 'r2'],
+      ['rollout', 'r1', 'r1'],
+    ],
+    /another hand moved what serves to r1 before generation 2/,
+    ['r2'],
+  ],
+  [
+    'another hand moved, and the idle color was retired',
+    [
+      ['rollout', 'r1', 'r2'],
+      ['retire', 'r1'],
+    ],
+    /another hand moved what serves to r1/,
+    ['r2'],
+  ],
+  [
+    'one that was rolled out by name again after a rollback',
     [
       ['rollout', 'r1', 'r2'],
       ['rollback', 'r2', 'r1'],
@@ -123,16 +171,6 @@ const TARGETS: readonly Row[] = [
       ['rollout', 'r2', 'r3'],
     ],
     'r2',
-  ],
-  [
-    'all earlier ones are withdrawn',
-    [
-      ['rollout', 'r1', 'r2'],
-      ['rollback', 'r1', 'r2'],
-      ['undone', 'r2', 'r3'],
-    ],
-    /every earlier release is withdrawn; r1: it was rolled back from in generation 2/,
-    ['r1'],
   ],
   [
     'a rollout that failed both ways: what served before it',
@@ -164,7 +202,7 @@ describe('rollbackTarget', () => {
   });
 
   it('does not depend on the order of the list', () => {
-    const outcomes = story(['rollout', 'r1', 'r2'], ['rollout', 'r2', 'r3'], ['undone', 'r3', 'r4']);
+    const outcomes = story(['rollout', 'r1', 'r2'], ['rollout', 'r2', 'r3'], ['retire', 'r3']);
     expect(rollbackTarget([...outcomes].reverse())).toEqual(rollbackTarget(outcomes));
   });
 });

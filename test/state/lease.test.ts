@@ -350,7 +350,7 @@ describe('holding the lease', () => {
     store.delete(`${BASE}/lease/2`);
     store.clearFaults();
     await clock.advance(HEARTBEAT);
-    expect(first.lost.reason).toMatchObject({ code: 'lease.lost', exitCode: 14 });
+    expect(first.lost.reason).toMatchObject({ code: 'lease.lost', exitCode: 13 });
     expect(first.isValid(0)).toBe(false);
   });
 

@@ -126,6 +126,6 @@ it('a lease whose parameter was deleted is lost', async () => {
   });
   await aws.parameters.remove([`/deployctl/shop/production/lease/${lease.generation}`]);
   await lost;
-  expect(lease.lost.reason).toMatchObject({ code: 'lease.lost', exitCode: 14 });
+  expect(lease.lost.reason).toMatchObject({ code: 'lease.lost', exitCode: 13 });
   await lease.release();
 });

@@ -1,14 +1,15 @@
 import type { Color, RouteArn, ServiceName, TargetGroupArn, TargetKey } from '../../domain/ids.js';
 import type { FleetInstance, RouteView, TargetView } from '../../domain/observation.js';
 import type { Plan } from '../../domain/plan.js';
-import type { OutcomeRecord, RolloutRecord } from '../../domain/record.js';
 import type { Release } from '../../domain/release.js';
 import type { GroupFacts } from '../../engine/ports.js';
-import { currentRelease } from '../../state/index.js';
+import type { Past } from '../../state/index.js';
 import { forecast } from '../forecast.js';
 import { howOf, newRecord, planOf } from '../plan.js';
+import { observed } from '../serving.js';
 import { emptyFleet } from '../preflight.js';
-import { liveColor, presentRelease } from '../present.js';
+import type { Finding } from '../preflight.js';
+import { liveColor } from '../present.js';
 import type { Present } from '../present.js';
 import { look } from '../survey.js';
 import type { Survey } from '../survey.js';
@@ -30,9 +31,10 @@ export interface Evidence {
   /** Unread parts are empty in it. */
   readonly seen: Survey;
   readonly live: ReadonlyMap<ServiceName, Color>;
-  readonly outcomes?: readonly OutcomeRecord[];
-  readonly records?: readonly RolloutRecord[];
+  readonly past?: Past;
   readonly present?: Present;
+  /** Where what serves differs from the record, and what of the record cannot be read. */
+  readonly differences: readonly Finding[];
   /** A rollout of new images for all services, with its predicted length, when enough is known to predict it. */
   readonly model: { readonly plan: Plan; readonly estimate?: number };
 }
@@ -40,15 +42,14 @@ export interface Evidence {
 /** Reads everything once, and goes on whatever fails. Takes no lease and changes nothing, not even on an instance. */
 export async function gather(box: Toolbox): Promise<Evidence> {
   const reads = new Reads();
-  const trouble: Evidence['trouble'] = { fleet: [], groups: [], routes: [], state: [], release: [] };
+  const trouble = noTrouble();
   const { settings, signal } = box;
-  const [fleet, placed, outcomes, records] = await Promise.all([
+  const [fleet, placed, past] = await Promise.all([
     reads.try('ec2:DescribeInstances', trouble.fleet, () =>
       box.fleet.instances(settings.fleet, settings.layout, signal),
     ),
     placeAll(box, reads, trouble),
-    reads.try('ssm:GetParametersByPath', trouble.state, () => box.state.listOutcomes(50, signal)),
-    reads.try('ssm:GetParametersByPath', trouble.state, () => box.state.listRecords(1, signal)),
+    reads.try('ssm:GetParametersByPath', trouble.state, () => box.state.past(signal)),
   ]);
   const { topology } = placed;
   const seen = await surveyOf(box, reads, trouble, topology, fleet ?? []);
@@ -58,28 +59,29 @@ export async function gather(box: Toolbox): Promise<Evidence> {
     if ('live' in color) live.set(service.settings.name, color.live);
   }
   const now = box.clock.now();
-  const present = await reads.try('ssm:GetParametersByPath', trouble.release, async () =>
-    presentRelease(box, topology, seen, live, await recorded(box, outcomes ?? []), now),
+  const judged = await reads.try('ssm:GetParametersByPath', trouble.release, () =>
+    observed(box, topology, seen, live, past ?? NO_PAST, now),
   );
+  const present = judged?.present;
   const base = { reads, trouble, topology, complete: placed.complete, seen, live };
   const model = modelOf(box, base, present, fleet ?? [], now);
   return {
     ...base,
     ...(fleet === undefined ? {} : { fleet }),
-    ...(outcomes === undefined ? {} : { outcomes }),
-    ...(records === undefined ? {} : { records }),
+    ...(past === undefined ? {} : { past }),
     ...(present === undefined ? {} : { present }),
+    differences: past?.unfinished === undefined ? [...(judged?.damage ?? []), ...(judged?.moves ?? [])] : [],
     model,
   };
 }
 
-async function recorded(box: Toolbox, outcomes: readonly OutcomeRecord[]): Promise<Release | undefined> {
-  const current = currentRelease(outcomes);
-  return current.is === 'known' ? box.state.getRelease(current.release, box.signal) : undefined;
-}
+export const noTrouble = (): Evidence['trouble'] => ({ fleet: [], groups: [], routes: [], state: [], release: [] });
+
+/** Where nothing of it could be read: what serves is taken from the containers. */
+export const NO_PAST: Past = { outcomes: [], records: [], damaged: [], open: [] };
 
 /** The services with whatever of their names exists. */
-async function placeAll(
+export async function placeAll(
   box: Toolbox,
   reads: Reads,
   trouble: Evidence['trouble'],
@@ -121,7 +123,7 @@ async function placeAll(
   return { topology: { services, groups: [...groups.values()] }, complete };
 }
 
-async function surveyOf(
+export async function surveyOf(
   box: Toolbox,
   reads: Reads,
   trouble: Evidence['trouble'],

@@ -7,6 +7,7 @@ import { claimed } from '../begin.js';
 import { lossesOf } from '../losses.js';
 import type { Check } from './check.js';
 import { fail, ofFinding, ok, skip, warn } from './check.js';
+import { damageFindings, openFindings } from '../damage.js';
 import type { Evidence } from './evidence.js';
 
 /** Whether what is to be rolled out exists, or else what serves now could be pulled again. */
@@ -54,22 +55,19 @@ export async function imageChecks(
 
 /** What deployctl remembers: the lock, an unfinished rollout, and who else manages the same things. */
 export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<readonly Check[]> {
-  const { reads, topology, complete, present } = evidence;
+  const { reads, topology, complete, present, past, differences } = evidence;
   const { environment } = box.settings;
   const checks: Check[] = [...evidence.trouble.state];
   const lease = await reads.try('ssm:GetParametersByPath', checks, () =>
     box.state.readLease({ isAlive: box.isAlive, signal: box.signal }),
   );
-  const unfinished = await reads.try('ssm:GetParametersByPath', checks, async () => ({
-    record: await box.state.unfinishedRollout(box.signal),
-  }));
   const stuck = lease === undefined ? [] : judgeLock(box.settings, lease).map(ofFinding);
   checks.push(...stuck);
   if (stuck.length === 0 && lease !== undefined) {
     checks.push(lease.is === 'free' ? ok('the lock is free') : warn('somebody holds the lock', 'deployctl lease show'));
   }
-  if (unfinished?.record !== undefined && lease?.is === 'free') {
-    const { kind, id, by } = unfinished.record;
+  if (past?.unfinished !== undefined && lease?.is === 'free') {
+    const { kind, id, by } = past.unfinished;
     checks.push(
       fail(
         `${kind} ${id} by ${by} has not ended: another one is refused`,
@@ -91,11 +89,13 @@ export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<rea
     );
   }
   if (conflicts?.length === 0) checks.push(ok('no other environment manages these target groups, routes and ports'));
-  if (present !== undefined && evidence.outcomes !== undefined) {
-    const traces = { seen: evidence.seen, outcomes: evidence.outcomes, present, unfinished: unfinished?.record };
+  if (present !== undefined && past !== undefined) {
+    const traces = { seen: evidence.seen, outcomes: past.outcomes, present, unfinished: past.unfinished };
     const lost = await reads.try('ssm:GetParametersByPath', checks, () => lossesOf(box, traces, undefined));
     checks.push(...(lost ?? []).map(ofFinding));
   }
+  if (past !== undefined) checks.push(...[...openFindings(box, past), ...damageFindings(past)].map(ofFinding));
+  checks.push(...differences.map(ofFinding));
   for (const text of present?.remarks ?? [])
     checks.push(warn(text, `deployctl rollout --env ${environment} converges it`));
   return checks;

@@ -81,8 +81,8 @@ function ownedBy(route: RouteView, arn: RouteArn, [key, value]: readonly [string
 }
 
 /** Weights that are not what the last rollout left. */
-function movedBy({ records, seen, topology }: Evidence): readonly Check[] {
-  const [last] = records ?? [];
+function movedBy({ past, seen, topology }: Evidence): readonly Check[] {
+  const [last] = past?.records ?? [];
   if (last?.endedAt === undefined || last.weightsLast === undefined) return [];
   const managed = new Set<string>(topology.groups.map(({ arn }) => arn));
   return Object.entries(last.weightsLast).flatMap(([arn, left]) => {

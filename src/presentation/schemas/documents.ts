@@ -11,6 +11,7 @@ import type { StatusResult } from '../../operations/status.js';
 import type { ValidateResult } from '../../operations/validate.js';
 import type { SteerResult } from '../../operations/steer.js';
 import { sandboxSchemas } from './sandbox.js';
+import { damaged, lease, leaseSeen } from './state.js';
 
 /*
  * What `--json` prints, for `schema/output.schema.json`. A test holds the documents of the built command line to it.
@@ -66,29 +67,6 @@ const plan: z.ZodType<PlanResult> = z.strictObject({
   findings: z.array(z.strictObject({ level: z.enum(['refuse', 'warn']), text: z.string(), fix: z.string() })),
 });
 
-const holder = z.strictObject({
-  name: z.string(),
-  host: z.string(),
-  bootId: z.string(),
-  pid: z.number(),
-  processStart: z.string(),
-});
-const lease: z.ZodType<StatusResult['lease']> = z.discriminatedUnion('is', [
-  z.strictObject({ is: z.literal('free'), generation: z.number() }),
-  z.strictObject({
-    is: z.literal('held'),
-    generation: z.number(),
-    looks: z.enum(['fresh', 'stale', 'dead', 'unreadable']),
-    holder: holder.exactOptional(),
-    command: z.string().exactOptional(),
-    rollout: z.string().exactOptional(),
-    since: z.number().exactOptional(),
-    lastBeat: z.number().exactOptional(),
-    ttl: z.number().exactOptional(),
-    why: z.string().exactOptional(),
-  }),
-]);
-
 const target = z.strictObject({
   instance: z.string(),
   name: z.string(),
@@ -103,6 +81,11 @@ const status: z.ZodType<StatusResult> = z.strictObject({
   ...version,
   ...where,
   release: z.string().nullable(),
+  recorded: z
+    .string()
+    .nullable()
+    .exactOptional()
+    .describe('Release on record, where another one serves; null: the record cannot be read'),
   since: time.exactOptional(),
   by: z.string().exactOptional(),
   services: z.array(
@@ -150,7 +133,7 @@ const status: z.ZodType<StatusResult> = z.strictObject({
       endedAt: time,
     })
     .exactOptional(),
-  lease,
+  lease: leaseSeen,
   problems: texts,
   next: texts,
 });
@@ -180,6 +163,7 @@ const history = z.strictObject({
     .looseObject({ id: z.string(), kind: z.string(), by: z.string(), phase: z.string() })
     .describe('Its record as it is stored; only these fields are promised')
     .exactOptional(),
+  damaged,
 });
 
 const shown = z.strictObject({
@@ -208,6 +192,7 @@ const shown = z.strictObject({
     }),
   ),
   leftOut: z.number(),
+  damaged,
 });
 const historyShow: z.ZodType<HistoryShowResult> = shown;
 

@@ -1,0 +1,36 @@
+import { DeployctlError } from '../domain/errors.js';
+
+/** A parameter that is there and cannot be read. Nothing is concluded from it, and nothing removes it. */
+export interface Damage {
+  readonly name: string;
+  /** `it is not JSON: …`; the name is not in it. */
+  readonly why: string;
+}
+
+/** The values that can be read, and what stands in the place of the others. Rejects only for bugs. */
+export function readable<T>(
+  stored: Iterable<readonly [name: string, raw: string]>,
+  read: (name: string, raw: string) => T,
+): { readonly values: readonly T[]; readonly damaged: readonly Damage[] } {
+  const values: T[] = [];
+  const damaged: Damage[] = [];
+  for (const [name, raw] of stored) {
+    try {
+      values.push(read(name, raw));
+    } catch (error) {
+      damaged.push(damageOf(error));
+    }
+  }
+  return { values, damaged };
+}
+
+/** What an error of `decode` says. Any other error is thrown. */
+export function damageOf(error: unknown): Damage {
+  if (!(error instanceof DeployctlError)) throw error;
+  const [, name, why] =
+    /^the parameter (\S+) cannot be read: (.+)$/s.exec(error.message) ??
+    /^(\S+) (was written by .+)$/s.exec(error.message) ??
+    [];
+  if (name === undefined || why === undefined) throw error;
+  return { name, why: error.code === 'state.newer' ? `it ${why}` : why };
+}
