@@ -170,7 +170,7 @@ export function liveColors(
     if (before !== undefined && unfinished !== undefined && explains(unfinished, service, seen))
       live.set(service.settings.name, before);
     else if ('live' in color) live.set(service.settings.name, color.live);
-    else findings.push(weightProblem(box, service, color));
+    else findings.push(weightProblem(box, service, color, unfinished));
     findings.push(...strandedTraffic(service, seen));
   }
   return { live, findings };
@@ -192,7 +192,7 @@ function strandedTraffic(service: PlacedService, seen: Survey): readonly Finding
 }
 
 /** Whether all weights of a service are some that the rollout found, meant to write, or wrote. */
-function explains(record: RolloutRecord, service: PlacedService, seen: Survey): boolean {
+export function explains(record: RolloutRecord, service: PlacedService, seen: Survey): boolean {
   const groups = Object.values(service.colors).map(({ group }) => group);
   const pair = (weights: readonly GroupWeight[]): string =>
     groups.map((group) => weights.find((entry) => entry.group === group)?.weight ?? 0).join('/');

@@ -1,4 +1,5 @@
 import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { RolloutRecord } from '../domain/record.js';
 import type { Instant, Ms } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import type { HostFacts } from '../domain/host.js';
@@ -275,14 +276,24 @@ async function judgeCredentials(box: Toolbox, plan: Plan, estimate: Ms): Promise
   ];
 }
 
-/** Routes that do not send a service's traffic to one color. */
-export function weightProblem(box: Pick<Toolbox, 'settings'>, service: PlacedService, found: NoLiveColor): Finding {
+/**
+ * Routes that do not send a service's traffic to one color.
+ * @param unfinished a rollout that has not ended: its weights are never to be changed by hand
+ */
+export function weightProblem(
+  box: Pick<Toolbox, 'settings'>,
+  service: PlacedService,
+  found: NoLiveColor,
+  unfinished?: RolloutRecord,
+): Finding {
   const { environment } = box.settings;
   const { name } = service.settings;
   const fix =
     found.of === 'route'
       ? `correct environments.${environment}.services.${name}.routes in deployctl.yml`
-      : `deployctl resume --env ${environment}   # if a rollout was interrupted; else set one color of ${name} to 100 and the other to 0`;
+      : unfinished !== undefined
+        ? `deployctl status --env ${environment}   # ${unfinished.kind} ${unfinished.id} by ${unfinished.by} has not ended: change no weights beside it`
+        : `deployctl resume --env ${environment}   # if a rollout was interrupted; else set one color of ${name} to 100 and the other to 0`;
   return { level: 'refuse', text: found.problem, fix };
 }
 

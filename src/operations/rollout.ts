@@ -1,5 +1,5 @@
 import type { InstanceId, ServiceName, TargetGroupArn } from '../domain/ids.js';
-import { DeployctlError, EXIT, PortError } from '../domain/errors.js';
+import { EXIT, PortError } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import { imageTag } from '../domain/release.js';
@@ -17,6 +17,7 @@ import type { ImageRequest } from './goal.js';
 import { goalRelease } from './goal.js';
 import { Hooks } from './hooks.js';
 import { judgeLock, readLease } from './lease.js';
+import { unfinishedError } from './running.js';
 import type { HowOptions } from './plan.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import type { Finding } from './preflight.js';
@@ -85,12 +86,11 @@ export async function rollout(box: Toolbox, request: RolloutRequest): Promise<Op
 /** The same reads, judgements and decisions as `rollout`, over a model, with no lease and no change. */
 export async function plan(box: Toolbox, request: Omit<RolloutRequest, 'confirm'>): Promise<PlanResult> {
   const topology = await resolveTopology(box);
-  const ground = await groundOf(box, topology, undefined);
+  const [ground, lock] = await Promise.all([groundOf(box, topology, undefined), readLease(box)]);
+  const { unfinished } = ground.past;
+  if (unfinished !== undefined) throw unfinishedError(box, unfinished, lock);
   const prepared = await prepare(box, ground, request, 0);
-  const [conflicts, lock] = await Promise.all([
-    beforeChange(() => box.state.claimConflicts(claimed(box, topology), box.signal)),
-    readLease(box),
-  ]);
+  const conflicts = await beforeChange(() => box.state.claimConflicts(claimed(box, topology), box.signal));
   const findings: Finding[] = [
     ...prepared.findings,
     ...judgeLock(box.settings, lock),
@@ -230,16 +230,7 @@ async function provenRegister(
 
 /** A rollout that did not end is ended first: whatever it left half-way is explained by its record only. */
 async function refuseUnfinished(box: Toolbox): Promise<void> {
-  const { unfinished: record } = await pastOf(box);
-  if (record === undefined) return;
-  const { environment } = box.settings;
-  throw new DeployctlError({
-    code: 'rollout.unfinished',
-    message: `${record.kind} ${record.id} of ${environment} by ${record.by} has not ended (phase: ${record.phase}). Nothing was changed`,
-    exitCode: EXIT.refused,
-    next: [
-      `deployctl resume --env ${environment}     # goes on with it`,
-      `deployctl rollback --env ${environment}   # undoes it`,
-    ],
-  });
+  const { unfinished } = await pastOf(box);
+  // The lock is ours by now, so nobody drives it.
+  if (unfinished !== undefined) throw unfinishedError(box, unfinished, { is: 'free', generation: 0 });
 }

@@ -5,6 +5,7 @@ import type { Ground } from './begin.js';
 import { halfWay } from './half-way.js';
 import type { LeaseSeen } from './lease.js';
 import type { StatusWorld } from './status-world.js';
+import { unfinishedNext } from './running.js';
 import { isDriven } from './steer.js';
 import { targetByHistory, targetOf } from './target.js';
 import type { Toolbox } from './toolbox.js';
@@ -13,7 +14,7 @@ import type { Toolbox } from './toolbox.js';
 export async function nextFor(box: Toolbox, world: StatusWorld): Promise<readonly string[]> {
   const { ground, lease, unfinished, unknown, isPastKnown, isFleetKnown } = world;
   const env = `--env ${box.settings.environment}`;
-  if (unfinished !== undefined) return ofUnfinished(env, lease, unfinished);
+  if (unfinished !== undefined) return ofUnfinished(box.settings.environment, lease, unfinished);
   const [open] = ground.past.open;
   if (open !== undefined)
     return [`deployctl rollback ${env}   # restores what served before, from what is observed`, restoreFix(open)];
@@ -32,12 +33,9 @@ export async function nextFor(box: Toolbox, world: StatusWorld): Promise<readonl
   }
 }
 
-function ofUnfinished(env: string, lease: LeaseSeen, unfinished: RolloutRecord): readonly string[] {
-  if (!isDriven(lease)) {
-    // A retirement has no release of its own to undo.
-    if (unfinished.kind === 'retire') return [`deployctl resume ${env}   # continues it`];
-    return [`deployctl resume ${env}     # goes on with it`, `deployctl rollback ${env}   # undoes it`];
-  }
+function ofUnfinished(environment: string, lease: LeaseSeen, unfinished: RolloutRecord): readonly string[] {
+  if (!isDriven(lease)) return unfinishedNext({ environment }, unfinished, lease);
+  const env = `--env ${environment}`;
   const watch = `deployctl status ${env} --watch   # follows it`;
   if (unfinished.aim.to === 'old' || unfinished.kind !== 'rollout') return [watch];
   const abort = `deployctl abort ${env}            # steers it back`;

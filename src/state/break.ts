@@ -2,7 +2,7 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import { acquireLease, seizeLease } from './acquire.js';
 import type { AcquireOptions } from './acquire.js';
 import type { Lease } from './lease.js';
-import { describe, readEntries, unsettled, viewOf } from './lease-view.js';
+import { describe, readEntries, unsettled } from './lease-view.js';
 import type { LeaseView, StateDeps } from './lease-view.js';
 import { retry } from './retry.js';
 
@@ -17,9 +17,12 @@ export interface BreakOptions extends Omit<AcquireOptions, 'wait'> {
  * @returns what was broken; `free` when there was nothing to break
  * @throws DeployctlError `lease.alive` (exit 13)
  */
-export async function breakLease(deps: StateDeps, { force, ...take }: BreakOptions): Promise<LeaseView> {
-  const entries = await retry(deps, (inner) => readEntries(deps, inner), { signal: take.signal });
-  const before = viewOf(entries, deps.clock.now(), take.isAlive);
+export async function breakLease(
+  deps: StateDeps,
+  read: (options: Pick<AcquireOptions, 'isAlive' | 'signal'>) => Promise<LeaseView>,
+  { force, ...take }: BreakOptions,
+): Promise<LeaseView> {
+  const before = await read(take);
   if (before.is === 'free') return before;
   const lease = force ? await seizeLease(deps, take) : await fromTheDead(deps, take);
   await lease.release();

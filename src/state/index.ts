@@ -139,7 +139,7 @@ export function createState(options: {
       const stored = await highestKnown(deps, signal);
       return Math.max(entries[0]?.generation ?? 0, stored.generation);
     },
-    breakLease: (options) => breakLease(deps, options),
+    breakLease: (options) => breakLease(deps, readLease, options),
     claim: (wanted, signal) => claim(deps, wanted, signal),
     claimConflicts: (wanted, signal) => claimConflicts(deps, wanted, signal),
     ownClaims: (signal) => ownClaims(deps, signal),

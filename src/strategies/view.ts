@@ -67,7 +67,9 @@ export function leftHalfWay(plan: Plan, seen: Observation): readonly string[] {
     const groups = Object.values(service.colors).map(({ group }) => seen.targets.get(group));
     if (groups.some((group) => group?.is !== 'known')) unread.push(`the targets of ${name}`);
     if (plan.how.is !== 'blue-green' || service.routes.length === 0) continue;
-    const weights = Object.entries(weightsOf(plan, seen, service)).map(([color, share]) => `${color} ${String(share)}%`);
+    const weights = Object.entries(weightsOf(plan, seen, service)).map(
+      ([color, share]) => `${color} ${String(share)}%`,
+    );
     if (weights.length === 0) unread.push(`the weights of ${name}`);
     else shares.push(`${name} ${weights.join(' and ')}`);
   }

@@ -126,7 +126,7 @@ describe('the machine', () => {
   it('has a state folder that cannot be used', async () => {
     await instance.sh(`mkdir -p ${folder} && echo 'x' >${folder}/fence`);
     expect(await asked('no-state', start())).toMatchInlineSnapshot(
-      `"i-1 (shop-1)  start of backend failed (no-state): /var/lib/deployctl/shop/production/fence holds 'x ', wanted three numbers of at most 15 digits; restore or remove it"`,
+      `"i-1 (shop-1)  start of backend failed (no-state): /var/lib/deployctl/shop/production/fence holds 'x ', wanted three numbers of at most 15 digits; remove it while no rollout runs: the next command writes it anew"`,
     );
     await instance.sh(`rm -rf ${folder} && echo >${folder}`);
     expect(await asked('no-state', start())).toMatchInlineSnapshot(
@@ -220,7 +220,7 @@ describe('the container', () => {
       'docker run -d --name other -p 8081:3000 --label deployctl.app=other --label deployctl.environment=x --label deployctl.service=web --label deployctl.color=blue --label deployctl.release=r-0 shop/backend:1.0.0',
     );
     expect(await asked('port-taken', start())).toMatchInlineSnapshot(
-      `"i-1 (shop-1)  start of backend failed (port-taken): container other, which deployctl manages for another app, environment, service or color, holds port 8081 or the name backend-blue; give one of them another port or container name"`,
+      `"i-1 (shop-1)  start of backend failed (port-taken): port 8081 is held by container other (image shop/backend:1.0.0), which is not backend's; remove it, give backend another port, or name it in adopt of backend"`,
     );
     await instance.sh('docker rm -f other');
     await instance.sh(

@@ -71,15 +71,36 @@ describe('what holds a port that is needed', () => {
       starts(made, 8081, agent, instanceId(2));
     });
     const said = await rolloutIn(shop);
-    expect(said).toMatchInlineSnapshot();
+    expect(said).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:…), which deployctl did not start
+        - web-02 (i-00000002): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:…), which deployctl did not start
+
+      Next:
+        docker rm -f metrics-agent on the instance, or give green of backend another port in deployctl.yml, or, if it is backend's own: environments.sim.services.backend.adopt: [metrics-agent]
+      (exit 12)"
+    `);
     const planned = await says('preflight.refused', 'plan --backend new', () =>
       shop.anna((box) => plan(box, request())),
     );
     expect(planned.split('\n').slice(1)).toEqual(said.split('\n').slice(1));
-    expect((await shop.anna((box) => status(box))).problems).toMatchInlineSnapshot();
-    expect(
-      await says('preflight.refused', 'retire', () => shop.anna((box) => retire(box, {}))),
-    ).toMatchInlineSnapshot();
+    expect((await shop.anna((box) => status(box))).problems).toMatchInlineSnapshot(`
+      [
+        "web-01 (i-00000001): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f), which deployctl did not start",
+        "web-02 (i-00000002): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f), which deployctl did not start",
+      ]
+    `);
+    expect(await says('preflight.refused', 'retire', () => shop.anna((box) => retire(box, {})))).toMatchInlineSnapshot(`
+      "$ deployctl retire
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:…), which deployctl did not start
+        - web-02 (i-00000002): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:…), which deployctl did not start
+
+      Next:
+        docker rm -f metrics-agent on the instance, or give green of backend another port in deployctl.yml, or, if it is backend's own: environments.sim.services.backend.adopt: [metrics-agent]
+      (exit 12)"
+    `);
   });
 
   it('is not asked about on standby by a rolling rollout', async () => {
@@ -92,7 +113,15 @@ describe('what holds a port that is needed', () => {
   it('runs the image of the service, which is adopted on the live color only', async () => {
     const own = { repository: 'shop/backend', name: 'debug' };
     const shop = await shopWith(blueGreen, (made) => starts(made, 8081, own));
-    expect(await rolloutIn(shop)).toMatchInlineSnapshot();
+    expect(await rolloutIn(shop)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container debug (image shop/backend@sha256:…), which deployctl did not start
+
+      Next:
+        docker rm -f debug on the instance, or give green of backend another port in deployctl.yml, or, if it is backend's own: environments.sim.services.backend.adopt: [debug]
+      (exit 12)"
+    `);
   });
 
   it('is what serves, and no image of the service', async () => {
@@ -104,7 +133,17 @@ describe('what holds a port that is needed', () => {
             : box,
         );
     });
-    expect(await rolloutIn(shop)).toMatchInlineSnapshot();
+    expect(await rolloutIn(shop)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8080 of backend (blue, live) is held by container api (image registry.example.com/old@sha256:…), which deployctl did not start and which does not run an image of shop/backend
+        - web-02 (i-00000002): port 8080 of backend (blue, live) is held by container api (image registry.example.com/old@sha256:…), which deployctl did not start and which does not run an image of shop/backend
+        - web-03 (i-00000003): port 8080 of backend (blue, live) is held by container api (image registry.example.com/old@sha256:…), which deployctl did not start and which does not run an image of shop/backend
+
+      Next:
+        docker rm -f api on the instance, or give blue of backend another port in deployctl.yml, or, if it is backend's own: environments.sim.services.backend.adopt: [api]
+      (exit 12)"
+    `);
     const services = (names: readonly string[]) => (box: Parameters<typeof rollout>[0]) => {
       const adopting = box.settings.services.map((each) =>
         each.name === 'backend' ? { ...each, adopt: names } : each,
@@ -135,17 +174,95 @@ describe('what holds a port that is needed', () => {
       const shop = await shopWith(blueGreen, (made) => tells(made, { facts: { listeners: [listener] } }));
       seen.push(await rolloutIn(shop));
     }
-    expect(seen.join('\n\n')).toMatchInlineSnapshot();
+    expect(seen.join('\n\n')).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which deployctl manages for shop/staging
+        - web-02 (i-00000002): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which deployctl manages for shop/staging
+        - web-03 (i-00000003): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which deployctl manages for shop/staging
+
+      Next:
+        give green of backend another port in deployctl.yml, or in that of shop/staging
+      (exit 12)
+
+      $ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which was adopted as frontend blue
+        - web-02 (i-00000002): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which was adopted as frontend blue
+        - web-03 (i-00000003): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which was adopted as frontend blue
+
+      Next:
+        docker rm -f other on the instance if nothing needs it, or give green of backend another port in deployctl.yml
+      (exit 12)
+
+      $ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which deployctl did not start
+        - web-02 (i-00000002): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which deployctl did not start
+        - web-03 (i-00000003): port 8081 of backend (green, standby) is held by container other (image shop/backend:1), which deployctl did not start
+
+      Next:
+        docker rm -f other on the instance, or give green of backend another port in deployctl.yml, or, if it is backend's own: environments.sim.services.backend.adopt: [other]
+      (exit 12)
+
+      $ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8081 of backend (green, standby) is held by process nginx (pid 812)
+        - web-02 (i-00000002): port 8081 of backend (green, standby) is held by process nginx (pid 812)
+        - web-03 (i-00000003): port 8081 of backend (green, standby) is held by process nginx (pid 812)
+
+      Next:
+        end that process on the instance, or give green of backend another port in deployctl.yml
+      (exit 12)
+
+      $ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container sidecar, which uses the host's network
+        - web-02 (i-00000002): port 8081 of backend (green, standby) is held by container sidecar, which uses the host's network
+        - web-03 (i-00000003): port 8081 of backend (green, standby) is held by container sidecar, which uses the host's network
+
+      Next:
+        docker rm -f sidecar on the instance, or give green of backend another port in deployctl.yml
+      (exit 12)"
+    `);
   });
 
   it('has only a name that is needed, or will be started again one day', async () => {
     const named = { id: 'f', name: 'backend-green', running: false, ports: [], imageReference: 'x:1' };
     const shop = await shopWith(blueGreen, (made) => tells(made, { containers: [named] }));
-    expect(await rolloutIn(shop)).toMatchInlineSnapshot();
+    expect(await rolloutIn(shop)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - web-01 (i-00000001): container backend-green (image x:1), which deployctl did not start, has a name that deployctl gives to the containers of backend
+        - web-02 (i-00000002): container backend-green (image x:1), which deployctl did not start, has a name that deployctl gives to the containers of backend
+        - web-03 (i-00000003): container backend-green (image x:1), which deployctl did not start, has a name that deployctl gives to the containers of backend
+
+      Next:
+        docker rename backend-green on the instance, or set container.name of backend in deployctl.yml
+      (exit 12)"
+    `);
     const asleep = { ...named, name: 'asleep', ports: [8081], restartPolicy: 'always' };
     const other = await shopWith(blueGreen, (made) => tells(made, { containers: [asleep] }));
     const { findings } = await other.anna((box) => plan(box, request()));
-    expect(findings).toMatchInlineSnapshot();
+    expect(findings).toMatchInlineSnapshot(`
+      [
+        {
+          "fix": "docker update --restart=no asleep on the instance",
+          "level": "warn",
+          "text": "web-01 (i-00000001): stopped container asleep (image x:1) is to have port 8081 of backend (green): its restart policy always starts it again with the Docker engine",
+        },
+        {
+          "fix": "docker update --restart=no asleep on the instance",
+          "level": "warn",
+          "text": "web-02 (i-00000002): stopped container asleep (image x:1) is to have port 8081 of backend (green): its restart policy always starts it again with the Docker engine",
+        },
+        {
+          "fix": "docker update --restart=no asleep on the instance",
+          "level": "warn",
+          "text": "web-03 (i-00000003): stopped container asleep (image x:1) is to have port 8081 of backend (green): its restart policy always starts it again with the Docker engine",
+        },
+      ]
+    `);
   });
 
   it('keeps a rollback from what is not warm, and no other', async () => {
@@ -156,7 +273,15 @@ describe('what holds a port that is needed', () => {
     starts(shop, 8080);
     const confirm = (): Promise<boolean> => Promise.resolve(true);
     const act = () => shop.anna((box) => rollback(box, { force: false, confirm }));
-    expect(await says('preflight.refused', 'rollback', act)).toMatchInlineSnapshot();
+    expect(await says('preflight.refused', 'rollback', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollback
+      Error: refused before any change:
+        - web-01 (i-00000001): port 8080 of backend (blue, standby) is held by container metrics-agent (image shop/frontend@sha256:…), which deployctl did not start
+
+      Next:
+        docker rm -f metrics-agent on the instance, or give blue of backend another port in deployctl.yml, or, if it is backend's own: environments.sim.services.backend.adopt: [metrics-agent]
+      (exit 12)"
+    `);
     for (const host of shop.world.hosts.values())
       host.boxes = host.boxes.filter(({ foreign }) => foreign === undefined);
     expect(await act()).toMatchObject({ outcome: 'succeeded' });

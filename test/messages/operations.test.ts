@@ -3,7 +3,7 @@ import { choose } from '../../src/operations/containers.js';
 import { historyShow } from '../../src/operations/history.js';
 import { resume } from '../../src/operations/resume.js';
 import { rollback } from '../../src/operations/rollback.js';
-import { rollout } from '../../src/operations/rollout.js';
+import { plan, rollout } from '../../src/operations/rollout.js';
 import { steer } from '../../src/operations/steer.js';
 import { validate } from '../../src/operations/validate.js';
 import { says } from './say.js';
@@ -30,17 +30,17 @@ describe('refused before any change: what was asked for cannot be', () => {
     const act = () => shop.anna((box) => rollout(box, request()));
     expect(await says('rollout.unfinished', 'rollout --backend new', act)).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
-      Error: rollout ro-… of sim by bob has not ended (phase: pull the images). Nothing was changed
+      Error: rollout ro-… of shop/sim by bob has not ended (phase: pull the images). Nothing was changed
 
       Next:
-        deployctl resume --env sim     # goes on with it
+        deployctl resume --env sim     # continues it
         deployctl rollback --env sim   # undoes it
       (exit 12)"
     `);
   });
 
   it('weights that an unfinished rollout left half-way, and another release is wanted', async () => {
-    const shop = await Shop.open({ strategy: 'blue-green' });
+    const shop = await Shop.open({ strategy: 'blue-green', extras: ['warm'] });
     await shop.bobWasInterrupted();
     const { world } = shop;
     for (const route of world.balancer.routes.values()) {
@@ -57,6 +57,69 @@ describe('refused before any change: what was asked for cannot be', () => {
       Next:
         deployctl rollback --env sim   # undoes it: back to r-…
         deployctl rollback --env sim --to r-…   # then
+      (exit 12)"
+    `);
+  });
+
+  it('a plan while a rollout runs', async () => {
+    const shop = await Shop.open({ strategy: 'blue-green' });
+    const { stop, over } = await shop.bobRollsOut(({ type }) => type === 'traffic.shifted');
+    const planned = () => shop.anna((box) => plan(box, request()));
+    expect(await says('rollout.running', 'plan --backend new', planned)).toMatchInlineSnapshot(`
+      "$ deployctl plan --backend new
+      Error: rollout ro-… of shop/sim by bob is running (phase: 10% of the traffic to the new color). Nothing was changed
+
+      Next:
+        deployctl status --env sim --watch   # follows it to its end
+      (exit 13)"
+    `);
+    stop();
+    await shop.run(() => over);
+    expect(await says('rollout.unfinished', 'plan --backend new', planned)).toMatchInlineSnapshot(`
+      "$ deployctl plan --backend new
+      Error: rollout ro-… of shop/sim by bob has not ended (phase: bake: targets and containers are watched (no gates are configured)). Nothing was changed
+
+      Next:
+        deployctl resume --env sim     # continues it
+        deployctl rollback --env sim   # undoes it
+      (exit 12)"
+    `);
+  });
+
+  it('what a damaged parameter holds', async () => {
+    const shop = await Shop.open();
+    await shop.bobWasInterrupted();
+    const { store } = shop.world;
+    for (const name of store.values.keys())
+      if (/releases\/r-20261124[^/]*\/backend$/.test(name)) store.values.set(name, '{');
+    const resumed = () => shop.anna((box) => resume(box, {}));
+    expect(await says('release.damaged', 'resume', resumed)).toMatchInlineSnapshot(`
+      "$ deployctl resume
+      Error: rollout ro-… needs release r-…: the parameter /deployctl/shop/sim/releases/r-…/backend cannot be read: it is not JSON: Expected property name or '}' in JSON at position 1. No container tells enough of it. Nothing was changed
+
+      Next:
+        restore it (aws ssm get-parameter-history --name /deployctl/shop/sim/releases/r-…/backend has its earlier versions), or, if it is of no use: aws ssm delete-parameter --name /deployctl/shop/sim/releases/r-…/backend
+        deployctl rollback --env sim   # needs nothing of a new release
+      (exit 12)"
+    `);
+    for (const name of store.values.keys()) if (/rollouts\/ro-20261124[^/]*$/.test(name)) store.values.set(name, '{');
+    const shown = () =>
+      shop.anna((box) =>
+        historyShow(
+          box,
+          [...store.values.keys()]
+            .find((name) => /rollouts\/ro-20261124[^/]*$/.test(name))
+            ?.split('/')
+            .at(-1),
+        ),
+      );
+    expect(await says('history.damaged', 'history show ro-1', shown)).toMatchInlineSnapshot(`
+      "$ deployctl history show ro-1
+      Error: the parameter /deployctl/shop/sim/rollouts/ro-… cannot be read: it is not JSON: Expected property name or '}' in JSON at position 1
+
+      Next:
+        restore it (aws ssm get-parameter-history --name /deployctl/shop/sim/rollouts/ro-… has its earlier versions), or, if it is of no use: aws ssm delete-parameter --name /deployctl/shop/sim/rollouts/ro-…
+        deployctl history --env sim
       (exit 12)"
     `);
   });
@@ -135,7 +198,10 @@ describe('refused before any change: what was asked for cannot be', () => {
   });
 
   it('a rollout that history does not know', async () => {
-    const act = (id: string | undefined) => () => inShop((box) => historyShow(box, id));
+    const act = (id: string | undefined) => async () => {
+      const shop = await Shop.open({ before: 'adopted' });
+      return shop.anna((box) => historyShow(box, id));
+    };
     expect(await says('history.unknown', 'history show', act(undefined))).toMatchInlineSnapshot(`
       "$ deployctl history show
       Error: shop/sim has no rollout to show: there is none yet
@@ -157,7 +223,7 @@ describe('refused before any change: what was asked for cannot be', () => {
     const known = () => shop.anna((box) => historyShow(box, 'ro-9'));
     expect(await says('history.unknown', 'history show ro-9', known)).toMatchInlineSnapshot(`
       "$ deployctl history show ro-9
-      Error: no rollout of shop/sim has the id "ro-9", or ends with it; the newest are ro-…
+      Error: no rollout of shop/sim has the id "ro-9", or ends with it; the newest are ro-…, ro-…
 
       Next:
         deployctl history --env sim

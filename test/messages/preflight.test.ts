@@ -10,7 +10,7 @@ import type { Toolbox } from '../../src/operations/toolbox.js';
 import type { Scenario } from '../simulation/scenario.js';
 import { instanceId } from '../simulation/world/shape.js';
 import type { World } from '../simulation/world/world.js';
-import { says } from './say.js';
+import { brief, says } from './say.js';
 import { request, Shop } from './world.js';
 
 type InWorld = (world: World) => void;
@@ -378,7 +378,7 @@ describe('a route', () => {
     };
 
   it('splits a service', async () => {
-    expect(await refusal({ world: weights(30, 70) })).toMatchInlineSnapshot(`
+    expect(await refusal({ scenario: { extras: ['warm'] }, world: weights(30, 70) })).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
       Error: refused before any change:
         - arn:…/app/shop/1/1/api splits backend 30/70 between blue and green, and no rollout of ours explains it
@@ -402,7 +402,7 @@ describe('a route', () => {
   });
 
   it('disagrees with another', async () => {
-    expect(await refusal({ world: weights(0, 100, 'api') })).toMatchInlineSnapshot(`
+    expect(await refusal({ scenario: { extras: ['warm'] }, world: weights(0, 100, 'api') })).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
       Error: refused before any change:
         - the routes of backend disagree: arn:…/app/shop/1/1/hooks sends its traffic to blue, arn:…/app/shop/1/1/api to green
@@ -741,7 +741,7 @@ describe('a way back', () => {
         Error: release r-… is what serves already
 
         Next:
-          deployctl history --env sim
+          deployctl history --env sim   # what has served here
         (exit 12)"
       `);
   });
@@ -773,7 +773,7 @@ describe('a way back', () => {
     `);
   });
 
-  it('while the instances run something else', async () => {
+  it('while the instances run something else: it says so, and asks', async () => {
     const shop = await Shop.open();
     await shop.anna((box) => rollout(box, request()));
     for (const host of shop.world.hosts.values()) {
@@ -782,14 +782,16 @@ describe('a way back', () => {
       if (before === undefined) throw new Error('no backend');
       host.boxes.splice(at, 1, { ...before, release: 'r-20261101-120000-0077' });
     }
-    expect(await says('rollback.refused', 'rollback', () => shop.anna(refused()))).toMatchInlineSnapshot(`
-      "$ deployctl rollback
-      Error: the instances do not run what the record says serves: it says r-…, they run backend r-…, frontend r-…
-
-      Next:
-        deployctl status --env sim   # what runs where
-        deployctl rollback --env sim --to r-…   # if that is what you want
-      (exit 12)"
+    const told: string[] = [];
+    const confirm = (_: unknown, warnings: readonly string[]): Promise<boolean> => {
+      told.push(...warnings);
+      return Promise.resolve(false);
+    };
+    const act = () => shop.anna((box) => rollback(box, { force: false, confirm }));
+    await expect(act()).rejects.toMatchObject({ code: 'declined' });
+    expect(brief(told.join('\n'))).toMatchInlineSnapshot(`
+      "backend: 3b3b3b3b3b3b (r-…) serves, and the record says new (r-…): another hand has moved the traffic or replaced the containers
+      Parameter Store has lost what deployctl stored below /deployctl/shop/sim: release r-…, which backend runs: it is taken from its container, with the settings of deployctl.yml. Deleted, restored from an older copy, or an instance comes from an image of another installation"
     `);
   });
 });

@@ -320,7 +320,13 @@ describe('the lease is lost in the midst of it (130)', () => {
     const act = struck(
       ({ type }) => type === 'action.sent',
       () => {
-        for (const host of shop.world.hosts.values()) host.fence = [9, 0, 1];
+        const { store, hosts } = shop.world;
+        const [, own = ''] = [...store.values].find(([name]) => name.endsWith('/lease/2')) ?? [];
+        store.create(
+          '/deployctl/shop/sim/lease/9',
+          own.replace('"generation":2', '"generation":9').replace('anna', 'carol'),
+        );
+        for (const host of hosts.values()) host.fence = [9, 0, 1];
         return undefined;
       },
     );
@@ -374,7 +380,7 @@ describe('an error in the midst of a rollout is no refusal', () => {
     const act = () => shop.run(() => rollout({ ...box, state }, request()));
     expect(await says('state.too-large', 'rollout --backend new', act)).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
-      Error: /deployctl/shop/sim/rollouts/ro-… would hold 21541 bytes (15256 compressed); a parameter holds at most 4096. The rollout has begun, and stands half-way
+      Error: /deployctl/shop/sim/rollouts/ro-… would hold 21666 bytes (15336 compressed); a parameter holds at most 4096. The rollout has begun, and stands half-way
 
       Next:
         shorten what the configuration makes it hold: fewer routes or services in one environment

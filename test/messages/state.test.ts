@@ -272,7 +272,7 @@ describe('what is stored', () => {
 
   it('was written by a newer deployctl, or is damaged', async () => {
     const name = `${BASE}/rollouts/ro-20261124-120000-0001`;
-    const read = (state: State) => state.listRecords(1);
+    const read = (state: State) => state.readRecord('ro-20261124-120000-0001');
     const stored =
       (value: string) =>
       ({ store }: World): void => {
@@ -419,9 +419,10 @@ describe('what is stored', () => {
     const act = () => shop.anna((box) => resume(box, {}));
     expect(await says('release.missing', 'resume', act)).toMatchInlineSnapshot(`
       "$ deployctl resume
-      Error: rollout ro-… needs release r-…, which is not in Parameter Store any more, and no container on the instances is of it
+      Error: rollout ro-… needs release r-…, which is not in Parameter Store any more
 
       Next:
+        deployctl rollback --env sim   # needs nothing of a new release
         aws ssm delete-parameter --name /deployctl/shop/sim/rollouts/ro-…   # gives it up
         deployctl status --env sim    # then: what runs where
         deployctl rollout --env sim   # with the images that should serve

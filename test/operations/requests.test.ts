@@ -40,7 +40,7 @@ describe('a configuration that cannot be sent', () => {
     [
       '20 values of 1,000 characters',
       { env: many(20, 1000) },
-      /^the new release of backend cannot be sent to an instance: its command would be [67]\d\.\d KB, of which the instance script takes 3\d\.\d KB; SSM takes at most 64\.0 KB/,
+      /^the new release of backend cannot be sent to an instance: its command would be [67]\d\.\d KB, of which the instance script takes 4\d\.\d KB; SSM takes at most 64\.0 KB/,
     ],
     [
       'a task of NUL',

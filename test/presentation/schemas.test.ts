@@ -36,6 +36,8 @@ describe('lines of the event log', () => {
       at(204, { type: 'hold.started', reason: 'x', until: 1 }),
       at(205, { type: 'rollback.started', reason: 'x', failure }),
       at(206, { type: 'view', view: view({ aim: 'old' }) }),
+      at(206, { type: 'outage.started', service: 'backend', color: 'green', percent: 50, movesTo: 'blue' }),
+      at(206, { type: 'outage.ended', service: 'backend', color: 'green', lasted: 1 }),
       at(207, ended({ outcome: 'held' })),
     ];
     const lines = await linesOf([...story, ...more]);

@@ -230,7 +230,7 @@ describe('outcomes', () => {
       await w.clock.run(lease.release());
     }
     const outcomes = await w.clock.run(state.listOutcomes(3));
-    expect(outcomes.map(({ generation }) => generation)).toEqual([100, 10, 9]);
+    expect(outcomes.map(({ generation }) => generation)).toEqual([110, 14, 13]);
     expect(outcomes[0]?.reason.length).toBe(1200);
   });
 });

@@ -4,12 +4,12 @@ import type { Plan } from '../../domain/plan.js';
 import type { Release } from '../../domain/release.js';
 import type { GroupFacts } from '../../engine/ports.js';
 import type { Past } from '../../state/index.js';
+import { liveColors } from '../begin.js';
 import { forecast } from '../forecast.js';
 import { howOf, newRecord, planOf } from '../plan.js';
 import { observed } from '../serving.js';
 import { emptyFleet } from '../preflight.js';
 import type { Finding } from '../preflight.js';
-import { liveColor } from '../present.js';
 import type { Present } from '../present.js';
 import { look } from '../survey.js';
 import type { Survey } from '../survey.js';
@@ -53,11 +53,7 @@ export async function gather(box: Toolbox): Promise<Evidence> {
   ]);
   const { topology } = placed;
   const seen = await surveyOf(box, reads, trouble, topology, fleet ?? []);
-  const live = new Map<ServiceName, Color>();
-  for (const service of topology.services) {
-    const color = liveColor(service, seen);
-    if ('live' in color) live.set(service.settings.name, color.live);
-  }
+  const { live } = liveColors(box, topology, seen, past?.unfinished);
   const now = box.clock.now();
   const judged = await reads.try('ssm:GetParametersByPath', trouble.release, () =>
     observed(box, topology, seen, live, past ?? NO_PAST, now),

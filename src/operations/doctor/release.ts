@@ -2,6 +2,8 @@ import { imageName, NO_RELEASE } from '../../domain/release.js';
 import type { ImageRequest } from '../goal.js';
 import { goalRelease } from '../goal.js';
 import { judgeLock } from '../lease.js';
+import { unfinishedNext, unfinishedText } from '../running.js';
+import { isDriven } from '../steer.js';
 import type { Toolbox } from '../toolbox.js';
 import { claimed } from '../begin.js';
 import { lossesOf } from '../losses.js';
@@ -63,16 +65,18 @@ export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<rea
   );
   const stuck = lease === undefined ? [] : judgeLock(box.settings, lease).map(ofFinding);
   checks.push(...stuck);
+  const unfinished = past?.unfinished;
   if (stuck.length === 0 && lease !== undefined) {
-    checks.push(lease.is === 'free' ? ok('the lock is free') : warn('somebody holds the lock', 'deployctl lease show'));
+    if (lease.is === 'free') checks.push(ok('the lock is free'));
+    else if (unfinished === undefined)
+      checks.push(warn('somebody holds the lock', `deployctl lease show --env ${environment}`));
   }
-  if (past?.unfinished !== undefined && lease?.is === 'free') {
-    const { kind, id, by } = past.unfinished;
+  if (unfinished !== undefined) {
+    const seen = lease ?? ({ is: 'unknown', why: 'it could not be read' } as const);
+    const next = unfinishedNext(box.settings, unfinished, seen).map((line) => line.replace(/ +#.*$/, ''));
+    const text = unfinishedText(unfinished, seen);
     checks.push(
-      fail(
-        `${kind} ${id} by ${by} has not ended: another one is refused`,
-        `deployctl resume --env ${environment}, or deployctl rollback --env ${environment}`,
-      ),
+      isDriven(seen) ? warn(text, next.join(', or ')) : fail(`${text}: another one is refused`, next.join(', or ')),
     );
   }
   const conflicts = complete

@@ -1,15 +1,19 @@
 import type { RouteArn } from '../../domain/ids.js';
 import type { RouteView } from '../../domain/observation.js';
+import type { RolloutRecord } from '../../domain/record.js';
 import { judgeOthers, seconds, sharedPorts, weightProblem } from '../preflight.js';
+import { explains } from '../begin.js';
 import { liveColor } from '../present.js';
+import type { Survey } from '../survey.js';
 import type { Toolbox } from '../toolbox.js';
+import type { PlacedService } from '../topology.js';
 import type { Check } from './check.js';
 import { ofFinding, ok, skip, warn } from './check.js';
 import type { Evidence } from './evidence.js';
 
 /** Listeners and rules: which color has the traffic, and who else has a hand in it. */
 export async function routeChecks(box: Toolbox, evidence: Evidence): Promise<readonly Check[]> {
-  const { topology, seen, trouble, reads, complete } = evidence;
+  const { topology, seen, trouble, reads, complete, past } = evidence;
   const checks: Check[] = [...trouble.routes, ...sharedPorts(topology, box.settings.layout).map(ofFinding)];
   for (const service of topology.services) {
     const { name, routes: configured } = service.settings;
@@ -19,7 +23,12 @@ export async function routeChecks(box: Toolbox, evidence: Evidence): Promise<rea
       continue;
     }
     const color = liveColor(service, seen);
-    if ('problem' in color) checks.push(ofFinding(weightProblem(box, service, color)));
+    const unfinished = past?.unfinished;
+    if (unfinished !== undefined && explains(unfinished, service, seen))
+      checks.push(ok(movingText(service, seen, unfinished)));
+    else if ('problem' in color && past === undefined) {
+      checks.push(skip(`${color.problem}, as far as is known: whether a rollout is running could not be read`));
+    } else if ('problem' in color) checks.push(ofFinding(weightProblem(box, service, color, unfinished)));
     else checks.push(ok(`${name}: ${color.live} is live on ${known.map((route) => route.name).join(', ')}`));
     checks.push(...known.flatMap((route) => stickiness(box, route)));
   }
@@ -34,6 +43,22 @@ export async function routeChecks(box: Toolbox, evidence: Evidence): Promise<rea
     checks.push(skip('whether other rules or target groups are involved: first the names above must be right'));
   }
   return [...checks, ...movedBy(evidence), ...(await owners(box, evidence))];
+}
+
+/** What a rollout that has not ended gives each color, which is its business. */
+function movingText(
+  { settings: { name }, colors, routes }: PlacedService,
+  seen: Survey,
+  unfinished: RolloutRecord,
+): string {
+  const [arn] = routes;
+  const weights = (arn === undefined ? undefined : seen.routes.get(arn)?.weights) ?? [];
+  const shares = (['blue', 'green'] as const).flatMap((color) => {
+    const weight = weights.find(({ group }) => group === colors[color]?.group)?.weight;
+    return colors[color] === undefined ? [] : [`${color} ${String(weight ?? 0)}`];
+  });
+  const { kind, id, by } = unfinished;
+  return `${name}: its weights (${shares.join(', ')}) are those of ${kind} ${id} by ${by}, which has not ended`;
 }
 
 /** Clients that are pinned to a color stay there whatever the weights say. */
