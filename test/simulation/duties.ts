@@ -61,7 +61,9 @@ export class Duties {
       ticks.seen.set(route, entry);
       // What this observation has read, it has read after the one before.
       if (!ticks.blind && able && ticks.at >= since) entry.count += 1;
-      if (entry.count <= mostTicks) continue;
+      // After each write without an effect the next one waits twice as long.
+      const idle = this.#idle.get(`${by} weights of ${route}`) ?? 0;
+      if (entry.count <= mostTicks + (idle === 0 ? 0 : 2 ** idle)) continue;
       entry.count = -Infinity;
       this.#violated('I13', `${route} sends requests to a color without a healthy target, and ${by} has seen it`);
     }

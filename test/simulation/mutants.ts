@@ -173,8 +173,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'operations/rollout.ts',
     'a rollout begins over an unfinished one',
-    '  if (record === undefined) return;\n  const { environment }',
-    '  if (record === undefined || record.generation > 0) return;\n  const { environment }',
+    "  if (unfinished !== undefined) throw unfinishedError(box, unfinished, { is: 'free', generation: 0 });",
+    "  if (unfinished?.generation === 0) throw unfinishedError(box, unfinished, { is: 'free', generation: 0 });",
   ),
   mutant(
     'operations/plan.ts',
@@ -186,7 +186,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'operations/drive.ts',
     'no outcome is stored',
-    '    await keeper.writeOutcome(outcomeRecord(plan, result, outcome, serving, now));\n',
+    'await keeper.writeOutcome(\n        outcomeRecord(result.plan, result, outcome, servingAfter(result.plan, result.outcome), now),\n      );\n',
     '',
   ),
   mutant(
