@@ -47,6 +47,8 @@ export interface LoopDeps {
 
 /** What was seen is good for a change for so long at least. */
 const SEEN_FOR: Ms = 3000;
+/** So often is an end decided anew because its observation took long: where every read is slow, it has to be believed. */
+const mostDoubts = 3;
 
 /** What a condition of the user's says so far about moving traffic. */
 export type PreTraffic = { readonly is: 'passed' | 'running' } | { readonly is: 'failed'; readonly why: string };
@@ -72,6 +74,7 @@ export class Loop {
   #record: RolloutRecord;
   #failure: HostFailure | undefined;
   #heldSince: Instant | undefined;
+  #endsDoubted = 0;
   #phase = '';
   #storedAt: Instant = 0;
   readonly #pace = new Pace();
@@ -127,6 +130,7 @@ export class Loop {
 
   async #tick(stop: AbortSignal): Promise<LoopResult | undefined> {
     const { clock, observer, gates } = this.#deps;
+    const began = clock.now();
     const seen: Observation = { ...(await observer.observe(stop)), ...gates.watch(observer.bake?.key) };
     this.#troubles.looked(this.#plan, seen, this.#deps.book.unread);
     await this.#steer(seen);
@@ -171,6 +175,11 @@ export class Loop {
       case 'hold':
         return this.#hold(decision, now, stop);
       case 'done':
+        // A process that stood still has seen what was: an end says what is.
+        if (this.#isOld(began) && this.#endsDoubted < mostDoubts) {
+          this.#endsDoubted += 1;
+          return undefined;
+        }
         return this.#result(decision.outcome, decision.reason);
     }
   }
@@ -267,6 +276,11 @@ export class Loop {
     return [service?.service, color, total === 0 ? 0 : Math.round((weight / total) * 100)];
   }
 
+  /** Whether what was seen then may be different by now. */
+  #isOld(at: Instant): boolean {
+    return this.#deps.clock.now() - at > Math.max(2 * this.#plan.timing.poll, SEEN_FOR);
+  }
+
   /** @returns whether the call was accepted. A refused or lost one is not an error here: the next observation shows what is. */
   async #perform(action: Action, turn: Turn, stop: AbortSignal): Promise<boolean> {
     const { emit, traffic, book, observer, lease, changeLimit } = this.#deps;
@@ -276,7 +290,7 @@ export class Loop {
       return false;
     }
     // The intent may have waited for the store, or a write before this one for its answer: what was seen then is looked at anew.
-    if (this.#deps.clock.now() - turn.decidedAt > Math.max(2 * this.#plan.timing.poll, SEEN_FOR)) return false;
+    if (this.#isOld(turn.decidedAt)) return false;
     const text = describeAction(this.#plan, turn.seen, action);
     const before = evidenceOf(action, turn.seen);
     try {
