@@ -14,6 +14,7 @@ const entries = [
   'main',
   'aws/clients',
   'host/script',
+  'compose/own-files',
   'sandbox/process/run',
   'config/reference',
   'presentation/schemas/json-schema',
@@ -47,6 +48,7 @@ const { output } = await bundle.write({
   comments: false,
 });
 await bundle.close();
+await fillParts(output);
 
 const modules = new Set();
 for (const chunk of output) {
@@ -69,6 +71,26 @@ for (const name of sources.filter((each) => !/\.(?:ts|md)$/.test(each))) {
   await chmod(to, (await stat(join(source, name))).mode);
 }
 await writeFile(join(dist, 'THIRD-PARTY-LICENSES.txt'), await licenses(modules));
+
+/**
+ * Names in dist/compose/own-files.js what a command that changes something may import later: all that can be reached from it, by whatever kind of import.
+ */
+async function fillParts(chunks) {
+  const byName = new Map(chunks.filter(({ type }) => type === 'chunk').map((chunk) => [chunk.fileName, chunk]));
+  const reached = new Set();
+  const reach = (name) => {
+    const chunk = byName.get(name);
+    if (chunk === undefined || reached.has(name)) return;
+    reached.add(name);
+    [...chunk.imports, ...chunk.dynamicImports].forEach(reach);
+  };
+  ['rollout', 'rollback', 'resume', 'retire', 'validate'].forEach((command) => reach(`commands/${command}.js`));
+  const file = join(dist, 'compose', 'own-files.js');
+  const text = await readFile(file, 'utf8');
+  const filled = text.replace('const PARTS = [];', `const PARTS = ${JSON.stringify([...reached].sort())};`);
+  if (filled === text) throw new Error(`bundle: ${file} has no list to fill in`);
+  await writeFile(file, filled);
+}
 
 /** The licenses of the packages of which something is in dist: they ask to go with every copy. */
 async function licenses(ids) {

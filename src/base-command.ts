@@ -3,9 +3,14 @@ import { stripVTControlCharacters } from 'node:util';
 import { Command, Flags, ux } from '@oclif/core';
 import type { ExitCode } from './domain/errors.js';
 import { DeployctlError, EXIT, messageOf, PortError } from './domain/errors.js';
-import type { EnvironmentSettings } from './domain/settings.js';
 import type { RunnerBox } from './operations/containers.js';
+import { Asides } from './compose/asides.js';
+import type { Composed } from './compose/index.js';
+import { Interrupted, onHangupOf, ReaderGone, watchProcess } from './compose/process-events.js';
 import { nearest } from './config/suggest.js';
+import type { Asking } from './presentation/confirm.js';
+import { askingOf } from './presentation/confirm.js';
+import { canAsk } from './presentation/question.js';
 import { inLine, printable, safeJson } from './reporters/clean.js';
 import { fold } from './reporters/fold.js';
 
@@ -72,6 +77,7 @@ export abstract class ReportingCommand extends Command {
   }
 
   protected override async catch(error: Error & { exitCode?: number; oclif?: { exit?: number } }): Promise<unknown> {
+    if (error instanceof ReaderGone) return undefined;
     const document = this.documentOf(error);
     process.exitCode = document.error.exitCode;
     if (this.jsonEnabled()) {
@@ -241,55 +247,75 @@ export abstract class BaseCommand extends ReportingCommand {
     }),
   };
 
+  /**
+   * Who answers the question before a change. To be found out first: where nobody can answer, nothing is read either.
+   * @throws DeployctlError `usage.unconfirmed` (exit 64)
+   */
+  protected asking(yes: boolean): Asking {
+    const command = (this.id ?? '').replaceAll(':', ' ');
+    return askingOf({ yes, env: process.env, canAsk, command, again: `${this.typedAs(command, [])} --yes` });
+  }
+
   /** Loads the configuration, composes, runs `work`, flushes. An interrupt aborts the toolbox's signal; a second one ends the process at once. */
   protected async operate<T>(
     flags: {
       readonly config?: string | undefined;
       readonly env?: string | undefined;
       readonly events?: string | undefined;
+      /** It changes something: then it continues whatever becomes of its terminal, of the readers of its output and of its own files. */
+      readonly changes?: boolean;
     },
     work: (box: RunnerBox) => Promise<T>,
-    prepare?: (settings: EnvironmentSettings) => void,
   ): Promise<T> {
     const { loadSettings, selectEnvironment } = await import('./config/load.js');
     const file = flags.config === undefined ? {} : { file: flags.config };
     const all = await loadSettings({ ...file, cwd: process.cwd(), env: process.env });
     const settings = selectEnvironment(all, flags.env);
-    prepare?.(settings);
+    const { changes = false } = flags;
     const interrupt = new AbortController();
     // Every call in flight listens to it: as many as the fleet is large.
     setMaxListeners(0, interrupt.signal);
-    const stop = (signal: NodeJS.Signals): void => {
-      if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
-      interrupt.abort(new Error(`interrupted by ${signal}`));
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-    const { compose } = await import('./compose/index.js');
-    const composed = await compose({
-      settings,
-      env: process.env,
-      signal: interrupt.signal,
-      quiet: this.jsonEnabled(),
-      ...(flags.events === undefined ? {} : { events: flags.events }),
+    const asides = new Asides();
+    const unwatch = watchProcess({
+      changes,
+      onHangup: onHangupOf(settings, process.env),
+      interrupt,
+      warn: asides.warn,
     });
+    let composed: Composed | undefined;
     try {
+      const { compose, loadOwnFiles } = await import('./compose/index.js');
+      composed = await compose({
+        settings,
+        env: process.env,
+        signal: interrupt.signal,
+        quiet: this.jsonEnabled(),
+        asides,
+        ...(flags.events === undefined ? {} : { events: flags.events }),
+      });
+      if (changes) await loadOwnFiles();
       const { box } = composed;
       const emit: RunnerBox['emit'] = (event) => box.emit(event.type === 'rollout.ended' ? this.typable(event) : event);
       return await work({ ...box, emit });
     } catch (error) {
-      if (!interrupt.signal.aborted || error instanceof DeployctlError) throw error;
-      throw new DeployctlError({
-        code: 'interrupted',
-        message: messageOf(interrupt.signal.reason),
-        exitCode: EXIT.interrupted,
-        next: [`deployctl status --env ${settings.environment}`],
-        cause: error,
-      });
+      throw this.ended(error, interrupt.signal, settings.environment);
     } finally {
-      await composed.close();
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
+      await composed?.close();
+      unwatch();
     }
+  }
+
+  /** What a failed command ended with: where somebody or something from outside ended it, that. */
+  private ended(error: unknown, signal: AbortSignal, environment: string): unknown {
+    if (!signal.aborted || signal.reason instanceof ReaderGone) return signal.reason ?? error;
+    if (error instanceof DeployctlError) return error;
+    if (!(signal.reason instanceof Interrupted)) return signal.reason;
+    return new DeployctlError({
+      code: 'interrupted',
+      message: messageOf(signal.reason),
+      exitCode: EXIT.interrupted,
+      next: [`deployctl status --env ${environment}`],
+      cause: error,
+    });
   }
 }

@@ -56,7 +56,7 @@ export function createClients(region: string): Clients {
       httpAgent: { keepAlive: use === 'read', maxSockets: 25 },
       httpsAgent: { keepAlive: use === 'read', maxSockets: 25 },
     },
-    customUserAgent: [['deployctl', version()]] as [string, string][],
+    customUserAgent: [['deployctl', VERSION]] as [string, string][],
     ...(credentials === undefined ? {} : { credentials }),
   });
 
@@ -107,6 +107,9 @@ export function createClients(region: string): Clients {
     },
   };
 }
+
+/** Read at start: the installation may be replaced while a command runs. */
+const VERSION = version();
 
 /** The SDK warns on stderr that it will drop Node 20 in 2027; that is for us to act on, not for whoever runs a rollout. */
 function quiet(): void {

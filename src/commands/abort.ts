@@ -12,7 +12,7 @@ export default class Abort extends BaseCommand {
 
   async run(): Promise<SteerResult> {
     const { flags } = await this.parse(Abort);
-    return this.operate(flags, async (box) => {
+    return this.operate({ ...flags, changes: true }, async (box) => {
       const { steer } = await import('../operations/steer.js');
       const result = await steer(box, 'abort', reasonOf(flags));
       this.print(steerText(result));

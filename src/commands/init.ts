@@ -58,6 +58,7 @@ Changes nothing in the account, and overwrites no file without --force.`;
     const { discover } = await import('../operations/init/discover.js');
     const { composeAccount } = await import('../compose/account.js');
     const { asker } = await import('../presentation/ask.js');
+    const { canAsk } = await import('../presentation/question.js');
     const stop = new AbortController();
     const end = (): void => {
       stop.abort(new Error('interrupted'));
@@ -68,10 +69,10 @@ Changes nothing in the account, and overwrites no file without --force.`;
     const seeds = await this.seeds(flags, stop.signal);
     const region = [seeds.region, process.env['AWS_DEFAULT_REGION']].find((name) => name !== undefined && name !== '');
     if (region === undefined) throw noRegion();
-    const asks = !flags.yes && !this.jsonEnabled() && process.stdin.isTTY && process.stderr.isTTY;
+    const asks = !flags.yes && !this.jsonEnabled() && canAsk();
     const tools = composeAccount({ region, env: process.env, signal: stop.signal });
     try {
-      const draft = await discover(tools, region, seeds, asker(asks));
+      const draft = await discover(tools, region, seeds, asker(asks, stop.signal));
       const { configText } = await import('../presentation/init.js');
       const { parseSettings } = await import('../config/load.js');
       const { isLocal } = await import('../compose/local.js');

@@ -24,7 +24,7 @@ ends as held (exit 14), and resume goes on with it.`;
 
   async run(): Promise<SteerResult> {
     const { flags } = await this.parse(Pause);
-    return this.operate(flags, async (box) => {
+    return this.operate({ ...flags, changes: true }, async (box) => {
       const { steer } = await import('../operations/steer.js');
       const result = await steer(box, 'pause', { for: flags.for, ...reasonOf(flags) });
       this.print(steerText(result));

@@ -10,7 +10,7 @@ export default class Resume extends BaseCommand {
 
   async run(): Promise<OperationResult> {
     const { flags } = await this.parse(Resume);
-    return this.operate(flags, async (box) => {
+    return this.operate({ ...flags, changes: true }, async (box) => {
       const { resume } = await import('../operations/resume.js');
       const wait = flags['lock-wait'];
       const result = await resume(box, wait === undefined ? {} : { lockWait: wait });

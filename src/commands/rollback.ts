@@ -22,11 +22,11 @@ A rollout that did not end is undone; a rollback that did not end goes on. Insta
 
   async run(): Promise<OperationResult> {
     const { flags } = await this.parse(Rollback);
-    return this.operate(flags, async (box) => {
+    return this.operate({ ...flags, changes: true }, async (box) => {
       const { rollback } = await import('../operations/rollback.js');
       const result = await rollback(box, {
         force: flags.force,
-        confirm: confirmer({ yes: flags.yes, json: this.jsonEnabled() }),
+        confirm: confirmer(this.asking(flags.yes), box.signal),
         ...(flags.to === undefined ? {} : { to: flags.to }),
         ...(flags['lock-wait'] === undefined ? {} : { lockWait: flags['lock-wait'] }),
       });

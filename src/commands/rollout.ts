@@ -38,7 +38,7 @@ EXIT CODES
 
   async run(): Promise<OperationResult | PlanResult> {
     const { flags } = await this.parse(Rollout);
-    return this.operate(flags, async (box) => {
+    return this.operate({ ...flags, changes: !flags['dry-run'] }, async (box) => {
       const request = {
         images: imagesOf(flags, box.settings),
         options: optionsOf(flags),
@@ -51,7 +51,7 @@ EXIT CODES
         this.print(planText(plan, this.typedAs('rollout', ['--dry-run']), process.stdout.columns));
         return plan;
       }
-      const confirm = confirmer({ yes: flags.yes, json: this.jsonEnabled() });
+      const confirm = confirmer(this.asking(flags.yes), box.signal);
       const result = await operations.rollout(box, { ...request, confirm });
       this.print(resultLine(result));
       this.ends(result.exitCode);

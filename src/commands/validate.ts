@@ -30,7 +30,7 @@ EXIT CODES
 
   async run(): Promise<ValidateResult> {
     const { flags } = await this.parse(Validate);
-    return this.operate(flags, async (box) => {
+    return this.operate({ ...flags, changes: flags['auto-rollback'] }, async (box) => {
       const { validate } = await import('../operations/validate.js');
       const { validateText } = await import('../presentation/validate.js');
       const result = await validate(box, {

@@ -9,11 +9,14 @@ import { createMultiplex } from '../reporters/multiplex.js';
 import { createProgress } from '../reporters/progress.js';
 import { createState } from '../state/index.js';
 import { isAlive, thisActor } from './actor.js';
+import type { Asides } from './asides.js';
 import { createGates } from './gates.js';
 import { openNotifiers } from './notifiers.js';
 import { createHooks } from './hooks.js';
 import { createHostPort } from './host-port.js';
 import { isLocal } from './local.js';
+
+export { loadOwnFiles } from './own-files.js';
 
 export interface Composed {
   readonly box: RunnerBox;
@@ -30,8 +33,9 @@ export async function compose(options: {
   readonly quiet: boolean;
   /** File for every event as NDJSON. */
   readonly events?: string;
+  readonly asides: Asides;
 }): Promise<Composed> {
-  const { settings, env, signal } = options;
+  const { settings, env, signal, asides } = options;
   const clock = systemClock;
   const aws = createAws({
     region: settings.region,
@@ -44,13 +48,14 @@ export async function compose(options: {
   ];
   if (options.events !== undefined) {
     const { openEventLog } = await import('./event-log.js');
-    const log = await openEventLog(options.events, (text) => emit({ type: 'note', level: 'warning', text }));
+    const log = openEventLog(options.events, asides.warn);
     reporters.push({ name: 'the event log', reporter: log });
   }
-  const all = createMultiplex({ reporters, clock });
+  const all = createMultiplex({ reporters, clock, warn: asides.warn });
   const emit = (event: EventBody): void => {
     all.report({ ...event, at: clock.now() });
   };
+  const unheard = asides.listen((text) => emit({ type: 'note', level: 'warning', text }));
   const actor = thisActor(env);
   const http = createHttp();
   const { app, environment, region } = settings;
@@ -69,6 +74,7 @@ export async function compose(options: {
     gates: (gates, sampled) => createGates({ http, clock }, gates, sampled),
     hooks: createHooks(settings.hooks),
     emit,
+    onAside: asides.listen,
     actor,
     isAlive: isAlive(actor),
     signal,
@@ -83,6 +89,7 @@ export async function compose(options: {
     box,
     close: async () => {
       await all.close();
+      unheard();
       aws.close();
     },
   };

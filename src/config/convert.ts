@@ -63,6 +63,7 @@ function toEnvironment(config: Config, name: string, from: Environment): Environ
       poll: timing.poll,
     },
     lease: from.lease,
+    onHangup: from['on-hangup'],
     services: placedServices(config, name).map(toService),
     gates: {
       probes: from.gates.probes.map(toProbe),

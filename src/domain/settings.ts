@@ -171,6 +171,8 @@ export interface EnvironmentSettings {
   readonly unreachable: 'refuse' | 'exclude';
   readonly timing: Timing;
   readonly lease: LeaseTiming;
+  /** What a command that changes something does when its terminal is closed; absent: `continue`. */
+  readonly onHangup?: 'continue' | 'interrupt';
   /** In rollout order: backend before frontend. */
   readonly services: readonly ServiceSettings[];
   readonly gates: GateSettings;

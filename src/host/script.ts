@@ -44,17 +44,15 @@ const NEEDS: Readonly<Record<ScriptPhase, readonly Part[]>> = {
   stop: ['04-describe', '04-owners', '05-slot', '11-start'],
 };
 
-const read = new Map<Part, string>();
-
-function part(name: Part): string {
-  const text = read.get(name) ?? readFileSync(new URL(`./instance/${name}.sh`, import.meta.url), 'utf8');
-  read.set(name, text);
-  return text;
-}
+/** Read at start: the installation may be replaced while a command runs. */
+const TEXTS = PARTS.map((name) => ({
+  name,
+  text: readFileSync(new URL(`./instance/${name}.sh`, import.meta.url), 'utf8'),
+}));
 
 /** All parts as one file, comments included, without a request: what shellcheck reads. */
 export function instanceScript(): string {
-  return PARTS.map(part).join('\n');
+  return TEXTS.map(({ text }) => text).join('\n');
 }
 
 /**
@@ -63,8 +61,8 @@ export function instanceScript(): string {
  */
 export function phaseScript(phase: ScriptPhase): string {
   const wanted = new Set<Part>(['01-ground', '02-fence', '03-docker', ...NEEDS[phase], '13-run']);
-  return PARTS.filter((name) => wanted.has(name))
-    .flatMap((name) => part(name).split('\n'))
+  return TEXTS.filter(({ name }) => wanted.has(name))
+    .flatMap(({ text }) => text.split('\n'))
     .map((line) => line.trimStart())
     .filter((line) => line !== '' && !line.startsWith('#'))
     .join('\n');

@@ -110,6 +110,7 @@ export async function drive(
     box.emit(event);
     hooks.take(event);
   };
+  const unheard = box.onAside?.((text) => timeline.take({ type: 'note', level: 'warning', text }));
   const book = new HostBook({
     hosts: box.hosts,
     clock,
@@ -188,6 +189,7 @@ export async function drive(
     await hooks.ended(box.signal.aborted ? 'interrupted' : 'held', messageOf(error));
     throw error;
   } finally {
+    unheard?.();
     if (!lease.lost.aborted) await timeline.store(box, lease, plan.rollout);
     await gates.close();
     await notifier.close();

@@ -34,6 +34,8 @@ export interface Toolbox {
   /** Commands of the user; absent: none. */
   readonly hooks?: HookPort;
   readonly emit: (event: EventBody) => void;
+  /** Warnings from beside the operation, which everybody but its record has heard: a lost output. Returns the way to stop. Absent: there are none. */
+  readonly onAside?: (listener: (text: string) => void) => () => void;
   readonly actor: Actor;
   /** Whether the process of an actor lives, where that can be told from here. */
   readonly isAlive: (actor: Actor) => boolean | undefined;

@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/errors.js';
 import type { View } from '../domain/event.js';
 import type { Ms } from '../domain/ids.js';
 import type { Clock, Reporter } from '../engine/ports.js';
@@ -28,6 +29,8 @@ export function createLines(options: LinesOptions): Reporter {
   let lastPrint = clock.monotonic();
   let beating: Promise<void> | undefined;
   let running = false;
+  /** What went wrong between two events: nobody would hear of it there. */
+  let broken: Error | undefined;
 
   function print(at: number, sentence: Sentence): void {
     const head = `${timeOfDay(at, timeZone)}  `;
@@ -49,12 +52,13 @@ export function createLines(options: LinesOptions): Reporter {
   function startBeating(): void {
     running = true;
     beating ??= beat().catch((error: unknown) => {
-      if (!stopped.signal.aborted) throw error;
+      if (!stopped.signal.aborted) broken = error instanceof Error ? error : new Error(messageOf(error));
     });
   }
 
   return {
     report(event) {
+      if (broken !== undefined) throw broken;
       if (event.type === 'view') {
         view = event.view;
         return;

@@ -11,11 +11,13 @@ export interface NamedReporter {
 
 /**
  * One reporter that is many. One that throws is muted, and the others carry a warning about it once: no reporter fails a rollout, or another reporter.
+ * @param options.warn told of the warning in their place, and brings it to the others
  * @param options.closeWithin how long `close` waits for the slowest; default 20 s
  */
 export function createMultiplex(options: {
   readonly reporters: readonly NamedReporter[];
   readonly clock: Clock;
+  readonly warn?: (text: string) => void;
   readonly closeWithin?: Ms;
 }): Reporter {
   const { clock, closeWithin = 20_000 } = options;
@@ -25,7 +27,8 @@ export function createMultiplex(options: {
     if (muted.has(broken)) return;
     muted.add(broken);
     const text = `${broken.name} says nothing more, the rollout goes on: ${messageOf(error)}`;
-    send({ at, type: 'note', level: 'warning', text });
+    if (options.warn === undefined) send({ at, type: 'note', level: 'warning', text });
+    else options.warn(text);
   }
 
   function send(event: DeployctlEvent): void {

@@ -41,10 +41,13 @@ export function createNdjson(options: {
       stream.write(`${safeJson(eventLine(event))}\n`);
     },
     async close() {
-      if (broken || closed || stream.destroyed) return;
+      if (broken || closed) return;
       closed = true;
+      if (stream.destroyed && stream.errored === null) return;
       await new Promise<void>((resolve) => {
         stream.once('error', () => resolve());
+        // Why it was destroyed is told in the next turn.
+        if (stream.destroyed) return;
         if (options.end) stream.end(() => resolve());
         else stream.write('', () => resolve());
       });

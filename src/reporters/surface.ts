@@ -6,10 +6,15 @@ import { stripVTControlCharacters } from 'node:util';
 export interface Terminal {
   readonly columns?: number;
   readonly rows?: number;
+  /** Bytes that wait until the terminal takes them. */
+  readonly writableLength?: number;
   write(text: string): boolean;
   on(event: 'resize', listener: () => void): unknown;
   off(event: 'resize', listener: () => void): unknown;
 }
+
+/** A terminal that stands still (Ctrl-S) gets no more frames than these bytes hold: they would only be drawn over each other later. */
+const MOST_WAITING = 64 * 1024;
 
 /** CUU and EL of ECMA-48. Line by line: tmux takes "erase below" from the top row as a page for its history. */
 const UP = '\u001b[A';
@@ -42,6 +47,8 @@ export class Surface extends Writable {
 
   override _write(chunk: unknown, _encoding: BufferEncoding, done: () => void): void {
     const text = String(chunk);
+    const frame = !text.endsWith('\n') && !text.startsWith('\u001b[?');
+    if (frame && (this.#terminal.writableLength ?? 0) > MOST_WAITING) return done();
     // Modes such as "hide the cursor" and finished lines are not the frame.
     if (!text.startsWith('\u001b[?')) this.#drawn = text.endsWith('\n') ? '' : text;
     this.#put(text);

@@ -1,4 +1,5 @@
 import ora from 'ora';
+import { messageOf } from '../domain/errors.js';
 import type { DeployctlEvent, View } from '../domain/event.js';
 import type { Clock, Reporter } from '../engine/ports.js';
 import { describe } from './describe.js';
@@ -29,6 +30,8 @@ export function createTerminal(options: TerminalOptions): Reporter {
   const repeats = new Repeats();
   let view: View | undefined;
   let drawn = { key: '', block: '' };
+  /** What went wrong between two events, at a frame of the spinner or at another size: nobody would hear of it there. */
+  let broken: Error | undefined;
 
   const sizes = () => ({ columns: surface.columns, rows: surface.rows - 1, now: clock.now(), style });
 
@@ -59,7 +62,14 @@ export function createTerminal(options: TerminalOptions): Reporter {
     ...(style.unicode ? {} : { spinner: 'line' as const }),
   });
   // Read at each frame. It sets the header too, which ora has read by then: a header is one frame late at most.
-  spinner.suffixText = () => block();
+  spinner.suffixText = () => {
+    try {
+      return block();
+    } catch (error) {
+      breaks(error);
+      return '';
+    }
+  };
 
   function refresh(): void {
     drawn = { key: '', block: '' };
@@ -67,6 +77,18 @@ export function createTerminal(options: TerminalOptions): Reporter {
     block();
     if (spinner.isSpinning) spinner.render();
     else spinner.start();
+  }
+
+  function breaks(error: unknown): void {
+    broken ??= error instanceof Error ? error : new Error(messageOf(error));
+  }
+
+  function resized(): void {
+    try {
+      refresh();
+    } catch (error) {
+      breaks(error);
+    }
   }
 
   function print(at: number, sentence: Sentence): void {
@@ -89,14 +111,18 @@ export function createTerminal(options: TerminalOptions): Reporter {
   }
 
   function stop(): void {
-    terminal.off('resize', refresh);
+    terminal.off('resize', resized);
     if (spinner.isSpinning) spinner.stop();
     view = undefined;
   }
 
-  terminal.on('resize', refresh);
+  terminal.on('resize', resized);
   return {
     report(event) {
+      if (broken !== undefined) {
+        stop();
+        throw broken;
+      }
       if (event.type === 'view') {
         view = event.view;
         refresh();

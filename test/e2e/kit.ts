@@ -47,7 +47,7 @@ export interface Running {
   readonly done: Promise<CliResult>;
   /** Resolves when the progress output matches; rejects when the command ends before. */
   until(pattern: RegExp): Promise<void>;
-  kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): void;
+  kill(signal: NodeJS.Signals): void;
 }
 
 export interface Load {
@@ -141,6 +141,17 @@ function quick(file: Json): void {
     at(settings, 'health')['start-timeout'] = '5s';
   }
 }
+
+/** What is long in the tests of a process is how long it lives, not what it waits for: time limits that a busy machine keeps. */
+export const PATIENT: ShopOptions = {
+  instances: 2,
+  longest: 400_000,
+  config: (file) => {
+    const production = at(file, 'environments', 'production');
+    Object.assign(at(production, 'timing'), { 'host-command': '2m', 'health-timeout': '1m' });
+    for (const service of Object.values(at(file, 'services'))) at(service as Json, 'health')['start-timeout'] = '30s';
+  },
+};
 
 /** The object at a path of keys, made where it is missing. */
 export function at(file: Json, ...keys: readonly string[]): Json {

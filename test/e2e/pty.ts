@@ -17,6 +17,8 @@ export interface InTerminal {
   until(pattern: RegExp): Promise<void>;
   /** Types: `\u0003` is Ctrl-C. */
   type(text: string): void;
+  /** Closes the terminal, as the end of an SSH session does. {@link InTerminal.done} then says nothing about the command. */
+  hangUp(): void;
 }
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
@@ -25,18 +27,26 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 export function inTerminal(
   shop: Shop,
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly cwd?: string;
+    /** Shell around the command line, in the same terminal. */
+    readonly shell?: (line: string) => string;
+    /** Longest run in ms, after which the terminal is closed; 120,000 when left out. */
+    readonly longest?: number;
+  } = {},
 ): InTerminal {
   const screen = new Screen();
-  const line = [process.execPath, program, ...args].map(quoted).join(' ');
-  const child = execa('script', ['-qefc', `stty cols 80 rows 24 && exec ${line}`, '/dev/null'], {
+  const bare = [process.execPath, program, ...args].map(quoted).join(' ');
+  const line = options.shell?.(bare) ?? `exec ${bare}`;
+  const child = execa('script', ['-qefc', `stty cols 80 rows 24 && ${line}`, '/dev/null'], {
     cwd: options.cwd ?? shop.dir,
     env: { ...shop.env(), TERM: 'xterm-256color', ...options.env },
     extendEnv: false,
     // Open as long as the command runs: the end of it would be an end-of-file typed into the terminal.
     stdin: 'pipe',
     reject: false,
-    timeout: 120_000,
+    timeout: options.longest ?? 120_000,
     killSignal: 'SIGKILL',
   });
   const waiting = new Set<() => void>();
@@ -67,6 +77,7 @@ export function inTerminal(
   return {
     done,
     type: (text) => void child.stdin.write(text),
+    hangUp: () => void child.kill('SIGKILL'),
     until: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {

@@ -207,7 +207,7 @@ describe('at 80 columns, with NO_COLOR, in a pipe, with --json', () => {
     await asked(['logs', 'backend'], 'logs');
     await asked(['exec', 'backend', '--', 'node', '--version'], 'exec');
     await asked(['lease', 'show'], 'lease');
-    await asked(['lease', 'release'], 'lease');
+    await asked(['lease', 'release', '--yes'], 'lease');
   });
 
   it('the sandbox', async () => {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openEventLog } from '../../src/compose/event-log.js';
 import { readInput, writeOutput } from '../../src/compose/files.js';
+import { installationChanged } from '../../src/compose/own-files.js';
+import { onHangupOf } from '../../src/compose/process-events.js';
 import { readOutputs } from '../../src/compose/terraform.js';
 import { parseImage } from '../../src/config/images.js';
 import { loadSettings, selectEnvironment } from '../../src/config/load.js';
@@ -22,6 +24,7 @@ import type { RouteFacts } from '../../src/engine/ports.js';
 import type { Toolbox } from '../../src/operations/toolbox.js';
 import { report } from '../../src/operations/report.js';
 import { validate } from '../../src/operations/validate.js';
+import { askingOf } from '../../src/presentation/confirm.js';
 import { pairsOf } from '../../src/presentation/init-flags.js';
 import { pictureOf } from '../../src/presentation/report/event-log.js';
 import { imagesOf } from '../../src/presentation/rollout-flags.js';
@@ -674,6 +677,49 @@ describe('init --from-terraform', () => {
         output "blue_target_group_arn" { value = aws_lb_target_group.blue.arn }   # and green, and the listener; then terraform apply
         deployctl init   # looks at the account alone
       (exit 64)"
+    `);
+  });
+});
+
+describe('what a command needs from whoever starts it', () => {
+  it('a yes, where there is no terminal to ask on', async () => {
+    const typed = 'rollout --backend new';
+    const act = () =>
+      askingOf({ yes: false, env: {}, canAsk: () => false, command: 'rollout', again: `deployctl ${typed} --yes` });
+    expect(await told('usage.unconfirmed', typed, act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: rollout needs a confirmation, and there is no terminal to ask on (the answer is read from stdin, which must be one). Nothing was changed. Pass --yes; DEPLOYCTL_YES=1 or CI=true in the environment do the same
+
+      Next:
+        deployctl rollout --backend new --yes
+      (exit 64)"
+    `);
+  });
+
+  it('a known word for what a closed terminal means', async () => {
+    const { production } = parse(SMALL).environments;
+    const act = () => production && onHangupOf(production, { DEPLOYCTL_ON_HANGUP: 'ignore' });
+    expect(await told('usage.on-hangup', 'rollout', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout
+      Error: DEPLOYCTL_ON_HANGUP is "ignore": it must be continue or interrupt
+
+      Next:
+        unset it, or set it to one of the two
+      (exit 64)"
+    `);
+  });
+
+  it('its own files', async () => {
+    const act = (): never => {
+      throw installationChanged(new Error("Cannot find module 'execa.js'"));
+    };
+    expect(await told('installation.changed', 'rollout', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout
+      Error: a file of deployctl cannot be loaded, as while another version is being installed: Cannot find module 'execa.js'. Nothing was changed
+
+      Next:
+        the same command again, when the installation is complete
+      (exit 12)"
     `);
   });
 });

@@ -523,8 +523,8 @@ describe('cleaning', () => {
       'commands/iam-policy.ts this.raw(',
       'commands/report.ts this.raw(',
       'commands/sandbox/env.ts this.raw(',
+      'compose/outputs.ts stderr.write(',
       'help.ts super.log(',
-      'presentation/ask.ts stderr.write(',
     ]);
   });
 });

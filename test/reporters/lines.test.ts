@@ -141,4 +141,18 @@ describe('lines', () => {
     await it.reporter.close();
     expect(it.clock.sleeping).toBe(0);
   });
+
+  it('a heartbeat that cannot be written fails the next event, and not the process', async () => {
+    const clock = new ManualClock(START);
+    let broken = false;
+    const write = (): void => {
+      if (broken) throw new Error('no space left');
+    };
+    const reporter = createLines({ write, clock, timeZone: ZONE });
+    reporter.report(at(0, { type: 'rollout.started', summary, resumed: false }));
+    broken = true;
+    await clock.advance(60_000);
+    expect(() => reporter.report(at(61, { type: 'note', level: 'info', text: 'x' }))).toThrow('no space left');
+    await reporter.close();
+  });
 });

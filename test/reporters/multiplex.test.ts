@@ -39,6 +39,29 @@ describe('many reporters', () => {
     expect(() => first.expectEvent('hold.started')).toThrow('no matching hold.started event');
   });
 
+  it('who keeps the record hears of it too, and brings it to the others', () => {
+    const clock = new ManualClock();
+    const others = new Recorder();
+    const warnings: string[] = [];
+    const broken = {
+      report: (): never => {
+        throw new Error('no space left');
+      },
+      close: () => Promise.resolve(),
+    };
+    const all = createMultiplex({
+      clock,
+      warn: (text) => warnings.push(text),
+      reporters: [
+        { name: 'the event log', reporter: broken },
+        { name: 'others', reporter: others },
+      ],
+    });
+    for (const event of story) all.report(event);
+    expect(warnings).toEqual(['the event log says nothing more, the rollout goes on: no space left']);
+    expect(others.events).toEqual(story);
+  });
+
   it('close does not wait for ever', async () => {
     const clock = new ManualClock();
     const stuck = { report: () => undefined, close: () => new Promise<void>(() => undefined) };

@@ -75,6 +75,43 @@ describe('the terminal', () => {
     expect(screen.listenerCount('resize')).toBe(0);
   });
 
+  it('what goes wrong between two events fails the next one, and not the process', async () => {
+    const screen = new Screen();
+    let fails = false;
+    const brittle = {
+      monotonic: () => clock.monotonic(),
+      now: () => {
+        if (fails) throw new Error('no such time');
+        return clock.now();
+      },
+    };
+    const reporter = createTerminal({ terminal: screen, clock: brittle, style, timeZone: ZONE });
+    reporter.report(at(1, { type: 'view', view: view() }));
+    fails = true;
+    screen.resize(50, 24);
+    fails = false;
+    expect(() => reporter.report(started)).toThrow('no such time');
+    expect(screen.cursorHidden).toBe(false);
+    await reporter.close();
+  });
+
+  it('a terminal that stands still gets lines, and no more frames than it can hold', async () => {
+    const screen = new Screen();
+    const still = Object.assign(screen, { writableLength: 0 });
+    const reporter = createTerminal({ terminal: still, clock, style, timeZone: ZONE });
+    reporter.report(at(1, { type: 'view', view: view() }));
+    still.writableLength = 1024 * 1024;
+    const before = screen.raw.length;
+    for (let second = 2; second < 100; second += 1) reporter.report(at(second, { type: 'view', view: view() }));
+    reporter.report(at(101, { type: 'note', level: 'info', text: 'a line' }));
+    expect(screen.raw.length - before).toBeLessThan(8000);
+    still.writableLength = 0;
+    reporter.report(at(102, { type: 'view', view: view() }));
+    expect(count(screen.text, 'draining')).toBe(1);
+    expect(screen.text).toContain('a line');
+    await reporter.close();
+  });
+
   it('colours when asked', async () => {
     const screen = new Screen();
     const reporter = createTerminal({ terminal: screen, clock, style: createStyle({ color: true }), timeZone: ZONE });

@@ -15,15 +15,15 @@ holder's operation is interrupted wherever it is (exit 130 there) and changes no
 
   async run(): Promise<LeaseView> {
     const { flags } = await this.parse(LeaseRelease);
-    return this.operate(flags, async (box) => {
+    return this.operate({ ...flags, changes: true }, async (box) => {
+      const asking = this.asking(flags.yes);
       const { leaseText } = await import('../../presentation/lease.js');
       const { confirmText } = await import('../../presentation/confirm.js');
       const { breakLease, readLease } = await import('../../operations/lease.js');
       const held = await readLease(box);
-      const asking = { yes: flags.yes, json: this.jsonEnabled() };
       // What will be refused is not asked about.
       if (held.is === 'held' && (flags.force || held.looks !== 'fresh'))
-        await confirmText(`${leaseText(held, Date.now())}\nBreak it?`, asking);
+        await confirmText(`${leaseText(held, Date.now())}\nBreak it?`, asking, box.signal);
       const broken = await breakLease(box, flags.force);
       this.print(broken.is === 'free' ? 'the lock was free' : `broken: ${leaseText(broken, Date.now())}`);
       return broken;

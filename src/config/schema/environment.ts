@@ -78,6 +78,7 @@ export const environment = z.strictObject({
   pull: z.strictObject({ 'max-parallel': amount().prefault('50%').describe('Instances that pull at once') }).prefault({}).describe('Pulling the image while the old version serves'),
   timing: timing.prefault({}).describe('Waits and limits'),
   lease: lease.prefault({}).describe('The lock of the environment'),
+  'on-hangup': word(['continue', 'interrupt']).prefault('continue').describe('When the terminal of a command that changes something is closed (SIGHUP): `continue` without it, or `interrupt` as Ctrl-C does; DEPLOYCTL_ON_HANGUP overrides it'),
   services: z.record(text(NAME, NAME_RULE), placement).describe('Services of this environment: where their traffic goes, and whatever differs here'),
   gates: gates.prefault({}).describe('What is watched during bakes'),
   validation: z
