@@ -1,19 +1,22 @@
 import { BaseCommand } from '../base-command.js';
 import type { OperationResult } from '../operations/drive.js';
-import { lockWaitFlag } from '../presentation/confirm.js';
+import { confirmer, lockWaitFlag, yesFlag } from '../presentation/confirm.js';
 import { resultLine } from '../presentation/result.js';
 
 export default class Retire extends BaseCommand {
   static override summary = 'drain and stop the idle color: gives up the warm way back, keeps its containers';
+  static override description =
+    'Asks first, since a rollback then starts containers before it moves traffic. With nothing in service on standby there is nothing to do (exit 0).';
   static override examples = ['<%= config.bin %> <%= command.id %>'];
-  static override flags = { 'lock-wait': lockWaitFlag };
+  static override flags = { 'lock-wait': lockWaitFlag, yes: yesFlag };
 
   async run(): Promise<OperationResult> {
     const { flags } = await this.parse(Retire);
-    return this.operate(flags, async (box) => {
+    return this.operate({ ...flags, changes: true }, async (box) => {
       const { retire } = await import('../operations/retire.js');
       const wait = flags['lock-wait'];
-      const result = await retire(box, wait === undefined ? {} : { lockWait: wait });
+      const confirm = confirmer(this.asking(flags.yes), box.signal);
+      const result = await retire(box, { confirm, ...(wait === undefined ? {} : { lockWait: wait }) });
       this.print(resultLine(result));
       this.ends(result.exitCode);
       return result;

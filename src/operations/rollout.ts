@@ -19,6 +19,7 @@ import { Hooks } from './hooks.js';
 import { judgeLock, readLease } from './lease.js';
 import { unfinishedError } from './running.js';
 import type { HowOptions } from './plan.js';
+import { nothingToDo } from './nothing.js';
 import { howOf, newRecord, planOf } from './plan.js';
 import type { Finding } from './preflight.js';
 import { preflight, refuseOn } from './preflight.js';
@@ -68,7 +69,7 @@ export async function rollout(box: Toolbox, request: RolloutRequest): Promise<Op
     await proveRights(box, ground, lease, prepared.plan);
     const { plan, record } = prepared;
     const warnings = prepared.findings.map(({ text }) => text);
-    if (nothingToDo(prepared)) return nothing(plan, warnings);
+    if (isReached(prepared)) return nothingToDo(plan, 'the release is live everywhere already', warnings);
     if (!(await request.confirm(summaryOf(plan, record.by), warnings))) throw declined();
     if (box.signal.aborted) throw interruptedError();
     for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
@@ -105,7 +106,7 @@ export async function plan(box: Toolbox, request: Omit<RolloutRequest, 'confirm'
   return {
     schemaVersion: 1,
     ok: true,
-    somethingToDo: !nothingToDo(prepared),
+    somethingToDo: !isReached(prepared),
     app: made.app,
     environment: made.environment,
     strategy: made.how.is,
@@ -169,29 +170,8 @@ async function prepare(
 }
 
 /** Every service's release is live everywhere already: the decisions say so over the model of the world as it is. */
-function nothingToDo({ plan: made, prediction }: Prepared): boolean {
+function isReached({ plan: made, prediction }: Prepared): boolean {
   return made.services.every((service) => !isChanged(service)) && prediction.steps.length === 0;
-}
-
-function nothing(made: Plan, warnings: readonly string[]): OperationResult {
-  return {
-    schemaVersion: 1,
-    ok: true,
-    outcome: 'nothing-to-do',
-    exitCode: EXIT.done,
-    app: made.app,
-    environment: made.environment,
-    strategy: made.how.is,
-    from: made.from.id,
-    to: made.to.id,
-    serving: made.from.id,
-    reason: 'the release is live everywhere already',
-    durationSeconds: 0,
-    services: [],
-    excluded: made.excluded,
-    warnings,
-    next: [],
-  };
 }
 
 /** Rights that can be proven without a change: registering a target that is registered changes nothing. */

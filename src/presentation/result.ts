@@ -8,7 +8,9 @@ export function resultLine(ended: OperationResult): string {
   const moves = result.services.map(({ service, from, to }) => `${service} ${from} → ${to}`).join(', ');
   switch (result.outcome) {
     case 'nothing-to-do':
-      return `nothing to do: ${where} serves ${result.to} everywhere already`;
+      return result.strategy === 'retire'
+        ? `nothing to do: ${where} has nothing in service on standby`
+        : `nothing to do: ${where} serves ${result.to} everywhere already`;
     case 'succeeded':
       return `done: ${where} serves ${result.to}${moves === '' ? '' : ` (${moves})`}`;
     case 'rolled-back':

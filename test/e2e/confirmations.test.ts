@@ -34,7 +34,7 @@ describe('the question before a change', { timeout: 400_000 }, () => {
   };
 
   describe('without a terminal is a refusal that names --yes', () => {
-    const commands = [rollout, ['rollback'], ['lease', 'release']];
+    const commands = [rollout, ['rollback'], ['retire'], ['lease', 'release']];
     const shells = {
       'stdin is no terminal': 'exec "$@"',
       'stdin is closed': 'exec "$@" <&-',
@@ -105,6 +105,30 @@ describe('the question before a change', { timeout: 400_000 }, () => {
       expect(await readFile(join(shop.dir, 'code'), 'utf8'), transcript).toBe('0\n');
       expect(await readFile(join(shop.dir, 'log'), 'utf8')).toMatch(/Rollout succeeded[^]*done: shop\/production/);
       await shop.serves({ backend: '1.1.0', frontend: '1.0.0' });
+    });
+
+    it('retire: the way back is given up by who says so', async () => {
+      const no = inTerminal(shop, ['retire'], { longest });
+      await no.until(/retire shop\/production[^]*stops backend on blue[^]*Go on\? \[y\/N\]/);
+      no.type('n\n');
+      expect((await no.done).code).toBe(12);
+      expect((await shop.run(0, ['history'])).stdout).not.toMatch(/retire/);
+      const yes = inTerminal(shop, ['retire'], { longest });
+      await yes.until(/Go on\? \[y\/N\]/);
+      yes.type('y\n');
+      expect((await yes.done).code).toBe(0);
+      await shop.idleIsDown('backend');
+    });
+
+    it('retire: a second time there is nothing to ask about', async () => {
+      const { stdout: before } = await shop.run(0, ['history']);
+      const again = inTerminal(shop, ['retire'], { longest });
+      const { code, screen, transcript } = await again.done;
+      expect(code, transcript).toBe(0);
+      expect(screen.text).toMatch(/nothing to do: shop\/production has nothing in service on standby/);
+      expect(screen.text).not.toMatch(/Go on/);
+      expect((await shop.run(0, ['history'])).stdout).toBe(before);
+      await isFree();
     });
 
     it('lease release: of a lock that is held', async () => {

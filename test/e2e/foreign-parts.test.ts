@@ -84,7 +84,7 @@ describe('what others put into a route', () => {
   it.each([
     ['a shift', 0, rolloutTo({ backend: '1.1.0' }, 'blue-green'), '1.1.0'],
     ['a rollback', 0, ['rollback', '--yes'], '1.0.0'],
-    ['a retirement that would fail bound clients', 11, ['retire'], '1.0.0'],
+    ['a retirement that would fail bound clients', 11, ['retire', '--yes'], '1.0.0'],
     ['a shift that undoes itself', 10, rolloutTo({ backend: 'never-healthy' }, 'blue-green'), '1.0.0'],
   ] as const)('survives %s', async (_, code, args, version) => {
     const before = await shop.aws.actions('backend', shop.status);

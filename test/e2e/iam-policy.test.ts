@@ -41,7 +41,7 @@ describe('iam-policy', () => {
     await shop.run(0, ['status']);
     await shop.run(0, ['history']);
     await shop.run(0, ['rollback', '--yes']);
-    await shop.run(0, ['retire']);
+    await shop.run(0, ['retire', '--yes']);
     await shop.run(0, ['lease', 'show']);
     const { denied, statements } = await shop.policy();
     expect(denied).toEqual([]);

@@ -103,7 +103,7 @@ describe('an installation that is replaced while it runs', { timeout: 400_000 },
     dying.kill('SIGKILL');
     await dying.done;
     expect(await replacedWhile(/rollout ro-/, ['resume'], removed)).toBe(0);
-    expect(await replacedWhile(/retire ro-/, ['retire'], removed)).toBe(0);
+    expect(await replacedWhile(/retire ro-/, ['retire', '--yes'], removed)).toBe(0);
     await shop.idleIsDown('backend');
   });
 

@@ -191,7 +191,7 @@ describe('at 80 columns, with NO_COLOR, in a pipe, with --json', () => {
   });
 
   it('retire', async () => {
-    for (const form of FORMS) await inForm(shop, form, ['retire'], { code: 0, schema: 'operation' });
+    for (const form of FORMS) await inForm(shop, form, ['retire', '--yes'], { code: 0, schema: 'operation' });
   });
 
   it('what is asked and changes nothing', async () => {

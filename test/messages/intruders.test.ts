@@ -11,6 +11,7 @@ import { says } from './say.js';
 import { request, Shop } from './world.js';
 
 const blueGreen = { strategy: 'blue-green' } as const;
+const yes = { confirm: (): Promise<boolean> => Promise.resolve(true) };
 const agent = { repository: 'shop/frontend', name: 'metrics-agent' };
 
 /** Somebody starts a container on a port of an instance. */
@@ -91,7 +92,7 @@ describe('what holds a port that is needed', () => {
         "web-02 (i-00000002): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f), which deployctl did not start",
       ]
     `);
-    expect(await says('preflight.refused', 'retire', () => shop.anna((box) => retire(box, {})))).toMatchInlineSnapshot(`
+    expect(await says('preflight.refused', 'retire', () => shop.anna((box) => retire(box, yes)))).toMatchInlineSnapshot(`
       "$ deployctl retire
       Error: refused before any change:
         - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:…), which deployctl did not start
@@ -269,10 +270,9 @@ describe('what holds a port that is needed', () => {
     const shop = await shopWith(blueGreen, () => undefined);
     expect(await shop.anna((box) => rollout(box, request()))).toMatchObject({ outcome: 'succeeded' });
     // Green is live; what is kept on blue has to be started there again.
-    await shop.anna((box) => retire(box, {}));
+    await shop.anna((box) => retire(box, yes));
     starts(shop, 8080);
-    const confirm = (): Promise<boolean> => Promise.resolve(true);
-    const act = () => shop.anna((box) => rollback(box, { force: false, confirm }));
+    const act = () => shop.anna((box) => rollback(box, { force: false, ...yes }));
     expect(await says('preflight.refused', 'rollback', act)).toMatchInlineSnapshot(`
       "$ deployctl rollback
       Error: refused before any change:

@@ -120,7 +120,7 @@ describe('parameters that were deleted', () => {
   it('retire empties the standby color', async () => {
     const play = await rolledOut(blueGreen);
     forget(play, /^\/deployctl\//);
-    const { value } = await does(play, (box) => retire(box, {}));
+    const { value } = await does(play, (box) => retire(box, yes));
     expect(value.outcome).toBe('succeeded');
     serves(play, 'new');
     await ends(play);

@@ -196,7 +196,7 @@ describe('faults below AWS in the midst of a rollout', () => {
   });
 
   it('a port of the idle color that something else takes meanwhile: back, exit 10', async () => {
-    await shop.run(0, ['retire']);
+    await shop.run(0, ['retire', '--yes']);
     const { idle } = await ports();
     // Slow enough for the port to be taken before the container comes.
     await shop.fault('registry-slow', '--ms', '700');
