@@ -4,6 +4,7 @@ import { plantMutants } from './test/simulation/mutate.js';
 /** What `npm test` leaves to `.ci/run`, to stay below ten minutes on two cores: `npm run test:wide`. */
 const wide = [
   'e2e/action',
+  'e2e/api-failures',
   'e2e/awkward-apps',
   'e2e/clients',
   'e2e/doctor',

@@ -12,7 +12,7 @@ const dist = join(root, 'dist');
 // What is opened by name from outside of dist, and what reads files beside itself: these keep their places.
 const entries = [
   'main',
-  'aws/clients',
+  'aws/version',
   'host/script',
   'compose/own-files',
   'sandbox/process/run',

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
 import { Command, Flags, ux } from '@oclif/core';
 import type { ExitCode } from './domain/errors.js';
-import { DeployctlError, EXIT, messageOf, PortError } from './domain/errors.js';
+import { DeployctlError, EXIT, fixFor, messageOf, PortError } from './domain/errors.js';
 import type { RunnerBox } from './operations/containers.js';
 import { Asides } from './compose/asides.js';
 import type { Composed } from './compose/index.js';
@@ -193,7 +193,8 @@ export abstract class ReportingCommand extends Command {
         next.length === 0 && error.exitCode === EXIT.bug ? ['please report this'] : next,
       );
     }
-    if (error instanceof PortError) return made(`aws.${error.kind}`, EXIT.inProgress, this.whole('deployctl status'));
+    if (error instanceof PortError)
+      return made(`aws.${error.kind}`, EXIT.inProgress, [fixFor(error), ...this.whole('deployctl status')]);
     if (error.name === 'SandboxError') return made('sandbox', error.exitCode ?? EXIT.bug, []);
     const exit = error.oclif?.exit;
     if (exit !== undefined) return this.parserDocument(error.message, exit, help);
@@ -282,13 +283,16 @@ export abstract class BaseCommand extends ReportingCommand {
       interrupt,
       warn: asides.warn,
     });
+    const over = new AbortController();
+    const signal = AbortSignal.any([interrupt.signal, over.signal]);
+    setMaxListeners(0, signal);
     let composed: Composed | undefined;
     try {
       const { compose, loadOwnFiles } = await import('./compose/index.js');
       composed = await compose({
         settings,
         env: process.env,
-        signal: interrupt.signal,
+        signal,
         quiet: this.jsonEnabled(),
         asides,
         ...(flags.events === undefined ? {} : { events: flags.events }),
@@ -300,6 +304,8 @@ export abstract class BaseCommand extends ReportingCommand {
     } catch (error) {
       throw this.ended(error, interrupt.signal, settings.environment);
     } finally {
+      // One call has failed, others may still be under way: what they would answer keeps nobody waiting.
+      over.abort(new Error('the command has ended'));
       await composed?.close();
       unwatch();
     }

@@ -25,10 +25,7 @@ import { failure, Service } from './service.js';
 
 /** From the send to the effect, and from a change to its answer. */
 const latency = { request: 20, answer: 15 } as const;
-/** As the SDK is set up in src/aws/clients.ts. */
-const readAttempts = 5;
-
-/** The adapters of src/aws, with their rates, over clients that ask the simulated account. The SDK's own retries are imitated. */
+/** The adapters of src/aws, with their rates, over clients that ask the simulated account. */
 export function openAccount(
   process: Process,
   settings: EnvironmentSettings,
@@ -48,13 +45,8 @@ export function openAccount(
       readonly constructor: { readonly name: string };
     }) {
       const operation = command.constructor.name.replace(/Command(?:\$\d+)?$/, '');
-      const attempts = use === 'read' ? readAttempts : 1;
-      for (let attempt = 1; ; attempt += 1) {
-        await pass(latency.request);
-        if (quotas.take(operation)) break;
-        if (attempt === attempts) throw failure('ThrottlingException', 'Rate exceeded');
-        await pass(500 * 2 ** attempt);
-      }
+      await pass(latency.request);
+      if (!quotas.take(operation)) throw failure('ThrottlingException', 'Rate exceeded');
       const answer = service.answer(operation, command.input);
       if (use === 'change') await pass(latency.answer);
       return answer;
@@ -64,7 +56,12 @@ export function openAccount(
   const open =
     <Sdk, Client>(sdk: Sdk) =>
     (use: Use): Promise<Loaded<Sdk, Client>> =>
-      Promise.resolve({ sdk, client: client(use) as Client });
+      Promise.resolve({
+        sdk,
+        client: client(use) as Client,
+        endpoint: () => undefined,
+        credentials: () => Promise.resolve(),
+      });
   const clients: Clients = {
     ec2: open(ec2),
     elbv2: open(elbv2),
@@ -72,7 +69,9 @@ export function openAccount(
     ecr: () => open<typeof ecr, ECRClient>(ecr)('read'),
     close: () => undefined,
   };
-  const calls = createCalls(clients, createLimiter(process.clock), process.clock);
+  const calls = createCalls(clients, createLimiter(process.clock), process.clock, {
+    region: settings.region,
+  });
   const { app, environment } = settings;
   const { clock } = process;
   const random = { hex: (length: number): string => process.random.hex(length) };

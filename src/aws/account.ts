@@ -9,6 +9,7 @@ import { describeInstances } from './fleet.js';
 import { describeGroups } from './groups.js';
 import { patternsOf, ruleLabel } from './names.js';
 import { eachOf } from './parallel.js';
+import { proveOf } from './proofs.js';
 import type { KnownListener } from './routes.js';
 import { createRouteReader } from './routes.js';
 
@@ -22,6 +23,8 @@ const idleTimeoutKey = 'idle_timeout.timeout_seconds';
 export function createAccount(calls: Calls): AccountPort {
   const reader = createRouteReader(calls);
   return {
+    prove: proveOf(calls),
+
     async balancers(signal) {
       const operation = 'DescribeLoadBalancers';
       const all = await allPages(`elbv2:${operation}`, (token) =>

@@ -1,14 +1,15 @@
-import { readFileSync } from 'node:fs';
 import type * as Ec2 from './sdk/ec2.js';
 import type * as Ecr from './sdk/ecr.js';
 import type * as Elbv2 from './sdk/elbv2.js';
 import type * as Ssm from './sdk/ssm.js';
 import type { SSMClientConfig } from '@aws-sdk/client-ssm';
 import type { Ms } from '../domain/ids.js';
+import { watchAnswers } from './foreign-answers.js';
+import { version } from './version.js';
 
 /**
- * `read`: repeated by the SDK, in adaptive mode. `change`: one attempt, because a change whose answer was lost may have taken effect
- * (SendCommand has no client token: the SDK would run the script a second time).
+ * `read`: repeated while that may help (calls.ts). `change`: one attempt, because a change whose answer was lost may have taken effect
+ * (SendCommand has no client token: the script would run a second time).
  */
 export type Use = 'read' | 'change';
 
@@ -17,12 +18,19 @@ export const callLimit: Readonly<Record<Use, Ms>> = { read: 20_000, change: 10_0
 
 const connectTimeout: Ms = 3_000;
 /** One attempt of a read. A silent endpoint would else hold the SDK for ever: it has no timeout of its own. */
-const readAttemptTimeout: Ms = 6_000;
+export const readAttemptLimit: Ms = 6_000;
 
 export interface Loaded<Sdk, Client> {
   readonly sdk: Sdk;
   readonly client: Client;
+  /** Where the last request went: `https://ssm.eu-central-1.amazonaws.com`. undefined: none was made yet. */
+  readonly endpoint: () => string | undefined;
+  /** Resolves when there are credentials: a process, SSO and the metadata service may take long, or hang. */
+  readonly credentials: () => Promise<unknown>;
 }
+
+/** How requests travel. */
+export type RequestHandler = NonNullable<SSMClientConfig['requestHandler']>;
 
 /** SDK clients, made when first used: importing one costs time that not every command has to spend. */
 export interface Clients {
@@ -35,8 +43,11 @@ export interface Clients {
   close(): void;
 }
 
-/** Endpoint and credentials come from the environment and the profile, as for any AWS tool. */
-export function createClients(region: string): Clients {
+/**
+ * Endpoint and credentials come from the environment and the profile, as for any AWS tool.
+ * @param requestHandler in place of the SDK's own HTTP
+ */
+export function createClients(region: string, requestHandler?: RequestHandler): Clients {
   const open: { destroy(): void }[] = [];
   /** Of the first client; the others take it over, so that SSO, a process or the metadata service is asked once. */
   let credentials: SSMClientConfig['credentials'];
@@ -44,12 +55,12 @@ export function createClients(region: string): Clients {
 
   const config = (use: Use, where: string) => ({
     region: where,
-    ...(use === 'read'
-      ? { maxAttempts: 5, retryMode: 'adaptive' as const }
-      : { maxAttempts: 1, retryMode: 'standard' as const }),
-    requestHandler: {
+    // Repeated in calls.ts: there the time is known that is left, and what the attempts before were answered.
+    maxAttempts: 1,
+    retryMode: 'standard' as const,
+    requestHandler: requestHandler ?? {
       connectionTimeout: connectTimeout,
-      requestTimeout: use === 'read' ? readAttemptTimeout : callLimit.change,
+      requestTimeout: use === 'read' ? readAttemptLimit : callLimit.change,
       throwOnRequestTimeout: true,
       // A connection that was idle may be reset by the other side at the moment of use. A read is repeated; a change would be left
       // unknown, so each gets a connection of its own.
@@ -66,12 +77,20 @@ export function createClients(region: string): Clients {
     return made;
   };
 
-  const keep = <C extends { destroy(): void; readonly config: { readonly credentials: typeof credentials } }>(
+  const keep = <
+    C extends {
+      readonly middlewareStack: object;
+      destroy(): void;
+      readonly config: { readonly credentials: typeof credentials };
+    },
+  >(
     client: C,
-  ): C => {
+  ): Pick<Loaded<unknown, C>, 'client' | 'endpoint' | 'credentials'> => {
     open.push(client);
     credentials ??= client.config.credentials;
-    return client;
+    const ready = async (): Promise<unknown> =>
+      typeof client.config.credentials === 'function' ? client.config.credentials() : client.config.credentials;
+    return { client, endpoint: watchAnswers(client), credentials: ready };
   };
 
   return {
@@ -79,25 +98,25 @@ export function createClients(region: string): Clients {
       once(`ec2.${use}`, async () => {
         quiet();
         const sdk = await import('./sdk/ec2.js');
-        return { sdk, client: keep(new sdk.EC2Client(config(use, region))) };
+        return { sdk, ...keep(new sdk.EC2Client(config(use, region))) };
       }),
     elbv2: (use) =>
       once(`elbv2.${use}`, async () => {
         quiet();
         const sdk = await import('./sdk/elbv2.js');
-        return { sdk, client: keep(new sdk.ElasticLoadBalancingV2Client(config(use, region))) };
+        return { sdk, ...keep(new sdk.ElasticLoadBalancingV2Client(config(use, region))) };
       }),
     ssm: (use) =>
       once(`ssm.${use}`, async () => {
         quiet();
         const sdk = await import('./sdk/ssm.js');
-        return { sdk, client: keep(new sdk.SSMClient(config(use, region))) };
+        return { sdk, ...keep(new sdk.SSMClient(config(use, region))) };
       }),
     ecr: (where) =>
       once(`ecr.${where}`, async () => {
         quiet();
         const sdk = await import('./sdk/ecr.js');
-        return { sdk, client: keep(new sdk.ECRClient(config('read', where))) };
+        return { sdk, ...keep(new sdk.ECRClient(config('read', where))) };
       }),
     close() {
       for (const client of open.splice(0)) {
@@ -114,11 +133,4 @@ const VERSION = version();
 /** The SDK warns on stderr that it will drop Node 20 in 2027; that is for us to act on, not for whoever runs a rollout. */
 function quiet(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : 'unknown';
 }

@@ -1,16 +1,19 @@
-import type { Ms } from '../domain/ids.js';
 import { TimeLimit } from '../domain/errors.js';
+import type { Ms } from '../domain/ids.js';
+import type { Clock } from '../engine/ports.js';
 
 /**
- * Runs `run` with a signal that aborts when `signal` does, or after `limit` real ms with a TimeLimit as reason. Rejects with that reason at
- * once, whether or not `run` heeds its signal: the SDK does not while it looks for credentials.
+ * Runs `run` with a signal that aborts when `signal` does, or after `limit` with a TimeLimit as reason. Rejects with that reason at once, whether or
+ * not `run` heeds its signal: the SDK does not while it looks for credentials.
  */
 export async function within<T>(
+  clock: Pick<Clock, 'sleep'>,
   limit: Ms,
   signal: AbortSignal | undefined,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const own = new AbortController();
+  const over = new AbortController();
   const stopped = new Promise<never>((_, reject) => {
     own.signal.addEventListener('abort', () => {
       reject(asError(own.signal.reason));
@@ -19,9 +22,12 @@ export async function within<T>(
   const passOn = (): void => {
     own.abort(signal?.reason);
   };
-  const timer = setTimeout(() => {
-    own.abort(new TimeLimit(limit));
-  }, limit);
+  void clock.sleep(limit, over.signal).then(
+    () => {
+      own.abort(new TimeLimit(limit));
+    },
+    () => undefined, // the call ended first
+  );
   // Added and removed by hand: AbortSignal.any would keep one signal alive per call for as long as the rollout's own lives.
   signal?.addEventListener('abort', passOn, { once: true });
   try {
@@ -30,7 +36,7 @@ export async function within<T>(
     }
     return await Promise.race([stopped, own.signal.aborted ? stopped : run(own.signal)]);
   } finally {
-    clearTimeout(timer);
+    over.abort();
     signal?.removeEventListener('abort', passOn);
   }
 }

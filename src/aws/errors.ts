@@ -1,5 +1,6 @@
-import { iamAction, messageOf, PortError, TimeLimit } from '../domain/errors.js';
+import { messageOf, PortError, TimeLimit } from '../domain/errors.js';
 import type { PortErrorKind } from '../domain/errors.js';
+import { ForeignAnswer } from './foreign-answers.js';
 
 /** Codes whose kind their spelling does not give away. Wire spelling, without the SDK's `Exception` suffix. */
 const kinds: Readonly<Record<string, PortErrorKind>> = {
@@ -73,30 +74,40 @@ interface WireError {
  * says `TargetGroupNotFoundException`, and SSM may send no message at all, which the SDK reports as "UnknownError".
  *
  * @param operation the API's name, `elbv2:ModifyRule`
- * @param signal the signal that the call was given: an abort of it is `aborted`, unless our own time limit was the reason
+ * @param call.signal the signal that the call was given: an abort of it is `aborted`, unless a time limit was the reason
+ * @param call.endpoint where it was sent
  * @returns a PortError; or the error itself when nothing in it comes from outside, which makes it a bug
  */
-export function toPortError(error: unknown, operation: string, signal?: AbortSignal): Error {
+export function toPortError(
+  error: unknown,
+  operation: string,
+  { signal, endpoint }: { readonly signal?: AbortSignal | undefined; readonly endpoint?: string | undefined } = {},
+): Error {
   if (error instanceof PortError) {
     return error;
   }
+  const from = endpoint === undefined ? '' : ` from ${endpoint}`;
   if (error instanceof TimeLimit || (signal?.aborted === true && signal.reason instanceof TimeLimit)) {
-    const limit = error instanceof TimeLimit ? error.limit : (signal?.reason as TimeLimit).limit;
-    return portError('timeout', operation, `no answer within ${limit} ms`, { cause: error });
+    const { limit } = error instanceof TimeLimit ? error : (signal?.reason as TimeLimit);
+    return portError('timeout', operation, `no answer${from} within ${limit / 1000} s`, { endpoint, cause: error });
   }
   if (signal?.aborted === true || (error instanceof Error && error.name === 'AbortError')) {
     const why = signal?.aborted === true ? `: ${messageOf(signal.reason)}` : '';
     return portError('aborted', operation, `the call was aborted${why}`, { cause: error });
+  }
+  if (error instanceof ForeignAnswer) {
+    return portError('server', operation, error.message, { endpoint: error.endpoint, cause: error });
   }
   const wire = read(error);
   const kind = kindOf(wire, error);
   if (kind === undefined) {
     return error instanceof Error ? error : new Error(String(error));
   }
-  return portError(kind, operation, describe(wire, kind, operation), {
+  return portError(kind, operation, describe(wire, kind, from), {
     // The SDK's own word for having no credentials at all: whoever words what to do tells it from a missing right.
     serviceCode: wire.code ?? (wire.name === 'CredentialsProviderError' ? wire.name : undefined),
     requestId: wire.requestId,
+    endpoint,
     cause: error,
   });
 }
@@ -109,10 +120,26 @@ export function portError(
   more: {
     readonly serviceCode?: string | undefined;
     readonly requestId?: string | undefined;
+    readonly endpoint?: string | undefined;
     readonly cause?: unknown;
   } = {},
 ): PortError {
-  return new PortError({ kind, operation, message: `${operation}: ${message}`, ...more });
+  const { serviceCode, requestId, endpoint, cause } = more;
+  return new PortError({
+    kind,
+    operation,
+    message: `${operation}: ${message}`,
+    serviceCode,
+    requestId,
+    endpoint,
+    cause,
+  });
+}
+
+/** The same error in other words. */
+export function reworded(error: PortError, message: string): PortError {
+  const { kind, operation, serviceCode, requestId, endpoint } = error;
+  return new PortError({ kind, operation, message, serviceCode, requestId, endpoint, cause: error });
 }
 
 /** Whether the service said that what was asked for does not exist. */
@@ -219,26 +246,12 @@ function record(value: unknown): Record<string, unknown> | undefined {
   return typeof value === 'object' && value !== null ? { ...value } : undefined;
 }
 
-function describe(wire: WireError, kind: PortErrorKind, operation: string): string {
-  const said = wire.message === '' || wire.message === 'UnknownError' ? undefined : wire.message;
-  const text = [wire.code, said].filter((part) => part !== undefined && part !== '').join(': ');
-  const status = wire.status === undefined ? '' : ` (HTTP ${wire.status})`;
-  return `${text === '' ? `failed without a message${status}` : text}${advice(kind, wire, operation)}`;
-}
-
-function advice(kind: PortErrorKind, wire: WireError, operation: string): string {
-  if (wire.name === 'CredentialsProviderError' && kind === 'access-denied') {
-    return '; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
-  }
-  if (kind === 'expired-credentials') {
-    return '; log in again, then run the command again';
-  }
-  if (
-    kind === 'access-denied' &&
-    wire.code !== undefined &&
-    /AccessDenied|Unauthorized|NotAuthorized/.test(wire.code)
-  ) {
-    return `; the credentials need the right ${iamAction(operation)}`;
-  }
-  return '';
+/** Where it went is part of it when it may be the wrong place: a refusal or a "slow down" of AWS is not. */
+function describe(wire: WireError, kind: PortErrorKind, from: string): string {
+  const { code, message, status } = wire;
+  const said = message === '' || message === 'UnknownError' ? undefined : message;
+  const text = [code, said].filter((part) => part !== undefined && part !== '').join(': ');
+  if (kind === 'network' || kind === 'timeout') return `${text === '' ? 'no answer' : text}${from}`;
+  if (text === '') return `failed without a message (HTTP ${status ?? 'unknown'}${from})`;
+  return status === undefined || status < 500 ? text : `${text} (HTTP ${status}${from})`;
 }

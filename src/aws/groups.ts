@@ -9,7 +9,7 @@ import type { Calls } from './calls.js';
 import { allPages, chunks } from './calls.js';
 import { callLimit } from './clients.js';
 import { within } from './deadline.js';
-import { isNotFound, listed, portError } from './errors.js';
+import { isNotFound, listed, portError, toPortError } from './errors.js';
 import { eachOf } from './parallel.js';
 
 const describe = 'elbv2:DescribeTargetGroups';
@@ -80,14 +80,14 @@ export function createGroups(calls: Calls): GroupsPart {
     targets,
 
     register: (group, which, signal) =>
-      inParts(which, signal, (part, within) =>
+      inParts(calls, which, { operation: 'elbv2:RegisterTargets', signal }, (part, within) =>
         calls.elbv2({ operation: 'RegisterTargets', use: 'change', signal: within }, (sdk, client, options) =>
           client.send(new sdk.RegisterTargetsCommand({ TargetGroupArn: group, Targets: wire(part) }), options),
         ),
       ),
 
     deregister: (group, which, signal) =>
-      inParts(which, signal, (part, within) =>
+      inParts(calls, which, { operation: 'elbv2:DeregisterTargets', signal }, (part, within) =>
         calls.elbv2({ operation: 'DeregisterTargets', use: 'change', signal: within }, (sdk, client, options) =>
           client.send(new sdk.DeregisterTargetsCommand({ TargetGroupArn: group, Targets: wire(part) }), options),
         ),
@@ -97,15 +97,26 @@ export function createGroups(calls: Calls): GroupsPart {
 
 /** All parts together within the limit of one change, since the lease was checked once, before. */
 async function inParts(
+  { clock }: Calls,
   targets: Targets,
-  signal: AbortSignal | undefined,
-  send: (part: Targets, signal: AbortSignal) => Promise<unknown>,
+  { operation, signal }: { readonly operation: string; readonly signal: AbortSignal | undefined },
+  send: (part: Targets, signal: AbortSignal | undefined) => Promise<unknown>,
 ): Promise<void> {
-  await within(callLimit.change, signal, async (limited) => {
-    for (const part of chunks(targets, targetsPerCall)) {
-      await send(part, limited);
-    }
-  });
+  const parts = chunks(targets, targetsPerCall);
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) {
+    await send(only, signal);
+    return;
+  }
+  try {
+    await within(clock, callLimit.change, signal, async (limited) => {
+      for (const part of parts) {
+        await send(part, limited);
+      }
+    });
+  } catch (error) {
+    throw toPortError(error, operation, { signal });
+  }
 }
 
 const wire = (targets: Targets): { Id: string; Port: number }[] =>

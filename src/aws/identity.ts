@@ -1,4 +1,4 @@
-import type { IdentityPort } from '../engine/ports.js';
+import type { Clock, IdentityPort } from '../engine/ports.js';
 import type { Clients } from './clients.js';
 import { callLimit } from './clients.js';
 import { within } from './deadline.js';
@@ -14,12 +14,12 @@ const renewed = /ASSUME_ROLE|WEB_ID|SSO|LOGIN|PROCESS|HTTP|IMDS/;
  * When this process's credentials end: of fixed ones, as in a CI job that took on a role and passes it on in the environment. Reads
  * `AWS_CREDENTIAL_EXPIRATION` through the SDK's own provider. Fixed credentials without it end when they end: undefined.
  */
-export function createIdentity(clients: Clients): IdentityPort {
+export function createIdentity(clients: Clients, clock: Clock): IdentityPort {
   return {
     async credentialsEnd(signal) {
       const operation = 'credentials';
       try {
-        return await within(callLimit.read, signal, async () => {
+        return await within(clock, callLimit.read, signal, async () => {
           const { client } = await clients.ssm('read');
           const { expiration, ...identity } = await client.config.credentials();
           const source = '$source' in identity ? identity.$source : undefined;
@@ -28,7 +28,7 @@ export function createIdentity(clients: Clients): IdentityPort {
           return end === undefined || Number.isNaN(end) || from.some((name) => renewed.test(name)) ? undefined : end;
         });
       } catch (error) {
-        throw toPortError(error, operation, signal);
+        throw toPortError(error, operation, { signal });
       }
     },
   };

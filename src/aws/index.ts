@@ -11,16 +11,19 @@ import type {
 import { createAccount } from './account.js';
 import { createCalls } from './calls.js';
 import { createClients } from './clients.js';
+import type { RequestHandler } from './clients.js';
 import { createFleet } from './fleet.js';
 import { createIdentity } from './identity.js';
 import { createImages } from './images.js';
 import { createLimiter } from './limiter.js';
 import type { Quota, Rate } from './limiter.js';
+import type { Notices } from './notices.js';
 import { createParameters } from './parameters.js';
 import { createRunner } from './runner.js';
 import { createTraffic } from './traffic.js';
 
 export { callLimit } from './clients.js';
+export type { RequestHandler } from './clients.js';
 export { localRates } from './limiter.js';
 
 /** AWS in one region. */
@@ -45,18 +48,26 @@ export function createAws(options: {
   readonly clock: Clock;
   /** Call rates instead of those that leave room in an AWS account; an endpoint of one's own may take more. */
   readonly rates?: Readonly<Record<Quota, Rate>>;
+  readonly notices?: Notices;
+  /** In place of the SDK's own HTTP. */
+  readonly requestHandler?: RequestHandler;
 }): Aws {
-  const clients = createClients(options.region);
-  const calls = createCalls(clients, createLimiter(options.clock, options.rates), options.clock);
+  const { region, clock, rates, notices, requestHandler } = options;
+  const clients = createClients(region, requestHandler);
+  const calls = createCalls(clients, createLimiter(clock, rates), clock, {
+    region,
+    ...(notices === undefined ? {} : { notices }),
+  });
   return {
     fleet: createFleet(calls),
     traffic: createTraffic(calls),
     runner: createRunner(calls),
     parameters: createParameters(calls),
     images: createImages(calls),
-    identity: createIdentity(clients),
+    identity: createIdentity(clients, clock),
     account: createAccount(calls),
     close: () => {
+      calls.close();
       clients.close();
     },
   };

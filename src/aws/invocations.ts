@@ -11,15 +11,20 @@ const listPageSize = 50;
 const errorTitle = '\n----------ERROR-------\n';
 const cutMarker = '---Output truncated---';
 
+/** Told of each attempt that has failed and is repeated. */
+type Repeats = ((error: PortError) => void) | undefined;
+
 /** Status and output in one call. Right after a send SSM does not know the command yet (API: "eventual consistency"): `pending`. */
 export async function getInvocation(
   calls: Calls,
   id: string,
   instance: InstanceId,
   signal: AbortSignal | undefined,
+  repeats?: Repeats,
 ): Promise<CommandState> {
   try {
-    const answer = await calls.ssm({ operation: 'GetCommandInvocation', use: 'read', signal }, (sdk, client, options) =>
+    const call = { operation: 'GetCommandInvocation', use: 'read', signal, repeats } as const;
+    const answer = await calls.ssm(call, (sdk, client, options) =>
       client.send(new sdk.GetCommandInvocationCommand({ CommandId: id, InstanceId: instance }), options),
     );
     return stateOf({
@@ -45,10 +50,11 @@ export function listAfter(
   after: Instant,
   token: string | undefined,
   signal: AbortSignal | undefined,
+  repeats?: Repeats,
 ): Promise<Page> {
   // The documented form of the time stamp has no fraction.
   const value = new Date(after).toISOString().replace(/\.\d+Z$/, 'Z');
-  return list(calls, { Filters: [{ key: 'InvokedAfter', value }], NextToken: token }, signal);
+  return list(calls, { Filters: [{ key: 'InvokedAfter', value }], NextToken: token }, signal, repeats);
 }
 
 /** All invocations of one command that SSM knows of by now, with the first 2,500 characters of their output. One page: a command has 50 instances at most. */
@@ -56,9 +62,10 @@ export async function listOf(
   calls: Calls,
   id: string,
   signal: AbortSignal | undefined,
+  repeats?: Repeats,
 ): Promise<readonly CommandInvocation[]> {
   try {
-    return (await list(calls, { CommandId: id, Details: true }, signal)).items;
+    return (await list(calls, { CommandId: id, Details: true }, signal, repeats)).items;
   } catch (error) {
     if (isUnheardOf(error)) return [];
     throw error;
@@ -79,6 +86,19 @@ export function listedState({ Status: status, CommandPlugins: plugins }: Command
   return stdout.includes('\n') && !output.includes(cutMarker) ? { ...state, stdout } : undefined;
 }
 
+/**
+ * The same where the output cannot be fetched: as long as a listing holds all of it, it does for any end. undefined: it does not.
+ */
+export function wholeState(invocation: CommandInvocation): CommandState | undefined {
+  const { Status: status, CommandPlugins: plugins } = invocation;
+  const [plugin] = plugins ?? [];
+  const output = plugin?.Output ?? '';
+  if (output.includes(cutMarker)) return undefined;
+  const [stdout = '', ...rest] = output.split(errorTitle);
+  const stderr = rest.join(errorTitle);
+  return stateOf({ status, details: plugin?.StatusDetails, code: plugin?.ResponseCode, stdout, stderr });
+}
+
 interface Page {
   readonly items: readonly CommandInvocation[];
   readonly next: string | undefined;
@@ -88,9 +108,10 @@ async function list(
   calls: Calls,
   which: ListCommandInvocationsCommandInput,
   signal: AbortSignal | undefined,
+  repeats?: Repeats,
 ): Promise<Page> {
   const operation = 'ListCommandInvocations';
-  const answer = await calls.ssm({ operation, use: 'read', signal }, (sdk, client, options) =>
+  const answer = await calls.ssm({ operation, use: 'read', signal, repeats }, (sdk, client, options) =>
     client.send(new sdk.ListCommandInvocationsCommand({ ...which, MaxResults: listPageSize }), options),
   );
   const next = answer.NextToken === '' ? undefined : answer.NextToken;

@@ -2,16 +2,22 @@ import { PortError } from '../domain/errors.js';
 import type { ParameterPort } from '../engine/ports.js';
 import type { Calls } from './calls.js';
 import { allPages, chunks } from './calls.js';
-import { isNotFound, listed, portError } from './errors.js';
+import { isNotFound, listed, portError, reworded } from './errors.js';
+import type { Way } from './stand-in.js';
 
 /** Largest page of GetParametersByPath, and most names of DeleteParameters (API reference). */
 const perCall = 10;
 
 /** Parameter Store of Systems Manager: plain String parameters of the standard tier (up to 4 KB). */
 export function createParameters(calls: Calls): ParameterPort {
-  const read = (name: string, decrypt: boolean, signal: AbortSignal | undefined): Promise<string | undefined> =>
+  const read = (
+    name: string,
+    decrypt: boolean,
+    signal: AbortSignal | undefined,
+    repeats?: (error: PortError) => void,
+  ): Promise<string | undefined> =>
     calls
-      .ssm({ operation: 'GetParameter', use: 'read', signal }, async (sdk, client, options) => {
+      .ssm({ operation: 'GetParameter', use: 'read', signal, repeats }, async (sdk, client, options) => {
         const answer = await client.send(new sdk.GetParameterCommand({ Name: name, WithDecryption: decrypt }), options);
         if (answer.Parameter?.Value === undefined) {
           throw portError('server', 'ssm:GetParameter', `the answer for ${name} has no value`);
@@ -24,6 +30,33 @@ export function createParameters(calls: Calls): ParameterPort {
         }
         throw error;
       });
+
+  const list = async (
+    path: string,
+    signal: AbortSignal | undefined,
+    repeats?: (error: PortError) => void,
+  ): Promise<ReadonlyMap<string, string>> => {
+    const operation = 'ssm:GetParametersByPath';
+    const all = await allPages(operation, (token) =>
+      calls.ssm({ operation: 'GetParametersByPath', use: 'read', signal, repeats }, async (sdk, client, options) => {
+        const input = { Path: path, Recursive: true, MaxResults: perCall, NextToken: token };
+        const answer = await client.send(new sdk.GetParametersByPathCommand(input), options);
+        return { items: listed(operation, 'Parameters', answer.Parameters), next: answer.NextToken };
+      }),
+    );
+    return new Map(
+      all.map(({ Name: name, Value: value }) => {
+        if (name === undefined || value === undefined) {
+          throw portError(
+            'server',
+            operation,
+            `the answer has a parameter without ${name === undefined ? 'name' : 'value'}`,
+          );
+        }
+        return [name, value];
+      }),
+    );
+  };
 
   return {
     async create(name, value, signal) {
@@ -59,7 +92,17 @@ export function createParameters(calls: Calls): ParameterPort {
         });
     },
 
-    get: (name, signal) => read(name, false, signal),
+    get(name, signal) {
+      const single: Way<string | undefined> = {
+        operation: 'ssm:GetParameter',
+        ask: (stop, repeats) => read(name, false, stop, repeats),
+      };
+      const folder: typeof single = {
+        operation: 'ssm:GetParametersByPath',
+        ask: async (stop, repeats) => (await list(name.slice(0, name.lastIndexOf('/')), stop, repeats)).get(name),
+      };
+      return calls.standIn(single, folder, signal);
+    },
 
     async secret(name, signal) {
       const value = await read(name, true, signal);
@@ -71,28 +114,7 @@ export function createParameters(calls: Calls): ParameterPort {
       return value;
     },
 
-    async list(path, signal) {
-      const operation = 'ssm:GetParametersByPath';
-      const all = await allPages(operation, (token) =>
-        calls.ssm({ operation: 'GetParametersByPath', use: 'read', signal }, async (sdk, client, options) => {
-          const input = { Path: path, Recursive: true, MaxResults: perCall, NextToken: token };
-          const answer = await client.send(new sdk.GetParametersByPathCommand(input), options);
-          return { items: listed(operation, 'Parameters', answer.Parameters), next: answer.NextToken };
-        }),
-      );
-      return new Map(
-        all.map(({ Name: name, Value: value }) => {
-          if (name === undefined || value === undefined) {
-            throw portError(
-              'server',
-              operation,
-              `the answer has a parameter without ${name === undefined ? 'name' : 'value'}`,
-            );
-          }
-          return [name, value];
-        }),
-      );
-    },
+    list: (path, signal) => list(path, signal),
 
     async remove(names, signal) {
       for (const part of chunks(names, perCall)) {
@@ -108,16 +130,6 @@ export function createParameters(calls: Calls): ParameterPort {
 /** The service's errors do not name the parameter. */
 function naming(name: string): (error: unknown) => never {
   return (error) => {
-    if (!(error instanceof PortError)) {
-      throw error;
-    }
-    throw new PortError({
-      kind: error.kind,
-      operation: error.operation,
-      message: `${error.message} (parameter ${name})`,
-      serviceCode: error.serviceCode,
-      requestId: error.requestId,
-      cause: error,
-    });
+    throw error instanceof PortError ? reworded(error, `${error.message} (parameter ${name})`) : error;
   };
 }

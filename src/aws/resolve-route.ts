@@ -1,11 +1,14 @@
+import type { PortError } from '../domain/errors.js';
 import type { RouteArn } from '../domain/ids.js';
 import type { RouteName } from '../domain/settings.js';
 import { forwardOf } from './actions.js';
 import type { Calls } from './calls.js';
-import { isNotFound, portError } from './errors.js';
+import { isNotFound, listed, portError } from './errors.js';
+import { describeGroups } from './groups.js';
 import { routeKind, ruleLabel, ruleMatches } from './names.js';
 import { eachOf } from './parallel.js';
 import type { KnownListener, RouteReader } from './routes.js';
+import type { Way } from './stand-in.js';
 
 const operation = 'elbv2:DescribeRules';
 type Match = Extract<RouteName, { is: 'match' }>;
@@ -93,15 +96,40 @@ async function byRules(
   return perListener.flat();
 }
 
+/** The target groups of a load balancer name it, too: as long as one is attached. */
 async function balancerArn(calls: Calls, name: string, signal: AbortSignal | undefined): Promise<string> {
+  const direct: Way<string> = {
+    operation: 'elbv2:DescribeLoadBalancers',
+    ask: (stop, repeats) => describeBalancer(calls, name, stop, repeats),
+  };
+  const byGroups: typeof direct = {
+    operation: 'elbv2:DescribeTargetGroups',
+    ask: async (stop) => {
+      const groups = await describeGroups(calls, {}, stop);
+      const arns = groups.flatMap(({ LoadBalancerArns: some }) => some ?? []);
+      const arn = arns.find((each) => /:loadbalancer\/app\/([^/]+)\//.exec(each)?.[1] === name);
+      if (arn !== undefined) return arn;
+      throw portError('server', 'elbv2:DescribeTargetGroups', `no target group is attached to ${name}`);
+    },
+  };
+  return calls.standIn(direct, byGroups, signal);
+}
+
+async function describeBalancer(
+  calls: Calls,
+  name: string,
+  signal: AbortSignal,
+  repeats?: (error: PortError) => void,
+): Promise<string> {
   const answer = await calls
-    .elbv2({ operation: 'DescribeLoadBalancers', use: 'read', signal }, (sdk, client, options) =>
+    .elbv2({ operation: 'DescribeLoadBalancers', use: 'read', signal, repeats }, (sdk, client, options) =>
       client.send(new sdk.DescribeLoadBalancersCommand({ Names: [name] }), options),
     )
     .catch((error: unknown) => {
       throw isNotFound(error) ? noBalancer(name, error) : error;
     });
-  const arn = answer.LoadBalancers?.[0]?.LoadBalancerArn;
+  const balancers = listed('elbv2:DescribeLoadBalancers', 'LoadBalancers', answer.LoadBalancers);
+  const arn = balancers[0]?.LoadBalancerArn;
   if (arn === undefined) {
     throw noBalancer(name);
   }

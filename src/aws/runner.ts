@@ -7,8 +7,9 @@ import type { Calls } from './calls.js';
 import { callLimit } from './clients.js';
 import { isOver, stateOf } from './command-state.js';
 import { portError } from './errors.js';
-import { getInvocation, listAfter, listedState, listOf } from './invocations.js';
+import { getInvocation, listAfter, listedState, listOf, wholeState } from './invocations.js';
 import { eachOf } from './parallel.js';
+import type { Way } from './stand-in.js';
 
 /** Seconds in which the agent has to fetch a command; after that it is reported undelivered (it may run all the same). */
 const deliverySeconds = 60;
@@ -59,6 +60,7 @@ export function createRunner(calls: Calls): RunnerPort {
     over.set(id, state);
     const command = sent.get(id)?.command;
     if (command !== undefined) turns.delete(command);
+    turns.delete(id);
     sent.delete(id);
     return state;
   };
@@ -66,9 +68,16 @@ export function createRunner(calls: Calls): RunnerPort {
   const fetchAll = async (asked: readonly Asked[], states: Map<string, CommandState>, signal?: AbortSignal) => {
     const some = asked.slice(0, mostFetches);
     const fetched = await eachOf(some, width, ({ id, instance }) =>
-      getInvocation(calls, sent.get(id)?.command ?? commandOf(id), instance, signal),
+      stateFetched(calls, sent.get(id)?.command ?? commandOf(id), instance, signal),
     );
     for (const [index, { id }] of some.entries()) states.set(id, end(id, fetched[index] ?? { is: 'pending' }));
+  };
+
+  /** Those that were asked longest ago: where each is asked by itself, all get their turn. */
+  const next = (members: readonly Asked[], most: number): readonly Asked[] => {
+    const some = [...members].sort((a, b) => (turns.get(a.id) ?? 0) - (turns.get(b.id) ?? 0)).slice(0, most);
+    for (const { id } of some) turns.set(id, turn);
+    return some;
   };
 
   /** Commands of several instances: one listing answers for all of them. */
@@ -79,11 +88,12 @@ export function createRunner(calls: Calls): RunnerPort {
     const toFetch: Asked[] = [];
     await eachOf(due, width, async ([command, members]) => {
       turns.set(command, (turn += 1));
-      const found = new Map((await listOf(calls, command, signal)).map((one) => [one.InstanceId, one]));
-      for (const member of members) {
-        const one = found.get(member.instance);
-        if (one === undefined) continue;
-        const state = listedState(one);
+      const some = Math.max(1, Math.floor(mostFetches / due.length));
+      for (const [member, state] of await statesOf(
+        calls,
+        { command, members, next: () => next(members, some) },
+        signal,
+      )) {
         if (state === undefined) toFetch.push(member);
         else states.set(member.id, end(member.id, state));
       }
@@ -98,16 +108,24 @@ export function createRunner(calls: Calls): RunnerPort {
     const found = new Map<string, string | undefined>();
     if (wanted.size < listFrom) return found;
     const oldest = Math.min(...known.map(({ at }) => at)) - skew;
-    let token: string | undefined;
-    for (let page = 0; page < listPages; page += 1) {
-      const { items, next } = await listAfter(calls, oldest, token, signal);
-      for (const { CommandId: id, Status: status } of items) {
-        if (id !== undefined && wanted.has(id)) found.set(id, status);
-      }
-      if (next === undefined || found.size === wanted.size) break;
-      token = next;
-    }
-    return found;
+    const listing: Way<ReadonlyMap<string, string | undefined>> = {
+      operation: 'ssm:ListCommandInvocations',
+      ask: async (stop, repeats) => {
+        let token: string | undefined;
+        for (let page = 0; page < listPages; page += 1) {
+          const { items, next } = await listAfter(calls, oldest, token, stop, repeats);
+          for (const { CommandId: id, Status: status } of items) {
+            if (id !== undefined && wanted.has(id)) found.set(id, status);
+          }
+          if (next === undefined || found.size === wanted.size) break;
+          token = next;
+        }
+        return found;
+      },
+    };
+    // What is not in the list is asked for one by one.
+    const none = { operation: 'ssm:GetCommandInvocation', ask: () => Promise.resolve(found) } as const;
+    return calls.standIn(listing, none, signal);
   };
 
   const readSingle = async (asked: readonly Asked[], states: Map<string, CommandState>, signal?: AbortSignal) => {
@@ -196,6 +214,68 @@ export function createRunner(calls: Calls): RunnerPort {
       return found;
     },
   };
+}
+
+/**
+ * States of the instances of one command that SSM knows of by now; undefined: it is over, and its output has to be fetched.
+ * @param which.next those to ask by themselves when there is no listing
+ */
+function statesOf(
+  calls: Calls,
+  {
+    command,
+    members,
+    next,
+  }: { readonly command: string; readonly members: readonly Asked[]; readonly next: () => readonly Asked[] },
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<Asked, CommandState | undefined>> {
+  const listing: Way<ReadonlyMap<Asked, CommandState | undefined>> = {
+    operation: 'ssm:ListCommandInvocations',
+    ask: async (stop, repeats) => {
+      const listed = await listOf(calls, command, stop, repeats);
+      const found = new Map(listed.map((one) => [one.InstanceId, one]));
+      return new Map(
+        members.flatMap((member) => {
+          const one = found.get(member.instance);
+          return one === undefined ? [] : [[member, listedState(one)] as const];
+        }),
+      );
+    },
+  };
+  const single: typeof listing = {
+    operation: 'ssm:GetCommandInvocation',
+    ask: async (stop, repeats) => {
+      const read = (member: Asked) => getInvocation(calls, command, member.instance, stop, repeats);
+      const due = next();
+      const states = await eachOf(due, width, read);
+      return new Map(due.map((member, index) => [member, states[index]]));
+    },
+  };
+  return calls.standIn(listing, single, signal);
+}
+
+/** State and output of a command on one instance. */
+function stateFetched(
+  calls: Calls,
+  command: string,
+  instance: InstanceId,
+  signal: AbortSignal | undefined,
+): Promise<CommandState> {
+  const single: Way<CommandState> = {
+    operation: 'ssm:GetCommandInvocation',
+    ask: (stop, repeats) => getInvocation(calls, command, instance, stop, repeats),
+  };
+  const listing: typeof single = {
+    operation: 'ssm:ListCommandInvocations',
+    ask: async (stop, repeats) => {
+      const one = (await listOf(calls, command, stop, repeats)).find(({ InstanceId: id }) => id === instance);
+      if (one === undefined) return { is: 'pending' };
+      const state = wholeState(one);
+      if (state !== undefined) return state;
+      throw portError('server', 'ssm:ListCommandInvocations', `the output of ${instance} is too long for a listing`);
+    },
+  };
+  return calls.standIn(single, listing, signal);
 }
 
 const commandOf = (id: string): string => id.split('/')[0] ?? id;

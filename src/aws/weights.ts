@@ -1,13 +1,12 @@
 import type { RouteArn, TargetGroupArn } from '../domain/ids.js';
 import type { GroupWeight, RouteView } from '../domain/observation.js';
 import type { TrafficPort } from '../engine/ports.js';
-import { PortError } from '../domain/errors.js';
+import { PortError, TimeLimit } from '../domain/errors.js';
 import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { describeWeights, groupLabel, sameStickiness, sameWeights, withWeights } from './actions.js';
 import type { Calls } from './calls.js';
 import { callLimit } from './clients.js';
 import { within } from './deadline.js';
-import { TimeLimit } from '../domain/errors.js';
 import { portError, toPortError } from './errors.js';
 import { routeKind } from './names.js';
 import { viewOf } from './routes.js';
@@ -34,7 +33,9 @@ export async function setWeights(
 ): Promise<RouteView> {
   const operation = routeKind(change.route) === 'listener' ? 'ModifyListener' : 'ModifyRule';
   const wire = `elbv2:${operation}`;
-  const before = await within(callLimit.change, signal, async (limited) => {
+  // What is asked when the time is over: a read that hangs is no write that was lost.
+  let asked = operation === 'ModifyListener' ? 'elbv2:DescribeListeners' : 'elbv2:DescribeRules';
+  const before = await within(calls.clock, callLimit.change, signal, async (limited) => {
     const raw = await readOne(reader, change.route, limited);
     const view = viewOf(raw, change.managed);
     compareWithExpected(wire, view, change);
@@ -48,10 +49,11 @@ export async function setWeights(
     if (change.mayWrite?.() === false) {
       throw portError('timeout', wire, `${view.name}: it came too late to write its weights; nothing was written`);
     }
+    asked = wire;
     await write(calls, change.route, list.actions, limited);
     return { view, written: true };
   }).catch((error: unknown) => {
-    throw error instanceof TimeLimit || signal?.aborted === true ? toPortError(error, wire, signal) : error;
+    throw error instanceof TimeLimit || signal?.aborted === true ? toPortError(error, asked, { signal }) : error;
   });
   return before.written ? readBack(calls, reader, change, before.view, wire, signal) : before.view;
 }
@@ -139,7 +141,7 @@ async function lookAgain(
     }
     return viewOf(await readOne(reader, change.route, signal), change.managed);
   } catch (error) {
-    const known = toPortError(error, operation, signal);
+    const known = toPortError(error, operation, { signal });
     if (known instanceof PortError && !known.mayHaveTakenEffect) {
       throw portError('server', operation, `was written, but could not be read back: ${known.message}`, {
         cause: known,

@@ -70,7 +70,8 @@ Changes nothing in the account, and overwrites no file without --force.`;
     const region = [seeds.region, process.env['AWS_DEFAULT_REGION']].find((name) => name !== undefined && name !== '');
     if (region === undefined) throw noRegion();
     const asks = !flags.yes && !this.jsonEnabled() && canAsk();
-    const tools = composeAccount({ region, env: process.env, signal: stop.signal });
+    const tell = (text: string): void => this.logToStderr(text);
+    const tools = composeAccount({ region, env: process.env, signal: stop.signal, tell });
     try {
       const draft = await discover(tools, region, seeds, asker(asks, stop.signal));
       const { configText } = await import('../presentation/init.js');
@@ -90,6 +91,8 @@ Changes nothing in the account, and overwrites no file without --force.`;
       const { app, environment, remarks } = draft;
       return { schemaVersion: 1, file: path, app, environment, services, remarks, next };
     } finally {
+      // What is still asked for keeps no failed command waiting.
+      end();
       tools.close();
       process.off('SIGINT', end);
       process.off('SIGTERM', end);

@@ -8,7 +8,9 @@ import type { Toolbox } from '../operations/toolbox.js';
 export default class Status extends BaseCommand {
   static override summary = 'what runs where, since when, by whom, what a rollout waits for, and what to type next';
   static override description = `--watch follows the rollout that runs, whoever started it, until it ends, and gives its exit code: 0, 10 or 11; 14 when nobody drives it any
-more. Ctrl-C ends the watching (130), not the rollout. With --json it is the last status, printed once at the end.`;
+more. Ctrl-C ends the watching (130), not the rollout. With --json it is the last status, printed once at the end.
+
+Exit 12 when a call to AWS failed that it needs. Where only the instances could not be inspected, everything else is printed all the same.`;
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --watch',
@@ -26,6 +28,7 @@ more. Ctrl-C ends the watching (130), not the rollout. With --json it is the las
       const { statusText } = await import('../presentation/status.js');
       const result = await status(box);
       this.print(statusText(result, Date.now(), process.stdout.columns));
+      if (result.unread !== undefined) this.ends(EXIT.refused);
       return result;
     });
   }

@@ -9,11 +9,13 @@ export function composeAccount(options: {
   readonly region: string;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  /** Told what is waited for. */
+  readonly tell: (text: string) => void;
 }): InitTools & { readonly close: () => void } {
-  const { region, env, signal } = options;
+  const { region, env, signal, tell } = options;
   const clock = systemClock;
   const rates = isLocal(env['AWS_ENDPOINT_URL']) ? { rates: localRates } : {};
-  const aws = createAws({ region, clock, ...rates });
+  const aws = createAws({ region, clock, notices: (_level, text) => tell(text), ...rates });
   return {
     account: aws.account,
     traffic: aws.traffic,
@@ -22,6 +24,9 @@ export function composeAccount(options: {
     hosts: createHostPort(aws.runner, { app: 'deployctl', environment: 'init', region }),
     clock,
     signal,
+    emit: (event) => {
+      if (event.type === 'note') tell(event.text);
+    },
     close: () => {
       aws.close();
     },

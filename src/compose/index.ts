@@ -1,8 +1,9 @@
 import { callLimit, createAws, localRates } from '../aws/index.js';
+import type { RequestHandler } from '../aws/index.js';
 import type { EventBody } from '../domain/event.js';
 import type { EnvironmentSettings } from '../domain/settings.js';
 import { systemClock, systemRandom } from '../engine/clock.js';
-import type { Reporter } from '../engine/ports.js';
+import type { Clock, Reporter } from '../engine/ports.js';
 import { createHttp } from '../health/http.js';
 import type { RunnerBox } from '../operations/containers.js';
 import { createMultiplex } from '../reporters/multiplex.js';
@@ -34,15 +35,24 @@ export async function compose(options: {
   /** File for every event as NDJSON. */
   readonly events?: string;
   readonly asides: Asides;
+  /** Other time, other ways to AWS and another screen than those of this machine. */
+  readonly instead?: {
+    readonly clock: Clock;
+    readonly requestHandler: RequestHandler;
+    readonly progress: Reporter;
+  };
 }): Promise<Composed> {
-  const { settings, env, signal, asides } = options;
-  const clock = systemClock;
+  const { settings, env, signal, asides, instead } = options;
+  const clock = instead?.clock ?? systemClock;
   const aws = createAws({
     region: settings.region,
     clock,
+    notices: (level, text) => emit({ type: 'note', level, text }),
     ...(isLocal(env['AWS_ENDPOINT_URL']) ? { rates: localRates } : {}),
+    ...(instead === undefined ? {} : { requestHandler: instead.requestHandler }),
   });
-  const progress = await createProgress({ stream: process.stderr, env, clock, quiet: options.quiet });
+  const progress =
+    instead?.progress ?? (await createProgress({ stream: process.stderr, env, clock, quiet: options.quiet }));
   const reporters: { readonly name: string; readonly reporter: Reporter }[] = [
     { name: 'the progress output', reporter: progress },
   ];

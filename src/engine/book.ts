@@ -3,7 +3,7 @@ import type { InstanceId, Instant, Ms } from '../domain/ids.js';
 import type { Container, HostFailure, ObservedHost, TaskState } from '../domain/observation.js';
 import { slotKey } from '../domain/observation.js';
 import type { Spot } from '../domain/decision.js';
-import { messageOf, PortError } from '../domain/errors.js';
+import { isDenied, messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
 import type { Entry } from './host-entry.js';
 import { confirm, newEntry } from './host-entry.js';
@@ -42,7 +42,9 @@ export class HostBook {
   /** The highest generation that such an instance follows, where it told. */
   fencedBy: number | undefined;
   /** Why the states of the open commands could not be read the last time. */
-  unread: string | undefined;
+  readError: PortError | undefined;
+  /** Why the last command was not accepted, or may not have been; undefined once one is. What SSM says of a single instance is none of it. */
+  sendError: PortError | undefined;
   /** Of what was bad without a known reason: the first reason that came to be known. */
   #explained: HostFailure | undefined;
   readonly #deps: BookDeps;
@@ -137,9 +139,11 @@ export class HostBook {
         signal,
       );
       entry.command = { id, request, sentAt: now };
+      this.sendError = undefined;
     } catch (error) {
       if (error instanceof UnsendableRequest) return this.#unsendable(instance, entry, request, error.message);
       if (!(error instanceof PortError)) throw error;
+      if (error.kind !== 'invalid') this.sendError = error;
       if (!error.mayHaveTakenEffect) return this.#notSent(instance, entry, request, error);
       this.#lose(instance, entry, request, messageOf(error));
     }
@@ -156,6 +160,10 @@ export class HostBook {
     const fence = this.#deps.nextFence();
     this.#together.set(request, { fence, to: new Set([instance]) });
     return fence;
+  }
+
+  get unread(): string | undefined {
+    return this.readError === undefined ? undefined : messageOf(this.readError);
   }
 
   /** Reads the state of every open command and takes in what ended. */
@@ -189,12 +197,12 @@ export class HostBook {
   ): Promise<ReadonlyMap<string, HostCommandState>> {
     try {
       const states = await this.#deps.hosts.poll(open, signal);
-      this.unread = undefined;
+      this.readError = undefined;
       return states;
     } catch (error) {
       if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
       // Not read is not ended: the commands stay open, and their own time limits judge.
-      this.unread = messageOf(error);
+      this.readError = error;
       return new Map();
     }
   }
@@ -347,7 +355,7 @@ export class HostBook {
   #notSent(instance: InstanceId, entry: Entry, request: HostRequest, error: PortError): boolean {
     if (error.kind === 'throttled' || error.kind === 'conflict') {
       this.#neverRan(entry, request);
-      const text = `${this.#who(instance)}: "${nameOf(request)}" was not accepted and is sent again: ${error.message}`;
+      const text = `${this.#who(instance)}: "${nameOf(request)}" was not accepted and is sent again: ${messageOf(error)}`;
       this.#deps.emit({ type: 'note', level: 'warning', text });
       return true;
     }
@@ -355,13 +363,15 @@ export class HostBook {
       return this.#unsendable(instance, entry, request, error.message);
     if (request.phase === 'inspect' || request.phase === 'quiet' || error.kind === 'invalid') {
       // SSM does not take commands for the instance (any more): that is a fact about the instance, not about the release.
-      this.#lose(instance, entry, request, error.message);
+      this.#lose(instance, entry, request, messageOf(error));
       // What was not sent has not run, whatever becomes of the instance.
       if (request.phase === 'task') this.tasks.set(request.service, { is: 'none' });
       return false;
     }
     this.#neverRan(entry, request);
-    this.#failed(instance, entry, request, { ok: false, code: error.kind, message: error.message });
+    // This identity may send nothing: that is no failure of the release, and `sendError` says it.
+    if (isDenied(error)) return false;
+    this.#failed(instance, entry, request, { ok: false, code: error.kind, message: messageOf(error) });
     return false;
   }
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Action, Decision, Outcome } from '../domain/decision.js';
-import { DeployctlError, EXIT, iamAction, messageOf, PortError } from '../domain/errors.js';
+import { DeployctlError, EXIT, fixFor, isDenied, messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
 import type { HostRequest } from '../domain/host.js';
 import type { Instant, Ms, RouteArn } from '../domain/ids.js';
@@ -132,7 +132,8 @@ export class Loop {
     const { clock, observer, gates } = this.#deps;
     const began = clock.now();
     const seen: Observation = { ...(await observer.observe(stop)), ...gates.watch(observer.bake?.key) };
-    this.#troubles.looked(this.#plan, seen, this.#deps.book.unread);
+    this.#troubles.looked(this.#plan, seen, observer.unread);
+    this.#leaseRefused();
     await this.#steer(seen);
     const now = clock.now();
     this.#progress.observe(seen, now);
@@ -297,12 +298,13 @@ export class Loop {
       emit({ type: 'action.sent', action, text });
       const mayWrite = (): boolean => lease.isValid(changeLimit);
       await act({ traffic, book, observer, mayWrite }, this.#plan, action, turn, stop);
+      if (isDenied(book.sendError)) throw book.sendError;
       this.#progress.accepted(action, before, this.#deps.clock.now());
       return true;
     } catch (error) {
       if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
-      if (error.kind === 'expired-credentials' || error.kind === 'access-denied') throw this.#withoutRights(error);
-      emit({ type: 'action.failed', action, text, why: error.message });
+      if (isDenied(error)) throw this.#withoutRights(error);
+      emit({ type: 'action.failed', action, text, why: messageOf(error) });
       if (isRefusal(error) && action.is === 'weights') this.#giveUp(action, error.message, this.#deps.clock.now());
       // Of targets the world may have taken some since they were read: the refusal counts like a change without an effect, and the fleet is read anew.
       else if (isRefusal(error) || error.kind === 'conflict') {
@@ -331,17 +333,24 @@ export class Loop {
     return false;
   }
 
+  /** The lease ends although nobody takes it: that is told as soon as it is known. */
+  #leaseRefused(): void {
+    const { refusal, ttl } = this.#deps.lease;
+    if (refusal === undefined) {
+      this.#troubles.over('lease refused', 'the lease is renewed again', 0);
+      return;
+    }
+    const text = `the lease cannot be renewed: ${messageOf(refusal)}. The rollout stops when it has not been for ${String(Math.round(ttl / 1000))} s`;
+    this.#troubles.began('lease refused', text);
+  }
+
   #withoutRights(error: PortError): DeployctlError {
-    const fix =
-      error.kind === 'expired-credentials'
-        ? 'renew the AWS credentials'
-        : `allow ${iamAction(error.operation)} for this identity`;
     return new DeployctlError({
       code: `aws.${error.kind}`,
       message: `${error.operation} was refused in the middle of the rollout: ${error.message}. The fleet is as it was after the last accepted change`,
       exitCode: EXIT.inProgress,
       next: [
-        fix,
+        fixFor(error),
         `deployctl resume --env ${this.#plan.environment}     # then goes on with it`,
         `deployctl rollback --env ${this.#plan.environment}   # or undoes it`,
       ],

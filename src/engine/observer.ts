@@ -13,7 +13,7 @@ import type {
 } from '../domain/observation.js';
 import type { Decision } from '../domain/decision.js';
 import type { Plan } from '../domain/plan.js';
-import { messageOf, PortError } from '../domain/errors.js';
+import { isDenied, messageOf, PortError } from '../domain/errors.js';
 import { WaitClock } from '../strategies/waiting.js';
 import type { HostBook } from './book.js';
 import type { Clock, FleetPort, TrafficPort } from './ports.js';
@@ -62,6 +62,16 @@ interface ObserverDeps {
   readonly steering: (signal?: AbortSignal) => Promise<readonly Steer[]>;
 }
 
+/** What a round of reads did not give. */
+export interface Unread {
+  /** Why the states of the commands on instances are not known. */
+  readonly commands: string | undefined;
+  /** Why the requests of other terminals are not known. */
+  readonly steering: string | undefined;
+  /** Reads that the service refused this identity: no later round does better by itself. */
+  readonly refusals: readonly PortError[];
+}
+
 interface Expected {
   readonly registered: boolean;
   readonly at: Instant;
@@ -87,6 +97,9 @@ export class Observer {
   >();
   readonly #expected = new Map<string, Expected>();
   #steering: readonly ObservedSteer[] = [];
+  #steeringError: string | undefined;
+  /** Reads of the last round that the service refused this identity. */
+  readonly #denied = new Map<string, PortError>();
   readonly #waits = new WaitClock();
   readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string }>();
   #bake: { key: string; since: Instant } | undefined;
@@ -95,6 +108,13 @@ export class Observer {
     this.#deps = deps;
     this.#scope = scope;
     this.#fleet = { is: 'unknown', why: 'not read yet', since: deps.clock.now() };
+  }
+
+  /** What of the last round could not be read, beside what the observation says of itself. */
+  get unread(): Unread {
+    const { unread: commands, readError } = this.#deps.book;
+    const refusals = [...this.#denied.values(), ...(isDenied(readError) ? [readError] : [])];
+    return { commands, steering: this.#steeringError, refusals };
   }
 
   get bake(): { key: string; since: Instant } | undefined {
@@ -109,6 +129,7 @@ export class Observer {
 
   /** One round of reads, all at once. Rejects only for aborts and bugs. */
   async observe(signal?: AbortSignal): Promise<Observation> {
+    this.#denied.clear();
     await Promise.all([
       this.#readFleet(signal),
       this.#readRoutes(signal),
@@ -196,7 +217,7 @@ export class Observer {
     const size = this.#fleet.is === 'known' ? this.#fleet.value.length : 0;
     const every = Math.max(timing.poll * 5, size * FLEET_STEP);
     if (this.#fleet.is === 'known' && this.#fleetRead !== undefined && now - this.#fleetRead < every) return;
-    const read = await reading(() => this.#deps.fleet.instances(scope, layout, signal), now);
+    const read = await this.#reading(() => this.#deps.fleet.instances(scope, layout, signal), now);
     if (read.is === 'known') this.#fleetRead = now;
     this.#fleet = read.is === 'known' ? read : { ...read, since: unknownSince(this.#fleet, now) };
   }
@@ -205,7 +226,7 @@ export class Observer {
     const now = this.#deps.clock.now();
     if (this.#scope.routes.length === 0) return;
     const managed = this.#scope.groups.map(({ group }) => group);
-    const read = await reading(() => this.#deps.traffic.routes(this.#scope.routes, managed, signal), now);
+    const read = await this.#reading(() => this.#deps.traffic.routes(this.#scope.routes, managed, signal), now);
     for (const route of this.#scope.routes) {
       const before = this.#routes.get(route);
       const view = read.is === 'known' ? read.value.get(route) : undefined;
@@ -232,7 +253,7 @@ export class Observer {
   async #readTargets(group: TargetGroupArn, signal: AbortSignal | undefined): Promise<void> {
     const now = this.#deps.clock.now();
     const before = this.#targets.get(group);
-    const read = await reading(() => this.#deps.traffic.targets(group, signal), now);
+    const read = await this.#reading(() => this.#deps.traffic.targets(group, signal), now);
     if (read.is === 'unknown') {
       this.#targets.set(group, { is: 'unknown', why: read.why, since: unknownSince(before, now) });
       return;
@@ -322,11 +343,22 @@ export class Observer {
 
   async #readSteering(signal: AbortSignal | undefined): Promise<void> {
     const now = this.#deps.clock.now();
-    const read = await reading(() => this.#deps.steering(signal), now);
+    const read = await this.#reading(() => this.#deps.steering(signal), now);
+    this.#steeringError = read.is === 'unknown' ? read.why : undefined;
     if (read.is === 'unknown') return;
     const since = new Map(this.#steering.map((steer) => [steer.id, steer.since]));
     const seen = read.value.map((steer) => ({ ...steer, since: since.get(steer.id) ?? now }));
     this.#steering = seen.sort((a, b) => a.since - b.since);
+  }
+
+  async #reading<T>(read: () => Promise<T>, now: Instant): Promise<Seen<T>> {
+    try {
+      return { is: 'known', value: await read(), at: now };
+    } catch (error) {
+      if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
+      if (isDenied(error)) this.#denied.set(error.operation, error);
+      return { is: 'unknown', why: messageOf(error), since: now };
+    }
   }
 }
 
@@ -341,14 +373,4 @@ function weightIn(route: RouteView, group: TargetGroupArn): number {
 
 function unknownSince(before: Seen<unknown> | undefined, now: Instant): Instant {
   return before?.is === 'unknown' ? before.since : now;
-}
-
-async function reading<T>(read: () => Promise<T>, now: Instant): Promise<Seen<T>> {
-  try {
-    return { is: 'known', value: await read(), at: now };
-  } catch (error) {
-    if (error instanceof PortError && error.kind !== 'aborted')
-      return { is: 'unknown', why: messageOf(error), since: now };
-    throw error;
-  }
 }

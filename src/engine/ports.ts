@@ -1,3 +1,4 @@
+import type { PortError } from '../domain/errors.js';
 import type { Arn, Digest, InstanceId, Instant, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import type { RolloutRecord } from '../domain/record.js';
 import type {
@@ -144,7 +145,14 @@ export interface AccountPort {
   tags(arns: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>;
   /** How long a load balancer keeps an idle connection to a target. */
   idleTimeout(loadBalancer: string, signal?: AbortSignal): Promise<Ms>;
+  /** Makes a call in a way that changes nothing. Resolves when the identity may make it and the service answers. */
+  prove(call: Proof, signal?: AbortSignal): Promise<void>;
 }
+
+/** `name`: of a parameter that does not exist. */
+export type Proof =
+  | { readonly operation: 'ssm:ListCommandInvocations' | 'ssm:GetCommandInvocation' }
+  | { readonly operation: 'ssm:GetParameter' | 'ssm:PutParameter' | 'ssm:DeleteParameters'; readonly name: string };
 
 export type CommandState =
   | { readonly is: 'pending' | 'running' }
@@ -264,6 +272,8 @@ export interface LeaseGuard {
   readonly ttl: Ms;
   /** Why the last heartbeat failed; absent when it did not. */
   readonly trouble?: string | undefined;
+  /** Set when it failed because the service refused this identity. */
+  readonly refusal?: PortError | undefined;
   /** Whether a call that may last `callTimeout` surely ends within the lease. */
   isValid(callTimeout: Ms): boolean;
   /** Aborts when the lease is lost; its reason is a DeployctlError. */

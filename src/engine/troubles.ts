@@ -1,7 +1,9 @@
+import { messageOf } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
 import type { Instant, Ms } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
+import type { Unread } from './observer.js';
 import type { Clock } from './ports.js';
 
 /** Reads that fail every other time are one trouble, not a line each time. */
@@ -48,24 +50,34 @@ export class Troubles {
     this.#emit({ type: 'note', level: 'info', text: `${text}, ${lasted}` });
   }
 
-  /** What of the world could not be read in this round, and when all of it can be read again. */
-  looked(plan: Plan, seen: Observation, unreadCommands: string | undefined): void {
-    const unread = unreadIn(plan, seen, unreadCommands);
-    if (unread === undefined) {
-      this.over('reads', 'everything can be read again');
-      return;
+  /**
+   * What of the world could not be read in this round, and when all of it can be read again. A read that is refused is told at once, whatever
+   * else is wrong already: somebody has to do something about it.
+   */
+  looked(plan: Plan, seen: Observation, { commands, steering, refusals }: Unread): void {
+    const unread = unreadIn(plan, seen, commands, steering);
+    for (const key of [...this.#open.keys()].filter((each) => each.startsWith(refused))) {
+      const operation = key.slice(refused.length);
+      if (!refusals.some((each) => each.operation === operation)) this.over(key, `${operation} is allowed again`);
     }
-    const { what, why } = unread;
-    const text = `${what} cannot be read: ${why}. Until then nothing is concluded from it, and what depends on it waits`;
-    this.began('reads', text);
+    for (const refusal of refusals) {
+      const text = `${unread?.what ?? 'what it answers'} cannot be read: ${messageOf(refusal)}. ${consequence}`;
+      this.began(`${refused}${refusal.operation}`, text);
+    }
+    if (unread === undefined) this.over('reads', 'everything can be read again');
+    else if (refusals.length === 0) this.began('reads', `${unread.what} cannot be read: ${unread.why}. ${consequence}`);
   }
 }
+
+const refused = 'refused ';
+const consequence = 'Until then nothing is concluded from it, and what depends on it waits';
 
 /** Everything whose last reading failed, with the first reason. */
 function unreadIn(
   plan: Plan,
   seen: Observation,
-  unreadCommands: string | undefined,
+  commands: string | undefined,
+  steering: string | undefined,
 ): { readonly what: string; readonly why: string } | undefined {
   const found: { readonly what: string; readonly why: string }[] = [];
   if (seen.fleet.is === 'unknown') found.push({ what: 'the fleet', why: seen.fleet.why });
@@ -81,7 +93,8 @@ function unreadIn(
       if (view?.is === 'unknown' && !found.some((each) => each.what === what)) found.push({ what, why: view.why });
     }
   }
-  if (unreadCommands !== undefined) found.push({ what: 'what became of the commands', why: unreadCommands });
+  if (commands !== undefined) found.push({ what: 'what became of the commands', why: commands });
+  if (steering !== undefined) found.push({ what: 'requests to abort, pause or promote', why: steering });
   const [first] = found;
   if (first === undefined) return undefined;
   const shown = found.slice(0, 3).map(({ what }) => what);

@@ -16,7 +16,7 @@ import type { Present } from './present.js';
 import { liveColor, onlyHealthy } from './present.js';
 import { observed } from './serving.js';
 import type { Survey } from './survey.js';
-import { survey } from './survey.js';
+import { requireLooked, survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService, Topology } from './topology.js';
 import { beforeChange } from './topology.js';
@@ -120,6 +120,7 @@ export async function groundOf(
   unfinished?: RolloutRecord,
 ): Promise<Ground> {
   const [seen, past] = await Promise.all([survey(box, topology, fences?.next, unfinished), pastOf(box)]);
+  requireLooked(seen);
   refuseBehind(box, seen);
   const passed = fences === undefined ? {} : { passed: fences.passed ?? 0 };
   return groundFrom(box, { topology, seen, past, ...passed, ...(unfinished === undefined ? {} : { unfinished }) });

@@ -1,5 +1,5 @@
 import { commandFlaw } from '../domain/command-size.js';
-import { DeployctlError, EXIT } from '../domain/errors.js';
+import { DeployctlError, EXIT, fixFor, PortError } from '../domain/errors.js';
 import type { Color, Ms } from '../domain/ids.js';
 import type { Container, FleetInstance } from '../domain/observation.js';
 import type { RunnerPort } from '../engine/ports.js';
@@ -8,7 +8,8 @@ import { nameOf } from './instance-name.js';
 import { pastOf } from './damage.js';
 import { membersOf, occupantIn } from './present.js';
 import type { Toolbox } from './toolbox.js';
-import { beforeChange, resolveTopology } from './topology.js';
+import { refusedBy, resolveTopology } from './topology.js';
+import { Waiting } from './waiting.js';
 
 /** A toolbox that can also run scripts of its own on instances. */
 export type RunnerBox = Toolbox & { readonly runner: RunnerPort };
@@ -239,16 +240,41 @@ async function runOn(
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const { app, environment } = box.settings;
   const comment = `deployctl ${app}/${environment} ${what}`.slice(0, 100);
-  const id = await beforeChange(() => box.runner.send({ instance: instance.id, script, comment, timeout }, box.signal));
+  const id = await sent(box, instance, { instance: instance.id, script, comment, timeout });
+  const waiting = new Waiting(box);
   // Delivery has a minute of its own.
   const end = box.clock.monotonic() + timeout + 60_000;
   while (box.clock.monotonic() < end) {
-    const state = (await beforeChange(() => box.runner.poll([{ id, instance: instance.id }], box.signal))).get(id);
+    const state = (await read(box, instance, id)).get(id);
     if (state?.is === 'finished') return state;
     if (state?.is === 'killed' || state?.is === 'undelivered') throw lost(instance, state.why);
+    waiting.tell(() => `the answer of ${instance.name}`);
     await box.clock.sleep(Math.min(box.settings.timing.poll, 500), box.signal);
   }
   throw lost(instance, `no answer within ${String(Math.round(timeout / 1000))} s`);
+}
+
+/** A command whose send was refused has not run; whether one has whose answer was lost is not known. */
+async function sent(
+  box: RunnerBox,
+  instance: FleetInstance,
+  command: Parameters<RunnerPort['send']>[0],
+): Promise<string> {
+  try {
+    return await box.runner.send(command, box.signal);
+  } catch (error) {
+    if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
+    throw error.mayHaveTakenEffect ? lost(instance, error.message, fixFor(error)) : refusedBy(error);
+  }
+}
+
+async function read(box: RunnerBox, instance: FleetInstance, id: string): ReturnType<RunnerPort['poll']> {
+  try {
+    return await box.runner.poll([{ id, instance: instance.id }], box.signal);
+  } catch (error) {
+    if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
+    throw lost(instance, error.message, fixFor(error));
+  }
 }
 
 function checked(text: string, pattern: RegExp): string {
@@ -260,11 +286,11 @@ function checked(text: string, pattern: RegExp): string {
   });
 }
 
-function lost({ name, id }: FleetInstance, why: string): DeployctlError {
+function lost({ name, id }: FleetInstance, why: string, fix?: string): DeployctlError {
   return new DeployctlError({
     code: 'containers.lost',
     message: `the command on ${name} (${id}) gave no result: ${why}`,
     exitCode: EXIT.inProgress,
-    next: ['the same command again', 'deployctl status'],
+    next: [...(fix === undefined ? [] : [fix]), 'the same command again', 'deployctl status'],
   });
 }

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { DeployctlError, EXIT } from '../domain/errors.js';
+import { DeployctlError, EXIT, isLacking, messageOf, PortError } from '../domain/errors.js';
 import type { Digest, Instant, ServiceName } from '../domain/ids.js';
 import type { FleetInstance } from '../domain/observation.js';
 import type { Release, RunSpec, ServiceRelease } from '../domain/release.js';
 import type { PlacedService, Topology } from './topology.js';
 import { stamp } from './present.js';
 import type { Toolbox } from './toolbox.js';
-import { beforeChange } from './topology.js';
+import { beforeChange, refusedBy } from './topology.js';
+import { Waiting } from './waiting.js';
 
 /** An image as an operator asked for it. */
 export interface ImageRequest {
@@ -79,9 +80,14 @@ async function resolve(
   tag: string,
   fleet: readonly FleetInstance[],
 ): Promise<Digest> {
-  const byApi = await beforeChange(() => box.images.resolve(repository, tag, box.signal));
-  if (byApi !== undefined) return byApi;
+  const asked = await byApi(box, repository, tag);
+  if (asked !== undefined && 'digest' in asked) return asked.digest;
   const online = fleet.filter(({ agent }) => agent === 'online');
+  if (asked !== undefined) {
+    if (online.length === 0) throw refusedBy(asked.lacking);
+    const text = `${messageOf(asked.lacking)}. deployctl pulls ${repository}:${tag} on an instance instead, which gives the same digest`;
+    box.emit({ type: 'note', level: 'warning', text });
+  }
   if (online.length === 0) {
     throw refused(`${repository}:${tag} cannot be resolved: no instance is online to pull it`, [
       'repair the SSM agents of the fleet: aws ssm describe-instance-information',
@@ -98,6 +104,23 @@ async function resolve(
   ]);
 }
 
+/** What the registry's API says. undefined: it has none. `lacking`: it does not answer as it should, which an instance that pulls the image makes up for. */
+async function byApi(
+  box: Toolbox,
+  repository: string,
+  tag: string,
+): Promise<{ readonly digest: Digest } | { readonly lacking: PortError } | undefined> {
+  return beforeChange(async () => {
+    try {
+      const digest = await box.images.resolve(repository, tag, box.signal);
+      return digest === undefined ? undefined : { digest };
+    } catch (error) {
+      if (!(error instanceof PortError) || !isLacking(error)) throw error;
+      return { lacking: error };
+    }
+  });
+}
+
 /** `silent` says nothing of the image. @throws DeployctlError when the instance answers that it cannot have the image */
 async function resolveOn(
   box: Toolbox,
@@ -110,6 +133,7 @@ async function resolveOn(
     box.hosts.sendResolve({ instance: instance.id, repository, tag, timeout }, box.signal),
   );
   const deadline = box.clock.now() + timeout;
+  const waiting = new Waiting(box);
   while (box.clock.now() < deadline) {
     const states = await beforeChange(() => box.hosts.poll([{ id, instance: instance.id }], box.signal));
     const state = states.get(id);
@@ -124,6 +148,7 @@ async function resolveOn(
       if (state.reply.digest !== undefined) return { is: 'digest', digest: state.reply.digest };
       throw refused(`image ${repository}:${tag} has no registry digest on ${instance.name}`, ['push it to a registry']);
     }
+    waiting.tell(() => `${instance.name} to pull ${repository}:${tag}`);
     await box.clock.sleep(Math.min(box.settings.timing.poll, 1000), box.signal);
   }
   return { is: 'silent', why: `no answer within ${String(Math.round(timeout / 1000))} s` };

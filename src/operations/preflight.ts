@@ -72,6 +72,8 @@ export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Fin
   for (const instance of fleet) {
     const why = seen.silent.get(instance.id);
     if (why === undefined || plan.excluded.includes(instance.id)) continue;
+    // That a call to AWS failed says nothing of an instance.
+    if (seen.failed !== undefined && instance.agent === 'online') continue;
     const who = nameOf(instance);
     const isLeftOut = plan.kind === 'rollback' || box.settings.unreachable === 'exclude';
     if (seen.refusing?.has(instance.id) === true) {

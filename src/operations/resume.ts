@@ -17,7 +17,7 @@ import { planOf } from './plan.js';
 import { ofRecord, rebuilt } from './rebuilt.js';
 import { retireAfter } from './retire.js';
 import type { Survey } from './survey.js';
-import { survey } from './survey.js';
+import { requireLooked, survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
 import type { PlacedService } from './topology.js';
 import { beforeChange, resolveTopology } from './topology.js';
@@ -167,6 +167,7 @@ async function continued(
   const deadline = box.clock.now() + box.settings.timing.rolloutDeadline;
   fences.epochIs(record.aim.epoch);
   const seen = await survey(box, topology, fences.next, record);
+  requireLooked(seen);
   refuseBehind(box, seen);
   const from =
     wholeOf(readFrom) ?? (await rebuilt(box, topology, record.from, readFrom, ofRecord(box, seen, record, 'from')));

@@ -1,5 +1,5 @@
 import type { InstanceId, ServiceName, TargetGroupArn } from '../domain/ids.js';
-import { EXIT, PortError } from '../domain/errors.js';
+import { fixFor, PortError } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import { imageTag } from '../domain/release.js';
@@ -194,7 +194,7 @@ async function proveRights(box: Toolbox, ground: Ground, lease: Lease, made: Pla
   }
 }
 
-/** Only a clear no counts: an answer that was lost proves nothing either way. */
+/** Only a clear no counts: an answer that was lost proves nothing either way, which is told. */
 async function provenRegister(
   box: Toolbox,
   group: TargetGroupArn,
@@ -205,6 +205,8 @@ async function provenRegister(
   } catch (error) {
     const passing = error instanceof PortError && (error.mayHaveTakenEffect || error.kind === 'throttled');
     if (!passing || error.kind === 'aborted') throw error;
+    const text = `whether this identity may register targets is not known: ${error.message}; ${fixFor(error)}`;
+    box.emit({ type: 'note', level: 'warning', text });
   }
 }
 

@@ -5,7 +5,7 @@ import type { Past } from '../state/index.js';
 import { groundFrom, liveColors } from './begin.js';
 import type { Ground } from './begin.js';
 import type { Check } from './doctor/check.js';
-import { Reads } from './doctor/check.js';
+import { callIn, failedCall, Reads } from './doctor/check.js';
 import { NO_PAST, noTrouble, placeAll, surveyOf } from './doctor/evidence.js';
 import type { LeaseSeen } from './lease.js';
 import { readLease } from './lease.js';
@@ -26,6 +26,8 @@ export interface StatusWorld {
   /** Services of which a route or a target group cannot be read: which color is live, and what it runs, is not known. */
   readonly unknown: ReadonlySet<ServiceName>;
   readonly problems: readonly string[];
+  /** Calls to AWS that failed. */
+  readonly failed: readonly PortError[];
 }
 
 interface Places {
@@ -34,6 +36,7 @@ interface Places {
   readonly unknown: ReadonlySet<ServiceName>;
   readonly isFleetKnown: boolean;
   readonly problems: readonly string[];
+  readonly failed: readonly PortError[];
   /** Nothing at all could be read. */
   readonly isBlind: boolean;
 }
@@ -53,18 +56,22 @@ export async function statusWorld(box: Toolbox): Promise<StatusWorld> {
   const known = past.value ?? NO_PAST;
   const { unfinished } = known;
   const readable = { ...topology, services: topology.services.filter(({ settings }) => !unknown.has(settings.name)) };
-  const { ground, trouble } = await groundUnless(box, { topology: readable, seen, past: known, unfinished });
+  const { ground, trouble } =
+    past.value === undefined
+      ? { ground: withoutRelease(box, { topology: readable, seen, past: known, unfinished }), trouble: [] }
+      : await groundUnless(box, { topology: readable, seen, past: known, unfinished });
   const facts = isFleetKnown
     ? ground.findings
     : ground.findings.filter(({ text }) => !text.includes('has no running instance'));
   return {
     ground: { ...ground, topology, findings: facts },
-    lease: lease.value ?? { is: 'unknown', why: messageOf(lease.error) },
+    lease: lease.value ?? { is: 'unknown', why: problemText(lease.error) },
     ...(unfinished === undefined ? {} : { unfinished }),
     isPastKnown: past.value !== undefined,
     isFleetKnown,
     unknown,
     problems: [...new Set([...problems, ...trouble])],
+    failed: [...places.value.failed, ...[past.error, lease.error].flatMap((error) => callIn(error) ?? [])],
   };
 }
 
@@ -73,28 +80,38 @@ async function placesOf(box: Toolbox): Promise<Places> {
   const whole = await attempt(async (): Promise<Places> => {
     const topology = await resolveTopology(box);
     const seen = await survey(box, topology, undefined);
-    return { topology, seen, unknown: new Set(), isFleetKnown: true, problems: [], isBlind: false };
+    const failed = seen.failed === undefined ? [] : [seen.failed];
+    return { topology, seen, unknown: new Set(), isFleetKnown: true, problems: [], failed, isBlind: false };
   });
-  return whole.value ?? partsOf(box);
+  return whole.value ?? partsOf(box, callIn(whole.error));
 }
 
-async function partsOf(box: Toolbox): Promise<Places> {
+/** @param known a call that has failed already: it is not waited for again */
+async function partsOf(box: Toolbox, known: PortError | undefined): Promise<Places> {
   const { settings, signal } = box;
   const reads = new Reads();
+  if (known !== undefined) reads.fail(known, []);
   const trouble = noTrouble();
   const [fleet, placed] = await Promise.all([
-    reads.try('', trouble.fleet, () => box.fleet.instances(settings.fleet, settings.layout, signal)),
+    reads.try(['ec2:DescribeInstances', 'ssm:DescribeInstanceInformation'], trouble.fleet, () =>
+      box.fleet.instances(settings.fleet, settings.layout, signal),
+    ),
     placeAll(box, reads, trouble),
   ]);
   const seen = await surveyOf(box, reads, trouble, placed.topology, fleet ?? []);
   const unknown = placed.topology.services.filter((service) => !isRead(service, seen));
-  const checks: readonly Check[] = [...Object.values(trouble).flat(), ...reads.refused.values()];
+  const failed = [...reads.failed.values()];
+  const checks: readonly Check[] = [
+    ...Object.values(trouble).flatMap((some) => some.filter(({ level }) => level !== 'skip')),
+    ...failed.filter((error) => error !== seen.failed).map((error) => failedCall(error, 'fail')),
+  ];
   return {
     topology: placed.topology,
     seen,
     unknown: new Set(unknown.map(({ settings: { name } }) => name)),
     isFleetKnown: fleet !== undefined,
     problems: checks.map(({ text, fix }) => (fix === undefined ? text : `${text} (${fix})`)),
+    failed,
     isBlind: fleet === undefined && seen.routes.size === 0 && seen.targets.size === 0,
   };
 }
@@ -109,22 +126,31 @@ function isRead({ settings, colors, routes }: PlacedService, seen: Ground['seen'
   );
 }
 
+type PartlyRead = Pick<Ground, 'topology' | 'seen'> & {
+  readonly past: Past;
+  readonly unfinished: RolloutRecord | undefined;
+};
+
 /** What serves may be of a kind that cannot be rolled out from: that is shown, and is no reason to show nothing. */
 async function groundUnless(
   box: Toolbox,
-  read: Pick<Ground, 'topology' | 'seen'> & { readonly past: Past; readonly unfinished: RolloutRecord | undefined },
+  read: PartlyRead,
 ): Promise<{ readonly ground: Ground; readonly trouble: readonly string[] }> {
   const { topology, seen, past, unfinished } = read;
   const judged = await attempt(() =>
     groundFrom(box, { topology, seen, past, ...(unfinished === undefined ? {} : { unfinished }) }),
   );
   if (judged.value !== undefined) return { ground: judged.value, trouble: [] };
+  return { ground: withoutRelease(box, read), trouble: [problemText(judged.error)] };
+}
+
+/** Which releases serve is not known: the store does not answer, or what serves is of a kind that cannot be named. */
+function withoutRelease(box: Toolbox, { topology, seen, past, unfinished }: PartlyRead): Ground {
   const { live, findings } = liveColors(box, topology, seen, unfinished);
   const now = box.clock.now();
   const release = { id: 'unknown', createdAt: now, adopted: false, services: {} };
   const present = { release, found: true, remarks: [], recreated: [] };
-  const ground = { topology, seen, past, outcomes: past.outcomes, live, present, findings, now };
-  return { ground, trouble: [problemText(judged.error)] };
+  return { topology, seen, past, outcomes: past.outcomes, live, present, findings, now };
 }
 
 const problemText = (error: unknown): string => messageOf(error).replace(/\. Nothing was changed$/, '');

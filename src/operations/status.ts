@@ -1,4 +1,4 @@
-import { DeployctlError, PortError } from '../domain/errors.js';
+import { DeployctlError, fixFor, messageOf, PortError } from '../domain/errors.js';
 import type { Color, ReleaseId, ServiceName } from '../domain/ids.js';
 import type { OutcomeRecord, RolloutRecord } from '../domain/record.js';
 import type { Release } from '../domain/release.js';
@@ -50,6 +50,8 @@ export interface StatusResult {
   };
   readonly lease: LeaseSeen;
   readonly problems: readonly string[];
+  /** A call to AWS that failed, so that part of this is not known; `problems` names what else could not be read. */
+  readonly unread?: { readonly operation: string; readonly message: string; readonly fix: string };
   readonly next: readonly string[];
 }
 
@@ -104,7 +106,8 @@ export interface TargetStatus {
 export async function status(box: Toolbox): Promise<StatusResult> {
   const world = await statusWorld(box);
   const { ground, lease, unfinished } = world;
-  const releases = await releasesSeen(box, ground, unfinished);
+  // A store that does not answer is not asked again.
+  const releases = world.isPastKnown ? await releasesSeen(box, ground, unfinished) : new Map<ReleaseId, Release>();
   const { environment } = box.settings;
   const findings = [...ground.findings, ...portsOf(box, ground)];
   const problems = [...world.problems, ...findings.map(({ text }) => text)];
@@ -112,11 +115,15 @@ export async function status(box: Toolbox): Promise<StatusResult> {
     problems.push(
       `the parameter ${name} cannot be read: ${why}. ${rollout} may not have ended: a new rollout is refused`,
     );
-  for (const [id, why] of ground.seen.silent) problems.push(`${id} cannot be looked at: ${why}`);
+  const { failed } = ground.seen;
+  if (failed === undefined)
+    for (const [id, why] of ground.seen.silent) problems.push(`${id} cannot be looked at: ${why}`);
+  else problems.push(`what runs on the instances is not known: ${messageOf(failed)}`);
   const [last] = ground.outcomes;
   const release = ground.present.found ? null : ground.present.release.id;
   const recorded = recordedOf(world, release);
   const next = await nextFor(box, world);
+  const [unread] = world.failed;
   return {
     schemaVersion: 1,
     app: box.settings.app,
@@ -132,7 +139,10 @@ export async function status(box: Toolbox): Promise<StatusResult> {
     ...(last === undefined ? {} : { last: lastOf(last) }),
     lease,
     problems: [...new Set(problems)],
-    next,
+    ...(unread === undefined
+      ? {}
+      : { unread: { operation: unread.operation, message: unread.message, fix: fixFor(unread) } }),
+    next: [...new Set([...(unread === undefined ? [] : [fixFor(unread)]), ...next])],
   };
 }
 
@@ -147,9 +157,11 @@ function portsOf(box: Toolbox, { topology, seen, live, present }: Ground): reado
 
 /** What the record says serves, where that is another release than the one that is seen. null: it cannot be read. */
 function recordedOf(
-  { ground, unfinished, isPastKnown }: StatusWorld,
+  { ground, unfinished, isPastKnown, failed }: StatusWorld,
   release: ReleaseId | null,
 ): ReleaseId | null | undefined {
+  // What was not seen differs from nothing.
+  if (isPastKnown && failed.length > 0) return undefined;
   if (!isPastKnown || ground.past.unclear !== undefined) return null;
   const current = currentRelease(ground.outcomes);
   return unfinished !== undefined || current.is !== 'known' || current.release === release

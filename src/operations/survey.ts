@@ -1,5 +1,7 @@
+import type { PortError } from '../domain/errors.js';
+import { isDenied, messageOf } from '../domain/errors.js';
 import type { Fence, HostFacts, Slot } from '../domain/host.js';
-import type { Color, InstanceId, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import type { Color, InstanceId, Instant, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import type { Container, FleetInstance, RouteView, TargetView } from '../domain/observation.js';
 import type { PlacedService, Topology } from './topology.js';
 import type { RolloutRecord } from '../domain/record.js';
@@ -8,7 +10,8 @@ import { HostBook } from '../engine/book.js';
 import { steadyClock } from '../engine/clock.js';
 import { liveColor } from './present.js';
 import type { Toolbox } from './toolbox.js';
-import { beforeChange, placedSlot } from './topology.js';
+import { beforeChange, placedSlot, refusedBy } from './topology.js';
+import { someOf, Waiting } from './waiting.js';
 
 /** The world before the first change: everything that the rollout will touch, read once. */
 export interface Survey {
@@ -19,6 +22,8 @@ export interface Survey {
   readonly facts: ReadonlyMap<InstanceId, HostFacts>;
   /** Instances that could not be looked at, and why. */
   readonly silent: ReadonlyMap<InstanceId, string>;
+  /** Set when the instances could not be looked at because a call to AWS failed, which says nothing of them. */
+  readonly failed?: PortError;
   /** Those of them that answered, and could not say what runs there: their agents are well. */
   readonly refusing?: ReadonlySet<InstanceId>;
   /** Set when an instance follows a higher generation than ours: how that shows, and the highest of them where one told. */
@@ -63,12 +68,22 @@ export async function survey(
   };
 }
 
+/** @throws DeployctlError `aws.…` (exit 12) when the instances could not be looked at because a call to AWS failed */
+export function requireLooked({ failed }: Survey): void {
+  if (failed !== undefined) throw refusedBy(failed);
+}
+
 /** How often an instance is asked before it counts as silent. */
 const rounds = 3;
 /** Between two looks for its answer, as long as it is one that takes a second or less and one call reads all answers. */
 const firstPause: Ms = 125;
 const quickLooks = 6;
 const inOneCall = 50;
+
+/** An API that has not answered as it should for so long is what keeps the instances from being looked at. Each of its calls was repeated already. */
+const patience: Ms = 20_000;
+/** Between two tries to send, when the API takes none. */
+const sendAgain: Ms = 1000;
 
 /**
  * Looks at the containers of each instance. Without a fence it takes no lock and changes nothing.
@@ -82,21 +97,31 @@ export async function look(
   fleet: readonly FleetInstance[],
   fence: (() => Fence) | undefined,
   live: (service: PlacedService) => Color | undefined = () => undefined,
-): Promise<Pick<Survey, 'containers' | 'facts' | 'silent' | 'refusing' | 'fencedOut' | 'fencedBy'>> {
+): Promise<Pick<Survey, 'containers' | 'facts' | 'silent' | 'refusing' | 'failed' | 'fencedOut' | 'fencedBy'>> {
   const names = new Map(fleet.map(({ id, name }) => [id, name]));
+  const nameOf = (id: InstanceId): string => names.get(id) ?? id;
   const book = new HostBook({
     hosts: box.hosts,
     clock: steadyClock(box.clock),
     emit: (event) => {
       if (event.type === 'host.failed') box.emit(event);
     },
-    nameOf: (id) => names.get(id) ?? id,
+    nameOf,
     nextFence: () => fence?.(),
   });
   const slots = topology.services.flatMap((service) => slotsOf(service, live(service)));
   let asked = fleet.filter(({ agent }) => agent === 'online').map(({ id }) => id);
   const { hostCommand, poll } = box.settings.timing;
   const roomUntil = box.clock.now() + hostCommand;
+  const waiting = new Waiting(box);
+  let answeredAt: Instant = box.clock.now();
+  let failed: PortError | undefined;
+  /** Whether a call has failed for good: the service refused this identity, or none has been answered for too long. */
+  const gaveUp = (error: PortError | undefined): boolean => {
+    if (error === undefined) answeredAt = box.clock.now();
+    else if (isDenied(error) || box.clock.now() - answeredAt >= patience) failed = error;
+    return failed !== undefined;
+  };
   // A look that was lost is asked for again: one lost command says nothing of the instance. Nor does one that a large fleet had no room for yet.
   for (let round = 0; round < rounds && asked.length > 0;) {
     const ids = asked;
@@ -105,16 +130,26 @@ export async function look(
     const send = async (id: InstanceId): Promise<void> => {
       if (await book.send(id, request, hostCommand, box.signal)) refused.add(id);
     };
-    await beforeChange(() => Promise.all(ids.map(send)));
+    await Promise.all(ids.map(send));
+    if (gaveUp(book.sendError)) break;
     // A look is over in a second or less: asked for often at first, and the longer it takes the seldomer.
     let pause = firstPause;
-    for (let looks = 1; book.busy.length > 0; looks += 1) {
+    for (let looks = 1; book.busy.length > 0 && failed === undefined; looks += 1) {
       await box.clock.sleep(Math.min(pause, poll, 1000), box.signal);
       await book.poll(box.signal);
+      if (gaveUp(book.readError)) break;
+      const silent = book.busy.map(nameOf);
+      if (book.readError === undefined && silent.length > 0)
+        waiting.tell(
+          () => `${String(silent.length)} of ${String(fleet.length)} instances to answer: ${someOf(silent)}`,
+        );
       if (looks >= quickLooks || book.busy.length > inOneCall) pause *= 2;
     }
-    if (refused.size === 0 || box.clock.now() >= roomUntil) round += 1;
+    if (failed !== undefined) break;
     asked = ids.filter((id) => refused.has(id) || book.view([id]).get(id)?.op.is === 'lost');
+    // What no API takes is no look that an instance has lost.
+    if (book.sendError !== undefined && asked.length === ids.length) await box.clock.sleep(sendAgain, box.signal);
+    else if (refused.size === 0 || box.clock.now() >= roomUntil) round += 1;
   }
   const containers = new Map<InstanceId, readonly Container[]>();
   const facts = new Map<InstanceId, HostFacts>();
@@ -128,7 +163,9 @@ export async function look(
       silent.set(
         id,
         agent === 'online'
-          ? (host?.containers.why ?? 'no answer')
+          ? failed === undefined
+            ? (host?.containers.why ?? 'no answer')
+            : messageOf(failed)
           : agent === 'unmanaged'
             ? 'SSM does not manage it'
             : 'its SSM agent is offline',
@@ -141,6 +178,7 @@ export async function look(
     facts,
     silent,
     refusing,
+    ...(failed === undefined ? {} : { failed }),
     ...(book.fencedOut === undefined ? {} : { fencedOut: book.fencedOut }),
     ...(book.fencedBy === undefined ? {} : { fencedBy: book.fencedBy }),
   };

@@ -1,4 +1,5 @@
-import { DeployctlError, EXIT, iamAction, PortError } from '../domain/errors.js';
+import { awsCalls } from '../domain/aws-calls.js';
+import { DeployctlError, EXIT, fixFor, PortError } from '../domain/errors.js';
 import type { Adopts, Slot } from '../domain/host.js';
 import type { Color, RouteArn } from '../domain/ids.js';
 import type { ColorPlan } from '../domain/plan.js';
@@ -88,50 +89,27 @@ export async function beforeChange<T>(read: () => Promise<T>): Promise<T> {
       });
     }
     if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
-    throw new DeployctlError({
-      code: `aws.${error.kind}`,
-      message: `${error.message}${error.requestId === undefined ? '' : ` (request ${error.requestId})`}. Nothing was changed`,
-      exitCode: EXIT.refused,
-      next: [fixFor(error)],
-      cause: error,
-    });
+    throw refusedBy(error);
   }
 }
 
-/** Codes of a key that does not exist or does not fit its secret; EC2 has one for both. Without the suffix that SSM adds. */
-const INVALID_CREDENTIALS: ReadonlySet<string> = new Set([
-  'AuthFailure',
-  'IncompleteSignature',
-  'InvalidClientTokenId',
-  'InvalidSignature',
-  'MissingAuthenticationToken',
-  'SignatureDoesNotMatch',
-  'UnrecognizedClient',
-]);
+/** The end of an operation that has changed nothing yet, because a call to AWS failed. */
+export function refusedBy(error: PortError): DeployctlError {
+  const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
+  const left = mayHaveChanged(error)
+    ? 'Whether it took effect is not known; nothing else was changed'
+    : 'Nothing was changed';
+  return new DeployctlError({
+    code: `aws.${error.kind}`,
+    message: `${error.message}${request}. ${left}`,
+    exitCode: EXIT.refused,
+    next: [fixFor(error)],
+    cause: error,
+  });
+}
 
-/** What to do about a call that failed. */
-export function fixFor(error: PortError): string {
-  switch (error.kind) {
-    case 'access-denied':
-      if (error.serviceCode === 'CredentialsProviderError')
-        return 'give deployctl AWS credentials: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
-      // Not a matter of rights: AWS does not know who asks.
-      if (INVALID_CREDENTIALS.has((error.serviceCode ?? '').replace(/Exception$/, '')))
-        return 'correct the AWS credentials: the access key is not known there, or its secret is another (on the sandbox: eval "$(deployctl sandbox env)")';
-      return `allow ${iamAction(error.operation)} for this identity`;
-    case 'expired-credentials':
-      return 'renew the AWS credentials and try again';
-    case 'not-found':
-    case 'invalid':
-      return 'correct the name in deployctl.yml, or create it';
-    case 'throttled':
-    case 'conflict':
-    case 'server':
-    case 'already-exists':
-    case 'aborted':
-      return 'try again in a moment';
-    case 'timeout':
-    case 'network':
-      return 'check the connection to AWS (region, AWS_ENDPOINT_URL, proxy) and try again';
-  }
+/** A change whose answer was lost. A command is not meant: before the first change it only looks. */
+function mayHaveChanged({ operation, mayHaveTakenEffect }: PortError): boolean {
+  const call = awsCalls.find((each) => each.operation === operation);
+  return call?.use === 'change' && operation !== 'ssm:SendCommand' && mayHaveTakenEffect;
 }

@@ -29,7 +29,8 @@ function headOf(status: StatusResult, now: Instant): readonly string[] {
   return [`${where}  ${images}`, `  ${record}`, ...runningLines(status, now), ...lastLines(status, now)];
 }
 
-function recordText({ release, recorded }: StatusResult, when: string): string {
+function recordText({ release, recorded, unread }: StatusResult, when: string): string {
+  if (release === null && unread !== undefined && recorded !== null) return 'what runs is not known';
   const found = release ?? 'found running';
   if (recorded === null) return `${found}; what the record says cannot be read`;
   if (recorded !== undefined) return `${found}; the record says ${recorded}: another hand has moved since`;

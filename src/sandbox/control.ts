@@ -22,6 +22,7 @@ const faultSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('api-drop'), ...api }),
   z.strictObject({ kind: z.literal('api-hang'), ms, ...api }),
+  z.strictObject({ kind: z.literal('api-html'), status: z.number().int().min(200).max(599), ...api }),
   z.strictObject({ kind: z.literal('ssm-duplicate'), ms, ...ssm }),
   z.strictObject({ kind: z.literal('ssm-late'), ms, ...ssm }),
   z.strictObject({ kind: z.literal('ssm-lost'), ...ssm }),
@@ -192,7 +193,8 @@ function withoutUndefined(spec: z.output<typeof faultSchema>): FaultSpec {
   switch (spec.kind) {
     case 'api-error':
     case 'api-drop':
-    case 'api-hang': {
+    case 'api-hang':
+    case 'api-html': {
       const { times: count, ...rest } = spec;
       return count === undefined ? rest : { ...rest, times: count };
     }

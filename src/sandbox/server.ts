@@ -159,6 +159,15 @@ export async function startWire(options: WireOptions): Promise<WireServer> {
     if (options.faults.take('api-drop', matches) !== undefined) {
       return { cut: true, outcome: `dropped ${when} effect` };
     }
+    const page = options.faults.take('api-html', matches);
+    if (page !== undefined) {
+      const body =
+        '<!DOCTYPE html>\n<html><body><h1>Proxy</h1><p>a fault that this sandbox was told to play</p></body></html>\n';
+      return {
+        answer: { status: page.status, contentType: 'text/html', body },
+        outcome: `HTML page (HTTP ${page.status})`,
+      };
+    }
     const error = options.faults.take('api-error', matches);
     return error === undefined
       ? undefined

@@ -160,6 +160,14 @@ export type FaultSpec =
       readonly when: 'before' | 'after';
       readonly times?: number;
     }
+  /** A proxy answers in the place of AWS: an HTML page. */
+  | {
+      readonly kind: 'api-html';
+      readonly operation: string;
+      readonly status: number;
+      readonly when: 'before' | 'after';
+      readonly times?: number;
+    }
   | {
       readonly kind: 'api-hang';
       readonly operation: string;

@@ -1,16 +1,22 @@
-import { DeployctlError, EXIT, messageOf, PortError } from '../domain/errors.js';
+import { DeployctlError, EXIT, isDenied, messageOf, PortError } from '../domain/errors.js';
 import type { Instant, Ms } from '../domain/ids.js';
 import { decode, encode } from './codec.js';
 import { describe, readEntries } from './lease-view.js';
 import type { Entry, StateDeps } from './lease-view.js';
-import { CALL_TIMEOUT, isTransient, retry, withTimeout } from './retry.js';
+import { CALL_TIMEOUT, isTransient, PATIENCE, retry, withTimeout } from './retry.js';
 import { leaseSchema } from './schemas.js';
 import type { StoredLease } from './schemas.js';
 
 export type Heartbeat =
   | { readonly is: 'acknowledged'; readonly at: Instant; readonly beat: number }
   /** `validFor`: how long the lease still holds without a heartbeat; 0 or less: not any more. */
-  | { readonly is: 'failed'; readonly at: Instant; readonly why: string; readonly validFor: Ms };
+  | {
+      readonly is: 'failed';
+      readonly at: Instant;
+      readonly why: string;
+      readonly validFor: Ms;
+      readonly error: unknown;
+    };
 
 /** The right to change an environment, for as long as `isValid` says so. */
 export interface Lease {
@@ -24,6 +30,8 @@ export interface Lease {
   isValid(callTimeout: Ms): boolean;
   /** Why the last heartbeat failed; undefined when it did not. */
   readonly trouble: string | undefined;
+  /** Set when it failed because the service refused this identity. */
+  readonly refusal?: PortError | undefined;
   /** Aborts, with a DeployctlError `lease.lost` as its reason, once the lease can never be valid again. */
   readonly lost: AbortSignal;
   /** Calls back after each heartbeat. Returns the way to stop that. */
@@ -89,6 +97,7 @@ export class HeldLease implements Lease {
   readonly #listeners = new Set<(heartbeat: Heartbeat) => void>();
   #record: StoredLease;
   #trouble: string | undefined;
+  #refusal: PortError | undefined;
   /** Start of the last acknowledged heartbeat, on both clocks. */
   #acknowledged: { readonly monotonic: Ms; readonly wall: Instant } | undefined;
   #beating: Promise<void> = Promise.resolve();
@@ -113,6 +122,10 @@ export class HeldLease implements Lease {
     return this.#trouble;
   }
 
+  get refusal(): PortError | undefined {
+    return this.#refusal;
+  }
+
   isValid(callTimeout: Ms): boolean {
     if (this.#lost.signal.aborted || this.#stop.signal.aborted) return false;
     return callTimeout < this.#left();
@@ -125,10 +138,10 @@ export class HeldLease implements Lease {
     };
   }
 
-  /** The first heartbeat, which makes us the owner in everyone's eyes, then more in the background. Rejects when it cannot be had within a TTL. */
+  /** The first heartbeat, which makes us the owner in everyone's eyes, then more in the background. Rejects when it cannot be had within a TTL, or half a minute. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#deps;
-    const end = clock.monotonic() + this.ttl;
+    const end = clock.monotonic() + Math.min(this.ttl, PATIENCE);
     for (;;) {
       try {
         await this.#beat(signal);
@@ -157,7 +170,7 @@ export class HeldLease implements Lease {
         retry(this.#deps, (inner) => this.#write(this.#record, inner), { signal, timeout: LONGEST_RELEASE / 2 }),
       );
     } catch (error) {
-      this.#tell({ is: 'failed', at: this.#deps.clock.now(), why: messageOf(error), validFor: 0 });
+      this.#tell({ is: 'failed', at: this.#deps.clock.now(), why: messageOf(error), validFor: 0, error });
     }
   }
 
@@ -175,7 +188,7 @@ export class HeldLease implements Lease {
       } catch (error) {
         if (signal.aborted) return;
         // Whatever the failure is, only a loss ends the heartbeats: credentials come back, too.
-        this.#tell({ is: 'failed', at: clock.now(), why: messageOf(error), validFor: this.#left() });
+        this.#tell({ is: 'failed', at: clock.now(), why: messageOf(error), validFor: this.#left(), error });
         pause = this.#quickly();
       }
     }
@@ -255,6 +268,7 @@ export class HeldLease implements Lease {
 
   #tell(heartbeat: Heartbeat): void {
     this.#trouble = heartbeat.is === 'failed' ? heartbeat.why : undefined;
+    this.#refusal = heartbeat.is === 'failed' && isDenied(heartbeat.error) ? heartbeat.error : undefined;
     for (const listener of this.#listeners) listener(heartbeat);
   }
 }

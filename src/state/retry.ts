@@ -6,7 +6,11 @@ import type { Clock, Random } from '../engine/ports.js';
 export const CALL_TIMEOUT: Ms = 5000;
 /** Anything else: a list of many parameters takes a call for each ten, and waits its turn when AWS throttles. */
 const LONGEST_CALL: Ms = 20_000;
+/** With less time than this left another attempt would prove nothing. */
+const SHORTEST_CALL: Ms = 1000;
 const ATTEMPTS = 6;
+/** All attempts together: a command before its first change ends with what the store has answered, and a rollout asks again by itself. */
+export const PATIENCE: Ms = 30_000;
 const FIRST_PAUSE: Ms = 200;
 const LONGEST_PAUSE: Ms = 3000;
 
@@ -34,8 +38,9 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Calls until it succeeds, fails for good, or has been tried six times (about 5 s of pauses), or as often as `attempts` says. `before` runs before each attempt, to refuse what was
- * still right at the last one. Rejects with the last error; with the signal's reason once that is aborted.
+ * Calls until it succeeds, fails for good, or has been tried six times (about 5 s of pauses) or as often as `attempts` says, for half a minute at
+ * most. `before` runs before each attempt, to refuse what was still right at the last one. Rejects with the last error; with the signal's reason
+ * once that is aborted.
  */
 export async function retry<T>(
   deps: { readonly clock: Clock; readonly random: Random },
@@ -47,17 +52,22 @@ export async function retry<T>(
     readonly attempts?: number;
   } = {},
 ): Promise<T> {
+  const end = deps.clock.monotonic() + PATIENCE;
+  let left = PATIENCE;
   let told: PortError | undefined;
   for (let attempt = 1; ; attempt += 1) {
     options.signal?.throwIfAborted();
     options.before?.();
     try {
-      return await withTimeout(deps.clock, options.timeout ?? LONGEST_CALL, call, options.signal);
+      return await withTimeout(deps.clock, Math.min(options.timeout ?? LONGEST_CALL, left), call, options.signal);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!isTransient(error) || attempt >= (options.attempts ?? ATTEMPTS)) throw withCause(error, told);
       if (error instanceof PortError && !isSilence(error)) told = error;
-      await deps.clock.sleep(pause(attempt, deps.random), options.signal);
+      const rest = pause(attempt, deps.random);
+      left = end - deps.clock.monotonic() - rest;
+      if (left < SHORTEST_CALL) throw withCause(error, told);
+      await deps.clock.sleep(rest, options.signal);
     }
   }
 }
@@ -67,9 +77,9 @@ const isSilence = ({ kind }: PortError): boolean => kind === 'timeout' || kind =
 
 function withCause(error: unknown, told: PortError | undefined): unknown {
   if (!(error instanceof PortError) || !isSilence(error) || told === undefined) return error;
-  const { kind, operation, serviceCode, requestId } = told;
+  const { kind, operation, serviceCode, requestId, endpoint } = told;
   const message = `${told.message} (and then: ${error.message.replace(`${error.operation}: `, '')})`;
-  return new PortError({ kind, operation, message, serviceCode, requestId, cause: error });
+  return new PortError({ kind, operation, message, serviceCode, requestId, endpoint, cause: error });
 }
 
 /** Aborts the call's own signal after `timeout`, or with the outer signal. The call ends with what it makes of that. */
@@ -97,5 +107,5 @@ export async function withTimeout<T>(
 
 function pause(attempt: number, random: Random): Ms {
   const full = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1));
-  return full * (0.5 + parseInt(random.hex(4), 16) / 0xffff / 2);
+  return Math.round(full * (0.5 + parseInt(random.hex(4), 16) / 0xffff / 2));
 }

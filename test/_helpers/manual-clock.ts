@@ -42,6 +42,12 @@ export class ManualClock implements Clock {
     return this.#sleepers.size;
   }
 
+  /** Time until the next sleeper wakes; undefined: nobody sleeps. */
+  get untilNext(): Ms | undefined {
+    const next = this.#next();
+    return next === undefined ? undefined : Math.max(0, next.due - this.#elapsed);
+  }
+
   sleep(duration: Ms, signal?: AbortSignal): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       if (signal?.aborted === true) {

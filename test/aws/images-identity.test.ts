@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ecrRepository } from '../../src/aws/images.js';
+import { messageOf } from '../../src/domain/errors.js';
 import { useBench } from './wire.js';
 
 const bench = useBench();
@@ -72,10 +73,11 @@ describe('credentialsEnd', () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', '');
     vi.stubEnv('AWS_CONFIG_FILE', '/dev/null');
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/dev/null');
-    await expect(bench().aws.identity.credentialsEnd()).rejects.toMatchObject({
-      kind: 'access-denied',
-      message: expect.stringContaining('AWS_PROFILE') as string,
-    });
+    const error: unknown = await bench()
+      .aws.identity.credentialsEnd()
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ kind: 'access-denied' });
+    expect(messageOf(error)).toContain('AWS_PROFILE');
   });
 });
 

@@ -6,12 +6,13 @@ import { createAws } from '../../src/aws/index.js';
 import type { Aws } from '../../src/aws/index.js';
 import { isArn } from '../../src/domain/ids.js';
 import type { InstanceId, RouteArn, TargetGroupArn } from '../../src/domain/ids.js';
-import type { Clock, CommandState } from '../../src/engine/ports.js';
+import type { CommandState } from '../../src/engine/ports.js';
 import { createAccess } from '../../src/sandbox/access.js';
 import { createSsm } from '../../src/sandbox/services/ssm/index.js';
 import { startSandbox } from '../../src/sandbox/start.js';
 import type { Sandbox } from '../../src/sandbox/start.js';
 import type { Hosts } from '../../src/sandbox/types.js';
+import { quickClock } from './wire.js';
 
 /** Hosts without anything on them: a command prints its script and ends with 7 if that says so. */
 const hosts: Hosts = {
@@ -26,12 +27,6 @@ const hosts: Hosts = {
   reboot: () => Promise.resolve(),
   build: () => Promise.reject(new Error('nothing is built here')),
   close: () => Promise.resolve(),
-};
-
-const clock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  sleep: (duration) => new Promise((resolve) => setTimeout(resolve, Math.min(duration, 20))),
 };
 
 let sandbox: Sandbox;
@@ -49,7 +44,7 @@ beforeAll(async () => {
   vi.stubEnv('AWS_ENDPOINT_URL', sandbox.endpoint);
   vi.stubEnv('AWS_ACCESS_KEY_ID', access.client.id);
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', access.client.secret);
-  aws = createAws({ region, clock });
+  aws = createAws({ region, clock: quickClock() });
 }, 30_000);
 
 afterAll(async () => {

@@ -595,7 +595,7 @@ describe('what AWS says before any change', () => {
       expired-credentials: Error: ec2:DescribeInstances: SAID (request req-1). Nothing was changed
 
       Next:
-        renew the AWS credentials and try again
+        renew the AWS credentials
       (exit 12)
 
       not-found: Error: ec2:DescribeInstances: SAID (request req-1). Nothing was changed

@@ -517,6 +517,7 @@ describe('what AWS says with no command to say what it means', () => {
       Error: ssm:PutParameter: HTTP 500
 
       Next:
+        try again in a moment
         deployctl status --env sim
       (exit 14)"
     `);

@@ -36,6 +36,7 @@ export function toolboxOf(process: Process, settings: EnvironmentSettings): Tool
       instanceTags: notModelled,
       tags: notModelled,
       idleTimeout: notModelled,
+      prove: notModelled,
     },
     hosts: hostPort(process),
     state: createState({ parameters: parameterPort(process), clock, random, app, environment }),

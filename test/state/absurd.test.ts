@@ -139,7 +139,7 @@ describe('a call that is tried again', () => {
       const message =
         kind === 'throttled'
           ? 'ssm:PutParameter: ThrottlingException: Rate exceeded'
-          : 'ssm:PutParameter: no answer within 5000 ms';
+          : 'ssm:PutParameter: no answer within 5 s';
       return Promise.reject(new PortError({ kind, operation: 'ssm:PutParameter', message }));
     };
   };
@@ -149,7 +149,7 @@ describe('a call that is tried again', () => {
     const storm = refusal(clock.run(retry(deps, failing(['throttled', 'throttled', 'timeout']))));
     await expect(storm).resolves.toMatchObject({
       kind: 'throttled',
-      message: 'ssm:PutParameter: ThrottlingException: Rate exceeded (and then: no answer within 5000 ms)',
+      message: 'ssm:PutParameter: ThrottlingException: Rate exceeded (and then: no answer within 5 s)',
     });
     await expect(refusal(clock.run(retry(deps, failing(['timeout']))))).resolves.toMatchObject({ kind: 'timeout' });
   });
@@ -166,6 +166,6 @@ describe('a call that is tried again', () => {
       });
     await refusal(clock.run(retry(deps, silent, { timeout: 5000, attempts: 1 })));
     expect(reasons[0]).toBeInstanceOf(TimeLimit);
-    expect(String(reasons[0])).toContain('no answer within 5000 ms');
+    expect(String(reasons[0])).toContain('no answer within 5 s');
   });
 });

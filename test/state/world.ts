@@ -27,8 +27,7 @@ export interface Person {
 
 let seed = 1;
 
-export function world(): World {
-  const clock = new ManualClock();
+export function world(clock = new ManualClock()): World {
   const store = new MemoryParameters();
   return {
     clock,

@@ -6,6 +6,8 @@ export default class SandboxFault extends ReportingCommand {
     'make the sandbox misbehave: API errors, lost commands, dead agents and engines, ended instances, a bad registry';
   static override examples = [
     '<%= config.bin %> <%= command.id %> api-error --operation SendCommand --code ThrottlingException --times 3',
+    '<%= config.bin %> <%= command.id %> api-error --operation ListCommandInvocations --code AccessDeniedException',
+    '<%= config.bin %> <%= command.id %> api-html --operation DescribeTargetHealth   # what a proxy answers',
     '<%= config.bin %> <%= command.id %> ssm-duplicate --ms 2000 --times 1',
     '<%= config.bin %> <%= command.id %> instance-terminate --instance i-0123456789abcdef0',
     '<%= config.bin %> <%= command.id %> port-taken --instance i-0123456789abcdef0 --port 8082',
@@ -14,7 +16,7 @@ export default class SandboxFault extends ReportingCommand {
   static override args = {
     kind: Args.string({
       description:
-        'api-error, api-drop, api-hang, ssm-duplicate, ssm-late, ssm-lost, agent-offline, agent-online, agent-absent, instance-terminate, instance-stop, instance-start, instance-reboot, lag, registry-down, registry-slow, registry-denied, image-gone, port-taken, oom-kill, docker-kill, docker-restart, disk-full, network-cut',
+        'api-error, api-drop, api-hang, api-html, ssm-duplicate, ssm-late, ssm-lost, agent-offline, agent-online, agent-absent, instance-terminate, instance-stop, instance-start, instance-reboot, lag, registry-down, registry-slow, registry-denied, image-gone, port-taken, oom-kill, docker-kill, docker-restart, disk-full, network-cut',
     }),
   };
   static override flags = {
@@ -26,11 +28,19 @@ export default class SandboxFault extends ReportingCommand {
     instance: Flags.string({ description: 'the instance that it is about' }),
     operation: Flags.string({ description: 'API operation like SendCommand; all when left out' }),
     code: Flags.string({ description: 'error code (api-error); ThrottlingException when left out' }),
-    status: Flags.integer({ description: 'HTTP status (api-error); 400 when left out', min: 400, max: 599 }),
+    status: Flags.integer({
+      description: 'HTTP status: of api-error, 400 when left out; of api-html, 200 when left out',
+      min: 200,
+      max: 599,
+    }),
     when: Flags.option({ options: ['before', 'after'] as const })({
       description: 'before or after the call takes effect',
     }),
-    ms: Flags.integer({ description: 'milliseconds: real ones, for lag those of AWS', min: 0 }),
+    ms: Flags.integer({
+      description:
+        'milliseconds: real ones, for lag those of AWS; api-hang hangs until the caller gives up when left out',
+      min: 0,
+    }),
     times: Flags.integer({ description: 'how often; until --clear when left out', min: 1 }),
     port: Flags.integer({ description: 'host port (port-taken)', min: 1, max: 65_535 }),
     image: Flags.string({ description: 'repository:tag (image-gone)' }),

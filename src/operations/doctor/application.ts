@@ -69,11 +69,8 @@ async function connections(box: Toolbox, evidence: Evidence, service: PlacedServ
   const idle =
     found === undefined
       ? undefined
-      : await evidence.reads.try(
-          'elasticloadbalancing:DescribeLoadBalancerAttributes',
-          checks,
-          () => box.account.idleTimeout(found, box.signal),
-          true,
+      : await evidence.reads.try(['elbv2:DescribeLoadBalancerAttributes'], checks, () =>
+          box.account.idleTimeout(found, box.signal),
         );
   const asked =
     live === undefined || color === undefined
@@ -88,7 +85,7 @@ async function connections(box: Toolbox, evidence: Evidence, service: PlacedServ
     return [...checks, skip(`${name}: how long it keeps connections, since nobody could be asked`)];
   }
   const { instance, container } = asked;
-  const reply = await evidence.reads.try('ssm:SendCommand', checks, async () => {
+  const reply = await evidence.reads.try(['ssm:SendCommand'], checks, async () => {
     const id = await box.hosts.sendAsk(
       {
         instance: instance.id,

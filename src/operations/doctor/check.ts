@@ -1,7 +1,7 @@
-import { DeployctlError, PortError } from '../../domain/errors.js';
+import type { AwsOperation } from '../../domain/aws-calls.js';
+import { DeployctlError, fixFor, iamAction, isLacking, isOfIdentity, PortError } from '../../domain/errors.js';
 import { UnsendableRequest } from '../../engine/host-port.js';
 import type { Finding } from '../preflight.js';
-import { fixFor } from '../topology.js';
 
 export type Level = 'ok' | 'warn' | 'fail' | 'skip';
 
@@ -36,48 +36,77 @@ export const ofFinding = ({ level, text, fix }: Finding): Check =>
   level === 'refuse' ? fail(text, fix) : warn(text, fix);
 
 /**
- * Runs reads so that one that fails is told once and stops nothing else. What a read was refused (rights, credentials) is an answer about the
- * identity; whatever else went wrong belongs to the thing that was read.
+ * Runs reads so that one that fails is told once and stops nothing else. A call that failed is an answer about that call, and what needs it is not
+ * read again; whatever else went wrong belongs to the thing that was read.
  */
 export class Reads {
-  /** Calls that were answered, as `service:Operation`. */
-  readonly allowed = new Set<string>();
-  /** What was refused, each once. */
-  readonly refused = new Map<string, Check>();
+  /** Calls that were answered. */
+  readonly answered = new Set<AwsOperation>();
+  /** Calls that failed, by the operation. */
+  readonly failed = new Map<string, PortError>();
 
   /**
-   * @param uses the API operations that `read` needs: `ssm:SendCommand, GetCommandInvocation`; none when it may need none
-   * @param into where a failure is told that is not one of rights
-   * @param optional no rollout needs this right, only the doctor
+   * @param uses the calls that `read` needs
+   * @param into where a failure is told that is not one of a call
    * @returns undefined when it failed, which is told already
    */
-  async try<T>(uses: string, into: Check[], read: () => Promise<T>, optional = false): Promise<T | undefined> {
+  async try<T>(uses: readonly AwsOperation[], into: Check[], read: () => Promise<T>): Promise<T | undefined> {
+    const lacking = this.#lacking(uses);
+    if (lacking !== undefined) {
+      skipOnce(into, lacking);
+      return undefined;
+    }
     try {
       const value = await read();
-      const [service = '', operations = ''] = uses.split(':');
-      for (const operation of operations.split(', ')) if (operation !== '') this.allowed.add(`${service}:${operation}`);
+      for (const operation of uses) this.answered.add(operation);
       return value;
     } catch (error) {
-      const check = checkOf(error);
-      if (isRefusal(error)) this.refused.set(check.text, { ...check, level: optional ? 'warn' : 'fail' });
-      else into.push(check);
+      const failure = callIn(error);
+      if (failure === undefined) into.push(checkOf(error));
+      else this.fail(failure, into);
       return undefined;
     }
   }
+
+  fail(failure: PortError, into: Check[]): void {
+    const before = this.#ofIdentity();
+    if (before === undefined || !isOfIdentity(failure)) this.failed.set(failure.operation, failure);
+    skipOnce(into, before ?? failure);
+  }
+
+  #lacking(uses: readonly AwsOperation[]): PortError | undefined {
+    return this.#ofIdentity() ?? uses.flatMap((operation) => this.failed.get(operation) ?? [])[0];
+  }
+
+  /** Without valid credentials every call fails in the same way. */
+  #ofIdentity(): PortError | undefined {
+    return [...this.failed.values()].find(isOfIdentity);
+  }
 }
 
-function isRefusal(error: unknown): boolean {
+function skipOnce(into: Check[], failure: PortError): void {
+  const why = isOfIdentity(failure) ? 'there are no valid credentials' : `${iamAction(failure.operation)} failed`;
+  const check = skip(`not read: ${why} (see credentials and rights)`);
+  if (!into.some(({ text }) => text === check.text)) into.push(check);
+}
+
+/** The call that failed, unless the service has answered it with a no to the question itself. */
+export function callIn(error: unknown): PortError | undefined {
   const cause = error instanceof DeployctlError ? error.cause : error;
-  return cause instanceof PortError && (cause.kind === 'access-denied' || cause.kind === 'expired-credentials');
+  return cause instanceof PortError && (isLacking(cause) || isOfIdentity(cause)) ? cause : undefined;
+}
+
+/** A call that failed, as a check of its own. */
+export function failedCall(failure: PortError, level: 'fail' | 'warn'): Check {
+  // No credentials at all: the same for every call.
+  const same = failure.serviceCode === 'CredentialsProviderError' && failure.kind === 'access-denied';
+  const text = same ? failure.message.replace(`${failure.operation}: `, '') : failure.message;
+  return level === 'fail' ? fail(text, fixFor(failure)) : warn(text, fixFor(failure));
 }
 
 /** What failed outside is a check; anything else is a bug, and so is an interrupt no finding. */
 function checkOf(error: unknown): Check {
-  if (error instanceof PortError && error.kind !== 'aborted') {
-    // No credentials at all: the same for every call, so told once.
-    const same = error.serviceCode === 'CredentialsProviderError';
-    return fail(same ? error.message.replace(`${error.operation}: `, '') : error.message, fixFor(error));
-  }
+  if (error instanceof PortError && error.kind !== 'aborted') return fail(error.message, fixFor(error));
   if (error instanceof UnsendableRequest) {
     return fail(
       `a command cannot be sent to the instances: ${error.message}`,

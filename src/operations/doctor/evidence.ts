@@ -3,6 +3,7 @@ import type { FleetInstance, RouteView, TargetView } from '../../domain/observat
 import type { Plan } from '../../domain/plan.js';
 import type { Release } from '../../domain/release.js';
 import type { GroupFacts } from '../../engine/ports.js';
+import { namesOf } from '../../state/index.js';
 import type { Past } from '../../state/index.js';
 import { liveColors } from '../begin.js';
 import { forecast } from '../forecast.js';
@@ -18,7 +19,7 @@ import type { PlacedService, Topology } from '../topology.js';
 import type { Check } from './check.js';
 import { Reads } from './check.js';
 
-/** What could be read, each part by itself. A part that is absent failed, and `trouble` or `reads.refused` says why. */
+/** What could be read, each part by itself. A part that is absent failed, and `trouble` or `reads.failed` says why. */
 export interface Evidence {
   readonly reads: Reads;
   /** Failures by the area that they belong to. */
@@ -45,17 +46,18 @@ export async function gather(box: Toolbox): Promise<Evidence> {
   const trouble = noTrouble();
   const { settings, signal } = box;
   const [fleet, placed, past] = await Promise.all([
-    reads.try('ec2:DescribeInstances', trouble.fleet, () =>
+    reads.try(['ec2:DescribeInstances', 'ssm:DescribeInstanceInformation'], trouble.fleet, () =>
       box.fleet.instances(settings.fleet, settings.layout, signal),
     ),
     placeAll(box, reads, trouble),
-    reads.try('ssm:GetParametersByPath', trouble.state, () => box.state.past(signal)),
+    reads.try(['ssm:GetParametersByPath'], trouble.state, () => box.state.past(signal)),
+    proveCalls(box, reads),
   ]);
   const { topology } = placed;
   const seen = await surveyOf(box, reads, trouble, topology, fleet ?? []);
   const { live } = liveColors(box, topology, seen, past?.unfinished);
   const now = box.clock.now();
-  const judged = await reads.try('ssm:GetParametersByPath', trouble.release, () =>
+  const judged = await reads.try(['ssm:GetParametersByPath'], trouble.release, () =>
     observed(box, topology, seen, live, past ?? NO_PAST, now),
   );
   const present = judged?.present;
@@ -76,6 +78,25 @@ export const noTrouble = (): Evidence['trouble'] => ({ fleet: [], groups: [], ro
 /** Where nothing of it could be read: what serves is taken from the containers. */
 export const NO_PAST: Past = { outcomes: [], records: [], damaged: [], open: [] };
 
+/** Calls that the reads make only now and then, or that stand in for each other: each is made once, so that it changes nothing. */
+async function proveCalls(box: Toolbox, reads: Reads): Promise<void> {
+  const { account, settings, signal } = box;
+  const told: Check[] = [];
+  const { base } = namesOf(settings.app, settings.environment);
+  // A name that deployctl never writes.
+  const name = `${base}/doctor/none`;
+  const byName = settings.services.some(({ routes }) => routes.some(({ is }) => is === 'match'));
+  await Promise.all([
+    ...(byName ? [reads.try(['elbv2:DescribeLoadBalancers'], told, () => account.balancers(signal))] : []),
+    ...(['ssm:ListCommandInvocations', 'ssm:GetCommandInvocation'] as const).map((operation) =>
+      reads.try([operation], told, () => account.prove({ operation }, signal)),
+    ),
+    ...(['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameters'] as const).map((operation) =>
+      reads.try([operation], told, () => account.prove({ operation, name }, signal)),
+    ),
+  ]);
+}
+
 /** The services with whatever of their names exists. */
 export async function placeAll(
   box: Toolbox,
@@ -92,7 +113,7 @@ export async function placeAll(
       const wanted = settings.colors[color];
       if (wanted === undefined) continue;
       const facts = await reads.try(
-        'elasticloadbalancing:DescribeTargetGroups, DescribeTargetGroupAttributes',
+        ['elbv2:DescribeTargetGroups', 'elbv2:DescribeTargetGroupAttributes'],
         trouble.groups,
         async () => box.traffic.groups([await box.traffic.resolveGroup(wanted.targetGroup, signal)], signal),
       );
@@ -106,7 +127,7 @@ export async function placeAll(
     const routes: RouteArn[] = [];
     for (const name of settings.routes) {
       const route = await reads.try(
-        'elasticloadbalancing:DescribeLoadBalancers, DescribeListeners, DescribeRules',
+        name.is === 'arn' ? [] : ['elbv2:DescribeListeners', 'elbv2:DescribeRules'],
         trouble.routes,
         () => box.traffic.resolveRoute(name, signal),
       );
@@ -130,7 +151,7 @@ export async function surveyOf(
   const managed = topology.groups.map(({ arn }) => arn);
   const routes = new Map<RouteArn, RouteView>();
   for (const arn of new Set(topology.services.flatMap((service) => service.routes))) {
-    const views = await reads.try('elasticloadbalancing:DescribeListeners, DescribeRules', trouble.routes, () =>
+    const views = await reads.try(['elbv2:DescribeListeners', 'elbv2:DescribeRules'], trouble.routes, () =>
       box.traffic.routes([arn], managed, signal),
     );
     const view = views?.get(arn);
@@ -138,14 +159,13 @@ export async function surveyOf(
   }
   const targets = new Map<TargetGroupArn, ReadonlyMap<TargetKey, TargetView>>();
   for (const arn of managed) {
-    const views = await reads.try('elasticloadbalancing:DescribeTargetHealth', trouble.groups, () =>
+    const views = await reads.try(['elbv2:DescribeTargetHealth'], trouble.groups, () =>
       box.traffic.targets(arn, signal),
     );
     if (views !== undefined) targets.set(arn, views);
   }
-  const looked = await reads.try('ssm:SendCommand, GetCommandInvocation', trouble.fleet, () =>
-    look(box, topology, fleet, undefined),
-  );
+  const looked = await reads.try(['ssm:SendCommand'], trouble.fleet, () => look(box, topology, fleet, undefined));
+  if (looked?.failed !== undefined) reads.fail(looked.failed, trouble.fleet);
   const unknown = { containers: new Map(), facts: new Map(), silent: new Map() };
   return { fleet, routes, targets, ...(looked ?? unknown) };
 }

@@ -1,3 +1,4 @@
+import { iamAction } from '../../domain/errors.js';
 import type { FleetInstance } from '../../domain/observation.js';
 import { nameOf } from '../instance-name.js';
 import { judgePorts } from '../intruders.js';
@@ -52,6 +53,8 @@ export function hostChecks(evidence: Pick<Evidence, 'seen' | 'model'>): readonly
       const who = nameOf(instance);
       if (facts === undefined) {
         const why = seen.silent.get(instance.id);
+        if (seen.failed !== undefined && instance.agent === 'online')
+          return skip(`${who}: not inspected, since ${iamAction(seen.failed.operation)} failed`);
         return why === undefined
           ? fail(`${who}: it does not tell about its Docker and disk`, 'look at /var/log/deployctl on it')
           : skip(`${who}: ${why}`);

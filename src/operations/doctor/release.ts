@@ -1,3 +1,4 @@
+import type { Digest } from '../../domain/ids.js';
 import { imageName, NO_RELEASE } from '../../domain/release.js';
 import type { ImageRequest } from '../goal.js';
 import { goalRelease } from '../goal.js';
@@ -25,7 +26,8 @@ export async function imageChecks(
       checks.push(skip(`${service}: its image is not looked for, since what serves now is not known`));
       continue;
     }
-    const wanted = await reads.try('', checks, () =>
+    await registryHas(box, evidence, image, checks);
+    const wanted = await reads.try([], checks, () =>
       goalRelease(box, topology, present.release, new Map([[service, image]]), seen.fleet, box.clock.now()),
     );
     const spec = wanted?.services[service]?.spec;
@@ -34,33 +36,47 @@ export async function imageChecks(
   for (const [service, { release, spec }] of Object.entries(present?.release.services ?? {})) {
     if (images.has(service) || release === NO_RELEASE) continue;
     const { repository, tag, digest } = spec.image;
-    const found =
-      tag === undefined
-        ? undefined
-        : await reads.try('', checks, async () => ({
-            digest: await box.images.resolve(repository, tag, box.signal),
-          }));
+    const found = await registryHas(box, evidence, { repository, ...(tag === undefined ? {} : { tag }) }, checks);
+    if (found === 'failed') continue;
     const name = `${service}: ${repository}:${imageName(spec.image)}`;
-    if (found?.digest === digest) checks.push(ok(`${name}, which serves now, is in the registry`));
-    else if (found?.digest === undefined) {
+    if (found === digest) checks.push(ok(`${name}, which serves now, is in the registry`));
+    else if (found === undefined) {
       checks.push(
         skip(
           `${name}: its registry has no API to ask`,
           `deployctl doctor --image ${service}=TAG pulls one on one instance`,
         ),
       );
-    } else
-      checks.push(warn(`${name} serves, but the tag means ${found.digest} now`, 'give every build a tag of its own'));
+    } else checks.push(warn(`${name} serves, but the tag means ${found} now`, 'give every build a tag of its own'));
   }
   return checks;
 }
+
+/** What the API of the registry says. undefined: it has none, or the image has no tag. A failure is told already. */
+async function registryHas(
+  box: Toolbox,
+  { reads }: Evidence,
+  { repository, tag }: ImageRequest,
+  checks: Check[],
+): Promise<Digest | 'failed' | undefined> {
+  if (tag === undefined) return undefined;
+  // Other registries need no call, so this is not tried for what only ECR has.
+  if (reads.failed.has(images)) return 'failed';
+  const found = await reads.try([], checks, async () => ({
+    digest: await box.images.resolve(repository, tag, box.signal),
+  }));
+  if (found?.digest !== undefined) reads.answered.add(images);
+  return found === undefined ? 'failed' : found.digest;
+}
+
+const images = 'ecr:DescribeImages';
 
 /** What deployctl remembers: the lock, an unfinished rollout, and who else manages the same things. */
 export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<readonly Check[]> {
   const { reads, topology, complete, present, past, differences } = evidence;
   const { environment } = box.settings;
   const checks: Check[] = [...evidence.trouble.state];
-  const lease = await reads.try('ssm:GetParametersByPath', checks, () =>
+  const lease = await reads.try(['ssm:GetParametersByPath'], checks, () =>
     box.state.readLease({ isAlive: box.isAlive, signal: box.signal }),
   );
   const stuck = lease === undefined ? [] : judgeLock(box.settings, lease).map(ofFinding);
@@ -80,7 +96,7 @@ export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<rea
     );
   }
   const conflicts = complete
-    ? await reads.try('ssm:GetParametersByPath', checks, () =>
+    ? await reads.try(['ssm:GetParametersByPath'], checks, () =>
         box.state.claimConflicts(claimed(box, topology), box.signal),
       )
     : undefined;
@@ -95,7 +111,7 @@ export async function stateChecks(box: Toolbox, evidence: Evidence): Promise<rea
   if (conflicts?.length === 0) checks.push(ok('no other environment manages these target groups, routes and ports'));
   if (present !== undefined && past !== undefined) {
     const traces = { seen: evidence.seen, outcomes: past.outcomes, present, unfinished: past.unfinished };
-    const lost = await reads.try('ssm:GetParametersByPath', checks, () => lossesOf(box, traces, undefined));
+    const lost = await reads.try(['ssm:GetParametersByPath'], checks, () => lossesOf(box, traces, undefined));
     checks.push(...(lost ?? []).map(ofFinding));
   }
   if (past !== undefined) checks.push(...[...openFindings(box, past), ...damageFindings(past)].map(ofFinding));

@@ -33,7 +33,12 @@ export async function routeChecks(box: Toolbox, evidence: Evidence): Promise<rea
     checks.push(...known.flatMap((route) => stickiness(box, route)));
   }
   if (complete) {
-    const uses = 'elasticloadbalancing:DescribeTargetGroups, DescribeTargetHealth, DescribeListeners, DescribeRules';
+    const uses = [
+      'elbv2:DescribeTargetGroups',
+      'elbv2:DescribeTargetHealth',
+      'elbv2:DescribeListeners',
+      'elbv2:DescribeRules',
+    ] as const;
     const others = await reads.try(uses, checks, () => judgeOthers(box, topology, seen, evidence.model.plan));
     if (others !== undefined) {
       const good = 'no other rule forwards to these target groups, and no other target group holds their ports';
@@ -83,12 +88,7 @@ async function owners(box: Toolbox, evidence: Evidence): Promise<readonly Check[
   const arns = [...evidence.seen.routes.keys()];
   if (arns.length === 0) return [];
   const checks: Check[] = [];
-  const tags = await evidence.reads.try(
-    'elasticloadbalancing:DescribeTags',
-    checks,
-    () => box.account.tags(arns, box.signal),
-    true,
-  );
+  const tags = await evidence.reads.try(['elbv2:DescribeTags'], checks, () => box.account.tags(arns, box.signal));
   if (tags === undefined) return [...checks, skip('the tags of the routes, which would tell of Terraform')];
   for (const [arn, route] of evidence.seen.routes) {
     const found = Object.entries(tags.get(arn) ?? {}).find(([key, value]) => tool.test(key) || tool.test(value));

@@ -3,6 +3,7 @@ import type { InstanceId, TargetGroupArn } from '../../domain/ids.js';
 import type { FleetSelector, Layout } from '../../domain/settings.js';
 import type { HostPort } from '../../engine/host-port.js';
 import type { AccountPort, Clock, FleetPort, RouteFacts, TrafficPort } from '../../engine/ports.js';
+import type { Toolbox } from '../toolbox.js';
 import { beforeChange } from '../topology.js';
 import type { Ask, Draft, DraftService, Seeds } from './draft.js';
 import { layoutOf, selectorOf } from './fleet.js';
@@ -18,6 +19,7 @@ export interface InitTools {
   readonly hosts: HostPort;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly emit: Toolbox['emit'];
 }
 
 /** Finds out what deployctl.yml has to say, from what is known and from the account. Changes nothing. */

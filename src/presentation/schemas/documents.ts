@@ -135,6 +135,10 @@ const status: z.ZodType<StatusResult> = z.strictObject({
     .exactOptional(),
   lease: leaseSeen,
   problems: texts,
+  unread: z
+    .strictObject({ operation: z.string(), message: z.string(), fix: z.string() })
+    .exactOptional()
+    .describe('A call to AWS that failed, so that part of this is not known'),
   next: texts,
 });
 

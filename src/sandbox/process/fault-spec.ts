@@ -6,6 +6,7 @@ export const FAULT_KINDS = [
   'api-error',
   'api-drop',
   'api-hang',
+  'api-html',
   'ssm-duplicate',
   'ssm-late',
   'ssm-lost',
@@ -28,6 +29,9 @@ export const FAULT_KINDS = [
   'disk-full',
   'network-cut',
 ] as const satisfies readonly FaultSpec['kind'][];
+
+/** A call that hangs for a day hangs for as long as anybody waits. */
+const untilGivenUp = 86_400_000;
 
 export interface FaultFlags {
   readonly instance?: string | undefined;
@@ -67,7 +71,9 @@ export function faultFromFlags(kind: string, flags: FaultFlags): FaultSpec {
     case 'api-drop':
       return { kind, operation, when, ...times };
     case 'api-hang':
-      return { kind, operation, when, ms: need(flags.ms, '--ms (how long the call hangs, in milliseconds)'), ...times };
+      return { kind, operation, when, ms: flags.ms ?? untilGivenUp, ...times };
+    case 'api-html':
+      return { kind, operation, when, status: flags.status ?? 200, ...times };
     case 'ssm-duplicate':
     case 'ssm-late':
       return {
