@@ -8,7 +8,7 @@ import type { HostCommandState, HostPort } from '../engine/host-port.js';
 import type { CommandState, RunnerPort } from '../engine/ports.js';
 import { encodeAsk, encodeList, encodeRequest, encodeResolve } from '../host/encode.js';
 import { parseResult } from '../host/result.js';
-import type { Scope } from '../host/result.js';
+import type { Scope } from '../host/wire-container.js';
 
 /** Longest run of a question to a container. */
 const askTimeout = 30_000;

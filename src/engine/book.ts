@@ -5,6 +5,7 @@ import { slotKey } from '../domain/observation.js';
 import type { Spot } from '../domain/decision.js';
 import { isDenied, messageOf, PortError } from '../domain/errors.js';
 import type { EventBody } from '../domain/event.js';
+import { DELIVERY_GRACE, INCONCLUSIVE, isAboutRequest, MOST_LOSSES, nameOf } from './book-rules.js';
 import type { Entry } from './host-entry.js';
 import { confirm, newEntry } from './host-entry.js';
 import { asideOf, failureOf, serviceOf } from './failure.js';
@@ -12,18 +13,6 @@ import { UnsendableRequest } from './host-port.js';
 import type { HostCommandState, HostPort, HostReply } from './host-port.js';
 import type { Clock } from './ports.js';
 import { Troubles } from './troubles.js';
-
-/**
- * Failures that say nothing of the release: the command is looked into and sent again. `no-docker` is one of them because engines are restarted, by
- * upgrades and by service managers; one that stays away is a host that cannot be looked at, and `timing.host-command` judges.
- */
-const inconclusive = new Set(['lock-timeout', 'broken-output', 'no-docker', 'task-unknown']);
-
-/** So often may the same step on an instance be lost before that counts as its failure. */
-const mostLosses = 3;
-
-/** How much longer than its own time limit a command may stay open: delivery, and the agent's own delays. */
-const deliveryGrace: Ms = 90_000;
 
 export interface BookDeps {
   readonly hosts: HostPort;
@@ -123,7 +112,7 @@ export class HostBook {
     const now = this.#deps.clock.now();
     const fence = this.#fenceFor(instance, request);
     const service = serviceOf(request);
-    const until = now + timeout + deliveryGrace;
+    const until = now + timeout + DELIVERY_GRACE;
     entry.op = {
       is: 'running',
       phase: request.phase,
@@ -216,7 +205,7 @@ export class HostBook {
     }
     // A task that docker did not answer for has not run: that one is known.
     const unrun = request.phase === 'task' && !reply.ok && reply.code === 'no-docker';
-    if (!reply.ok && inconclusive.has(reply.code) && !unrun) {
+    if (!reply.ok && INCONCLUSIVE.has(reply.code) && !unrun) {
       this.#lose(instance, entry, request, reply.message);
       return;
     }
@@ -346,7 +335,7 @@ export class HostBook {
     const slot = slotKey(request.slot.service, request.slot.color);
     const losses = (entry.losses.get(slot) ?? 0) + 1;
     entry.losses.set(slot, losses);
-    if (losses < mostLosses) return;
+    if (losses < MOST_LOSSES) return;
     const message = `${request.phase} was lost ${String(losses)} times: ${why}`;
     entry.failures.set(slot, failureOf(request, { ok: false, code: 'lost', message }, now));
   }
@@ -405,15 +394,4 @@ export class HostBook {
     this.#entries.set(instance, entry);
     return entry;
   }
-}
-
-/** What SSM says of an instance that it does not take commands for; anything else that it finds invalid would be so for all instances. */
-const aboutInstance = /^(?:InvalidInstanceId|UnsupportedPlatformType)/;
-
-const isAboutRequest = ({ serviceCode }: PortError): boolean =>
-  serviceCode !== undefined && !aboutInstance.test(serviceCode);
-
-/** `start backend`, `pull`. */
-function nameOf(request: HostRequest): string {
-  return `${request.phase} ${serviceOf(request) ?? ''}`.trim();
 }

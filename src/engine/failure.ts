@@ -1,3 +1,5 @@
+import { DeployctlError, EXIT, fixFor } from '../domain/errors.js';
+import type { PortError } from '../domain/errors.js';
 import type { HostRequest, SetAside } from '../domain/host.js';
 import type { Instant } from '../domain/ids.js';
 import type { Action, Spot } from '../domain/decision.js';
@@ -87,4 +89,19 @@ export function asideOf(
     ...(oomKilled === undefined ? {} : { oomKilled }),
     ...(logTail === undefined ? {} : { logTail }),
   };
+}
+
+/** The end of an operation whose identity may not do what it needs: it stands half-way. */
+export function withoutRights({ environment }: Pick<Plan, 'environment'>, error: PortError): DeployctlError {
+  return new DeployctlError({
+    code: `aws.${error.kind}`,
+    message: `${error.operation} was refused in the middle of the rollout: ${error.message}. The fleet is as it was after the last accepted change`,
+    exitCode: EXIT.inProgress,
+    next: [
+      fixFor(error),
+      `deployctl resume --env ${environment}     # then continues it`,
+      `deployctl rollback --env ${environment}   # or undoes it`,
+    ],
+    cause: error,
+  });
 }

@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Action, Decision, Outcome } from '../domain/decision.js';
-import { DeployctlError, EXIT, fixFor, isDenied, messageOf, PortError } from '../domain/errors.js';
-import type { EventBody } from '../domain/event.js';
+import { isDenied, messageOf, PortError } from '../domain/errors.js';
 import type { HostRequest } from '../domain/host.js';
 import type { Instant, Ms, RouteArn } from '../domain/ids.js';
 import type { GroupWeight, HostFailure, Observation } from '../domain/observation.js';
@@ -12,13 +11,12 @@ import { decideNext } from '../strategies/index.js';
 import { outagesOf } from '../strategies/outage.js';
 import { isForward, movesTraffic } from '../strategies/steering.js';
 import { leftHalfWay, viewOf } from '../strategies/view.js';
+import type { LoopDeps, LoopResult } from './loop-deps.js';
+import { LeaseWatch } from './lease-watch.js';
 import type { Turn } from './act.js';
 import { act } from './act.js';
-import type { HostBook } from './book.js';
 import { describeAction } from '../strategies/describe-action.js';
-import type { Observer } from './observer.js';
-import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
-import { failuresOf } from './failure.js';
+import { failuresOf, withoutRights } from './failure.js';
 import { Movements } from './movements.js';
 import { Outages } from './outages.js';
 import { FIRST_STEP, Pace } from './pace.js';
@@ -28,40 +26,10 @@ import { Troubles } from './troubles.js';
 import { withoutUnsent } from './unsent.js';
 import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
 
-export interface LoopDeps {
-  readonly clock: Clock;
-  readonly traffic: TrafficPort;
-  readonly book: HostBook;
-  readonly observer: Observer;
-  readonly gates: GatePort;
-  readonly records: RecordPort;
-  readonly lease: LeaseGuard;
-  readonly emit: (event: EventBody) => void;
-  /** The longest that one changing call may take. */
-  readonly changeLimit: Ms;
-  /** Asked before traffic moves on the way forward; absent: nothing is in the way. */
-  readonly preTraffic?: () => PreTraffic;
-  /** Told of each new aim, so that fences of the old one lose. */
-  readonly onEpoch: (epoch: number) => void;
-}
-
 /** What was seen is good for a change for so long at least. */
 const SEEN_FOR: Ms = 3000;
 /** So often is an end decided anew because its observation took long: where every read is slow, it has to be believed. */
 const mostDoubts = 3;
-
-/** What a condition of the user's says so far about moving traffic. */
-export type PreTraffic = { readonly is: 'passed' | 'running' } | { readonly is: 'failed'; readonly why: string };
-
-export interface LoopResult {
-  readonly outcome: Outcome;
-  readonly reason: string;
-  readonly plan: Plan;
-  readonly record: RolloutRecord;
-  readonly failure?: HostFailure;
-  /** Another holder may act by now: nothing more may be written. */
-  readonly leaseLost?: true;
-}
 
 /**
  * Observe → decide → act, until the decision is `done`. Rollback is the same loop with another aim. Nothing is remembered that can be seen.
@@ -84,7 +52,7 @@ export class Loop {
   readonly #progress: Progress;
   readonly #outages: Outages;
   /** Since when changes wait for the lease. */
-  #withoutLease: Instant | undefined;
+  readonly #leaseWatch: LeaseWatch;
 
   constructor(deps: LoopDeps, plan: Plan, record: RolloutRecord) {
     this.#deps = deps;
@@ -92,6 +60,7 @@ export class Loop {
     this.#record = record;
     this.#movements = new Movements(deps.emit);
     this.#troubles = new Troubles(deps.clock, deps.emit);
+    this.#leaseWatch = new LeaseWatch(deps, this.#troubles);
     this.#progress = new Progress(plan.timing.poll);
     this.#outages = new Outages(deps.clock, deps.emit);
   }
@@ -114,14 +83,14 @@ export class Loop {
     if (aim.to === 'old') this.#deps.emit({ type: 'rollback.started', reason: aim.because });
     for (;;) {
       if (signal.aborted) return this.#interrupted(signal.reason);
-      const lost = this.#leaseLoss();
+      const lost = this.#leaseWatch.loss(this.#plan);
       if (lost !== undefined) return this.#lost(lost);
       try {
         const ended = await this.#tick(stop);
         if (ended !== undefined) return ended;
       } catch (error) {
         if (signal.aborted) return this.#interrupted(signal.reason);
-        const meanwhile = this.#leaseLoss();
+        const meanwhile = this.#leaseWatch.loss(this.#plan);
         if (meanwhile !== undefined) return this.#lost(meanwhile);
         throw error;
       }
@@ -133,14 +102,14 @@ export class Loop {
     const began = clock.now();
     const seen: Observation = { ...(await observer.observe(stop)), ...gates.watch(observer.bake?.key) };
     this.#troubles.looked(this.#plan, seen, observer.unread);
-    this.#leaseRefused();
+    this.#leaseWatch.reportRefusal();
     await this.#steer(seen);
     const now = clock.now();
     this.#progress.observe(seen, now);
     this.#outages.observe(outagesOf(this.#plan, seen));
     const decision = decideNext(this.#plan, seen, now);
     observer.decided(decision);
-    if (decision.is === 'act' || this.#withoutLease !== undefined) this.#mayChange();
+    if (decision.is === 'act' || this.#leaseWatch.since !== undefined) this.#leaseWatch.mayChange();
     this.#show(seen, decision, now);
     // Only a change ends a hold: a read that fails in between does not start its time anew.
     if (decision.is === 'act') this.#heldSince = undefined;
@@ -285,7 +254,7 @@ export class Loop {
   /** @returns whether the call was accepted. A refused or lost one is not an error here: the next observation shows what is. */
   async #perform(action: Action, turn: Turn, stop: AbortSignal): Promise<boolean> {
     const { emit, traffic, book, observer, lease, changeLimit } = this.#deps;
-    if (!this.#mayChange()) {
+    if (!this.#leaseWatch.mayChange()) {
       // Changes only within the lease. The heartbeat either renews it in a moment or declares it lost.
       await this.#deps.clock.sleep(Math.min(250, this.#plan.timing.poll), stop);
       return false;
@@ -303,7 +272,7 @@ export class Loop {
       return true;
     } catch (error) {
       if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
-      if (isDenied(error)) throw this.#withoutRights(error);
+      if (isDenied(error)) throw withoutRights(this.#plan, error);
       emit({ type: 'action.failed', action, text, why: messageOf(error) });
       if (isRefusal(error) && action.is === 'weights') this.#giveUp(action, error.message, this.#deps.clock.now());
       // Of targets the world may have taken some since they were read: the refusal counts like a change without an effect, and the fleet is read anew.
@@ -314,48 +283,6 @@ export class Loop {
       await this.#deps.clock.sleep(this.#plan.timing.poll, stop);
       return false;
     }
-  }
-
-  /** Whether a change would surely end within the lease; when not, that is what is waited for, whatever the decision was. */
-  #mayChange(): boolean {
-    const { lease, clock, changeLimit } = this.#deps;
-    if (lease.isValid(changeLimit)) {
-      this.#withoutLease = undefined;
-      this.#troubles.over('lease', 'the lease is renewed, and changes go on', 0);
-      return true;
-    }
-    this.#withoutLease ??= clock.now();
-    const why = lease.trouble === undefined ? '' : ` (${lease.trouble})`;
-    this.#troubles.began(
-      'lease',
-      `the lease is not renewed in time for another change${why}: nothing is changed until it is`,
-    );
-    return false;
-  }
-
-  /** The lease ends although nobody takes it: that is told as soon as it is known. */
-  #leaseRefused(): void {
-    const { refusal, ttl } = this.#deps.lease;
-    if (refusal === undefined) {
-      this.#troubles.over('lease refused', 'the lease is renewed again', 0);
-      return;
-    }
-    const text = `the lease cannot be renewed: ${messageOf(refusal)}. The rollout stops when it has not been for ${String(Math.round(ttl / 1000))} s`;
-    this.#troubles.began('lease refused', text);
-  }
-
-  #withoutRights(error: PortError): DeployctlError {
-    return new DeployctlError({
-      code: `aws.${error.kind}`,
-      message: `${error.operation} was refused in the middle of the rollout: ${error.message}. The fleet is as it was after the last accepted change`,
-      exitCode: EXIT.inProgress,
-      next: [
-        fixFor(error),
-        `deployctl resume --env ${this.#plan.environment}     # then goes on with it`,
-        `deployctl rollback --env ${this.#plan.environment}   # or undoes it`,
-      ],
-      cause: error,
-    });
   }
 
   async #abort(reason: string, now: Instant): Promise<LoopResult | undefined> {
@@ -424,7 +351,7 @@ export class Loop {
   }
 
   #show(seen: Observation, decision: Decision, now: Instant): void {
-    const since = this.#withoutLease;
+    const { since } = this.#leaseWatch;
     const lease = {
       what: 'the lease is renewed; nothing is changed meanwhile',
       until: (since ?? now) + this.#deps.lease.ttl,
@@ -450,15 +377,6 @@ export class Loop {
   async #save(change: Partial<RolloutRecord>): Promise<void> {
     this.#record = { ...this.#record, ...change, generation: this.#plan.generation, aim: this.#plan.aim };
     await this.#deps.records.write(this.#record);
-  }
-
-  /** Why the lease can never be valid again. */
-  #leaseLoss(): unknown {
-    const { lease, book } = this.#deps;
-    if (lease.lost.aborted) return lease.lost.reason;
-    return book.fencedOut === undefined
-      ? undefined
-      : `another deployctl has taken over this ${this.#plan.kind}: ${book.fencedOut}`;
   }
 
   #result(outcome: Outcome, reason: string): LoopResult {

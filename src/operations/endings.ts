@@ -1,16 +1,24 @@
+import type { ExitCode } from '../domain/errors.js';
 import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
+import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
-import type { LoopResult } from '../engine/loop.js';
+import type { OutcomeRecord } from '../domain/record.js';
+import { imageName, imageTag, NO_RELEASE } from '../domain/release.js';
+import type { LoopResult } from '../engine/loop-deps.js';
 import type { Lease } from '../state/index.js';
+import { destination, isChanged } from '../strategies/preload.js';
+import type { OperationResult } from './drive.js';
+import type { RecordKeeper } from './record-keeper.js';
+import type { Toolbox } from './toolbox.js';
 
 /** An end that could not be stored is open for everybody else, whatever was reached. */
-export function lostReason(lease: Lease, { reason, outcome, leaseLost }: LoopResult): string {
+function lostReason(lease: Lease, { reason, outcome, leaseLost }: LoopResult): string {
   return leaseLost === true
     ? reason
     : `${messageOf(lease.lost.reason)}. The end (${outcome}: ${reason}) could not be recorded`;
 }
 
-export function afterLoss({ environment, kind }: Plan): readonly string[] {
+function afterLoss({ environment, kind }: Plan): readonly string[] {
   const env = `--env ${environment}`;
   return [
     `deployctl status ${env}     # who holds the lease now, and what serves`,
@@ -31,4 +39,207 @@ export function midway(error: unknown, kind: Plan['kind'], next: readonly string
     next: [...error.next, ...next],
     cause: error,
   });
+}
+
+/** The lease may be lost because all parameters were deleted. What this process still knows is what somebody else needs to go on. */
+export async function putBack(box: Toolbox, { from, to }: Plan, keeper: RecordKeeper): Promise<void> {
+  try {
+    const gone = (await keeper.restore()) ? ['its record'] : [];
+    for (const release of from.id === to.id ? [from] : [from, to]) {
+      if ((await box.state.getRelease(release.id, box.signal)) !== undefined) continue;
+      await box.state.putRelease(release, box.signal);
+      gone.push(`release ${release.id}`);
+    }
+    if (gone.length === 0) return;
+    const text = `gone from Parameter Store, and stored again so that the rollout can be resumed: ${gone.join(', ')}`;
+    box.emit({ type: 'note', level: 'warning', text });
+  } catch (error) {
+    const text = `whether the record of the rollout and its releases are still in Parameter Store is not known: ${messageOf(error)}`;
+    box.emit({ type: 'note', level: 'warning', text });
+  }
+}
+
+export async function end(
+  box: Toolbox,
+  lease: Lease,
+  keeper: RecordKeeper,
+  summary: RolloutSummary,
+  result: LoopResult,
+  warnings: readonly string[],
+): Promise<OperationResult> {
+  const { plan } = result;
+  const now = box.clock.now();
+  const stored = result.leaseLost === true ? undefined : await store(box, lease, keeper, result, now);
+  if (lease.lost.aborted) await putBack(box, plan, keeper);
+  const outcome = stored === undefined ? 'interrupted' : finalOutcome(result);
+  const serving = stored === undefined ? null : servingAfter(plan, result.outcome);
+  const reason = stored === undefined ? lostReason(lease, result) : result.reason;
+  const next = stored === undefined ? afterLoss(plan) : nextSteps(plan, outcome);
+  box.emit({
+    type: 'rollout.ended',
+    summary,
+    outcome,
+    reason,
+    ...(plan.aim.to === 'old' && plan.aim.askedBy !== undefined ? { askedBy: plan.aim.askedBy } : {}),
+    took: now - plan.startedAt,
+    serving: serving === null ? 'unclear' : servingText(plan, serving === plan.to.id),
+    ...(result.failure === undefined ? {} : { failure: result.failure }),
+    next,
+  });
+  return {
+    schemaVersion: 1,
+    ok: outcome === 'succeeded',
+    outcome,
+    exitCode: exitOf(outcome),
+    rollout: plan.rollout,
+    app: plan.app,
+    environment: plan.environment,
+    strategy: plan.how.is,
+    from: plan.from.id,
+    to: plan.to.id,
+    serving,
+    reason,
+    durationSeconds: Math.round((now - plan.startedAt) / 1000),
+    services: plan.services.filter(isChanged).map((service) => ({
+      service: service.service,
+      from: imageTag(service.from.spec.image),
+      to: imageTag(service.to.spec.image),
+      color: serving === plan.to.id ? destination(plan, service) : service.live,
+    })),
+    excluded: plan.excluded,
+    warnings,
+    next,
+  };
+}
+
+/** Stores how it ended. undefined: the lease was lost before it was stored. */
+async function store(
+  box: Toolbox,
+  lease: Lease,
+  keeper: RecordKeeper,
+  result: LoopResult,
+  now: number,
+): Promise<true | undefined> {
+  const outcome = finalOutcome(result);
+  const reason = shorten(result.reason);
+  try {
+    if (outcome === 'succeeded' || outcome === 'rolled-back' || outcome === 'failed') {
+      await keeper.writeOutcome(
+        outcomeRecord(result.plan, result, outcome, servingAfter(result.plan, result.outcome), now),
+      );
+      await keeper.write({ ...result.record, endedAt: now, outcome, reason });
+      await tidy(box, lease);
+    } else await keeper.write({ ...result.record, outcome, reason });
+    return true;
+  } catch (error) {
+    if (!lease.lost.aborted) throw error;
+    return undefined;
+  }
+}
+
+/** What history no longer needs goes, late and under the lease. The outcome stands already: what fails here is told and found again next time. */
+async function tidy(box: Toolbox, lease: Lease): Promise<void> {
+  try {
+    await box.state.prune(lease, box.signal);
+  } catch (error) {
+    box.emit({ type: 'note', level: 'warning', text: `old records were not removed: ${messageOf(error)}` });
+  }
+}
+
+/** A manual rollback that had to be given up left the release that it was to leave: that needs a human. */
+function finalOutcome({ outcome, plan }: LoopResult): LoopResult['outcome'] {
+  return outcome === 'rolled-back' && plan.kind !== 'rollout' ? 'failed' : outcome;
+}
+
+function servingAfter(plan: Plan, outcome: LoopResult['outcome']): string | null {
+  switch (outcome) {
+    case 'succeeded':
+      return plan.to.id;
+    case 'rolled-back':
+      return plan.from.id;
+    case 'failed':
+    case 'held':
+    case 'interrupted':
+      return null;
+  }
+}
+
+function servingText(plan: Plan, isNew: boolean): string {
+  return plan.services
+    .map((service) => `${service.service} ${imageTag((isNew ? service.to : service.from).spec.image)}`)
+    .join(', ');
+}
+
+function outcomeRecord(
+  plan: Plan,
+  result: LoopResult,
+  outcome: 'succeeded' | 'rolled-back' | 'failed',
+  serving: string | null,
+  now: number,
+): OutcomeRecord {
+  const isNew = serving === plan.to.id;
+  return {
+    schema: 1,
+    generation: plan.generation,
+    rollout: plan.rollout,
+    kind: plan.kind,
+    strategy: plan.how.is,
+    from: plan.from.id,
+    to: plan.to.id,
+    serving,
+    outcome,
+    reason: shorten(result.reason),
+    by: result.record.by,
+    startedAt: plan.startedAt,
+    endedAt: now,
+    images: Object.fromEntries(
+      plan.services.map((service) => [service.service, imageName((isNew ? service.to : service.from).spec.image)]),
+    ),
+    excluded: plan.excluded,
+  };
+}
+
+function exitOf(outcome: LoopResult['outcome']): ExitCode {
+  switch (outcome) {
+    case 'succeeded':
+      return EXIT.done;
+    case 'rolled-back':
+      return EXIT.rolledBack;
+    case 'failed':
+      return EXIT.needsHuman;
+    case 'held':
+      return EXIT.inProgress;
+    case 'interrupted':
+      return EXIT.interrupted;
+  }
+}
+
+export function nextSteps(plan: Plan, outcome: LoopResult['outcome']): readonly string[] {
+  const env = `--env ${plan.environment}`;
+  switch (outcome) {
+    case 'succeeded':
+      return plan.kind === 'rollout' && plan.from.id !== plan.to.id
+        ? [`deployctl rollback ${env}   # if it turns out bad`]
+        : [];
+    case 'rolled-back':
+      return [`deployctl history ${env}`, `deployctl status ${env}`];
+    case 'failed':
+      if (plan.services.filter(isChanged).every(({ from }) => from.release === NO_RELEASE)) {
+        return [`deployctl status ${env}`, `deployctl rollout ${env}   # with images that work: nothing ran before`];
+      }
+      return [
+        `deployctl status ${env}`,
+        `deployctl rollback ${env}   # tries the way back once more`,
+        `deployctl rollback ${env} --to RELEASE   # another one; see: deployctl history ${env}`,
+      ];
+    case 'held':
+    case 'interrupted':
+      if (plan.kind === 'retire') return [`deployctl resume ${env}   # continues from what is observed`];
+      return [`deployctl resume ${env}     # goes on from what is observed`, `deployctl rollback ${env}   # goes back`];
+  }
+}
+
+/** Reasons are stored in records of limited size. */
+function shorten(text: string): string {
+  return text.length <= 600 ? text : `${text.slice(0, 599)}…`;
 }

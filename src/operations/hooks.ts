@@ -3,7 +3,7 @@ import { DeployctlError, EXIT } from '../domain/errors.js';
 import type { EventBody, RolloutSummary } from '../domain/event.js';
 import type { HookName } from '../domain/settings.js';
 import { words } from '../domain/text.js';
-import type { PreTraffic } from '../engine/loop.js';
+import type { PreTraffic } from '../engine/loop-deps.js';
 import type { Toolbox } from './toolbox.js';
 
 /** A variable cannot hold a NUL, and scripts print it: one line of the text of others. */

@@ -35,20 +35,6 @@ export function releaseFrom(service: PlacedService, container: Container): Servi
   return { release, spec: adoptedSpec(service, container.digest, container.imageReference) };
 }
 
-/** The release of this id as containers are: the services of which none is keep what serves. undefined: no container is of it. */
-export function observedRelease(ground: Ground, id: ReleaseId): Release | undefined {
-  const { topology, seen, live, present, now } = ground;
-  const found: Record<string, ServiceRelease> = {};
-  for (const service of topology.services) {
-    const { name } = service.settings;
-    const one = containersOf(seen, service, live.get(name)).find((container) => releaseOf(container) === id);
-    const release = one === undefined ? undefined : releaseFrom(service, one);
-    if (release !== undefined) found[name] = release;
-  }
-  if (Object.keys(found).length === 0) return undefined;
-  return { id, createdAt: now, adopted: true, services: { ...present.release.services, ...found } };
-}
-
 /** What could be rolled back to, by id: whatever runs on standby or is kept, and is not what serves. */
 export function observedIds(ground: Ground): readonly ReleaseId[] {
   const { topology, seen, live, present } = ground;

@@ -38,7 +38,6 @@ export type { Damage } from './damage.js';
 export type { Past } from './past.js';
 export type { Pruned } from './prune.js';
 export type { ReleaseListing, ReleaseParts } from './releases.js';
-export type { DamagedRecord } from './rollouts.js';
 export { CLAIMS, namesOf } from './names.js';
 export { isTransient } from './retry.js';
 export type { SteerRequest } from './steering.js';

@@ -5,7 +5,7 @@ import type { Plan } from '../../src/domain/plan.js';
 import type { RolloutRecord } from '../../src/domain/record.js';
 import { HostBook } from '../../src/engine/book.js';
 import { UnsendableRequest } from '../../src/engine/host-port.js';
-import type { LoopResult, PreTraffic } from '../../src/engine/loop.js';
+import type { LoopResult, PreTraffic } from '../../src/engine/loop-deps.js';
 import { Loop } from '../../src/engine/loop.js';
 import { Observer, scopeOf } from '../../src/engine/observer.js';
 import type { Steer } from '../../src/domain/observation.js';

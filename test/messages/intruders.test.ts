@@ -92,7 +92,8 @@ describe('what holds a port that is needed', () => {
         "web-02 (i-00000002): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f), which deployctl did not start",
       ]
     `);
-    expect(await says('preflight.refused', 'retire', () => shop.anna((box) => retire(box, yes)))).toMatchInlineSnapshot(`
+    expect(await says('preflight.refused', 'retire', () => shop.anna((box) => retire(box, yes))))
+      .toMatchInlineSnapshot(`
       "$ deployctl retire
       Error: refused before any change:
         - web-01 (i-00000001): port 8081 of backend (green, standby) is held by container metrics-agent (image shop/frontend@sha256:…), which deployctl did not start

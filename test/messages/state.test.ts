@@ -539,7 +539,7 @@ describe('in the middle of a rollout', () => {
 
       Next:
         renew the AWS credentials
-        deployctl resume --env sim     # then goes on with it
+        deployctl resume --env sim     # then continues it
         deployctl rollback --env sim   # or undoes it
       (exit 14)"
     `);
@@ -552,7 +552,7 @@ describe('in the middle of a rollout', () => {
 
       Next:
         allow elasticloadbalancing:DeregisterTargets for this identity
-        deployctl resume --env sim     # then goes on with it
+        deployctl resume --env sim     # then continues it
         deployctl rollback --env sim   # or undoes it
       (exit 14)"
     `);

@@ -184,19 +184,19 @@ export const mutants: readonly Mutant[] = [
   ),
   // The truth
   mutant(
-    'operations/drive.ts',
+    'operations/endings.ts',
     'no outcome is stored',
     'await keeper.writeOutcome(\n        outcomeRecord(result.plan, result, outcome, servingAfter(result.plan, result.outcome), now),\n      );\n',
     '',
   ),
   mutant(
-    'operations/drive.ts',
+    'operations/endings.ts',
     'the record says the new release serves after a way back',
     "    case 'rolled-back':\n      return plan.from.id;",
     "    case 'rolled-back':\n      return plan.to.id;",
   ),
   mutant(
-    'operations/drive.ts',
+    'operations/endings.ts',
     'a way back is called a success',
     "    case 'rolled-back':\n      return EXIT.rolledBack;",
     "    case 'rolled-back':\n      return EXIT.done;",
@@ -204,7 +204,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'operations/rollout.ts',
     'nothing to do is done again',
-    'if (nothingToDo(prepared)) return nothing(plan, warnings);',
+    "if (isReached(prepared)) return nothingToDo(plan, 'the release is live everywhere already', warnings);",
     '',
   ),
   mutant(
