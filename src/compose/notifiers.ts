@@ -43,6 +43,7 @@ async function openDiscord(around: Surroundings): Promise<Opened | undefined> {
     remember: memory.remember,
     markSent: memory.markSent,
     alreadySent: memory.alreadySent,
+    attempt: memory.attempt,
     warn: warner(around),
     ...(memory.messageId === undefined ? {} : { previousMessageId: memory.messageId }),
   });
@@ -77,12 +78,13 @@ async function openWebhook(
 }
 
 function memoryOf(around: Surroundings): {
+  readonly attempt: number;
   readonly alreadySent: ReadonlySet<string>;
   readonly markSent: NotifierMemory['markSent'];
   readonly warn: (text: string) => void;
 } {
-  const { alreadySent, markSent } = around.memory;
-  return { alreadySent, markSent, warn: warner(around) };
+  const { alreadySent, attempt, markSent } = around.memory;
+  return { alreadySent, attempt, markSent, warn: warner(around) };
 }
 
 function warner({ emit }: Surroundings): (text: string) => void {

@@ -60,6 +60,7 @@ export class RecordKeeper {
   memory(): NotifierMemory {
     const { notified, discordMessage } = this.#record;
     return {
+      attempt: this.#lease.generation,
       alreadySent: new Set(notified),
       ...(discordMessage === undefined ? {} : { messageId: discordMessage }),
       markSent: (kind) => {

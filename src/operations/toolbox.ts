@@ -49,6 +49,8 @@ export interface Toolbox {
 
 /** What alerts must remember across a crash: kept in the rollout's record. */
 export interface NotifierMemory {
+  /** The generation of the lease under which this process works. */
+  readonly attempt: number;
   readonly alreadySent: ReadonlySet<string>;
   readonly messageId?: string;
   readonly markSent: (kind: string) => Promise<void>;

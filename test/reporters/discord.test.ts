@@ -36,6 +36,7 @@ function setup(more: Partial<DiscordOptions> = {}, clock = new ManualClock(START
     clock,
     remember: (id) => void remembered.push(id),
     alreadySent: new Set(),
+    attempt: 2,
     markSent: (kind) => void marked.push(kind),
     warn: (text) => void warnings.push(text),
     ...more,
@@ -163,7 +164,7 @@ describe('a rollout on Discord', () => {
       expect(fields.get('Log')).not.toContain('\u001b');
       expect(fields.get('backend')).toBe('1.0.0 → 1.1.0');
     }
-    expect(it.marked).toEqual(['start', 'rollback', 'end']);
+    expect(it.marked).toEqual(['start', 'rollback', 'end@2']);
   });
 
   it('edits at most every two seconds, with the latest state', async () => {
@@ -203,6 +204,21 @@ describe('a rollout on Discord', () => {
     await close(it);
     expect(it.discord.count('POST')).toBe(1);
     expect(it.discord.sent.every((sent) => sent.method === 'POST' || sent.url.endsWith('/messages/777'))).toBe(true);
+  });
+
+  it('tells each end and each hold of each attempt once', async () => {
+    const hold = (after: number): DeployctlEvent => at(after, { type: 'hold.started', reason: 'blocked', until: 1 });
+    const expired = at(9, ended({ outcome: 'held' }));
+    const first = setup();
+    await tell(first, started, hold(2), hold(4), expired);
+    await close(first);
+    expect(first.marked).toEqual(['start', 'hold@2.1', 'hold@2.2', 'end@2']);
+    // Somebody resumes it, and it is held once more.
+    const second = setup({ previousMessageId: '777', attempt: 5, alreadySent: new Set(first.marked) });
+    await tell(second, at(20, { type: 'rollout.started', summary, resumed: true }), hold(21), expired);
+    await close(second);
+    expect(second.marked).toEqual(['hold@5.1', 'end@5']);
+    expect(second.discord.count('POST')).toBe(2);
   });
 
   it('keeps a thread, and never lets a made-up id into a URL', async () => {
@@ -292,7 +308,7 @@ describe('a Discord that is not well', () => {
     await tell(it, finished);
     await close(it);
     expect(it.discord.titles).toHaveLength(2);
-    expect(it.marked).toEqual(['start', 'rollback', 'end']);
+    expect(it.marked).toEqual(['start', 'rollback', 'end@2']);
   });
 
   it('marks what is sent once before, and what must arrive after', async () => {
@@ -345,7 +361,7 @@ describe('a Discord that is not well', () => {
     };
     await tell(it, started, undone, finished);
     await close(it);
-    expect(it.marked).toEqual(['start', 'rollback', 'end']);
+    expect(it.marked).toEqual(['start', 'rollback', 'end@2']);
     expect(it.warnings).toEqual([]);
   });
 

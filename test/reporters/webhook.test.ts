@@ -36,6 +36,7 @@ function receiver(...answers: readonly Answer[]) {
     http,
     clock,
     alreadySent: new Set<string>(),
+    attempt: 2,
     markSent: (kind: string) => void marked.push(kind),
     warn: (text: string) => void warnings.push(text),
   };
@@ -76,7 +77,7 @@ describe('a signed webhook', () => {
     const webhook = make(options);
     for (const event of story) webhook.report(event);
     await clock.run(webhook.close());
-    expect(marked).toEqual(['webhook-audit.start', 'webhook-audit.rollback', 'webhook-audit.end']);
+    expect(marked).toEqual(['webhook-audit.start', 'webhook-audit.rollback', 'webhook-audit.end@2']);
     for (const { body, headers } of got) {
       const { rollout, ...line } = JSON.parse(body) as { rollout: string };
       expect(rollout).toBe('ro-20261124-195312-4f2a');
@@ -87,7 +88,7 @@ describe('a signed webhook', () => {
       expect(JSON.stringify(headers) + body).not.toContain(secret);
     }
     expect(got.map(({ headers }) => headers['x-deployctl-delivery'])).toEqual(
-      ['start', 'rollback', 'end'].map((kind) => `ro-20261124-195312-4f2a/${kind}`),
+      ['start', 'rollback', 'end@2'].map((kind) => `ro-20261124-195312-4f2a/${kind}`),
     );
   });
 
@@ -126,7 +127,7 @@ describe('a signed webhook', () => {
     const webhook = make({ ...options, alreadySent: new Set(['webhook-audit.start', 'webhook-audit.rollback']) });
     for (const event of story) webhook.report(event);
     await clock.run(webhook.close());
-    expect(got.map(({ headers }) => headers['x-deployctl-delivery'])).toEqual(['ro-20261124-195312-4f2a/end']);
+    expect(got.map(({ headers }) => headers['x-deployctl-delivery'])).toEqual(['ro-20261124-195312-4f2a/end@2']);
   });
 
   it('has 2 s when the rollout is interrupted', async () => {

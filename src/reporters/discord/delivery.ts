@@ -1,10 +1,11 @@
 import { messageOf } from '../../domain/errors.js';
+import { marker } from '../marks.js';
 import type { Ms } from '../../domain/ids.js';
 import type { Clock } from '../../engine/ports.js';
 import type { Call, Result } from './call.js';
 import type { Message } from './embeds.js';
 
-/** Messages of their own. Each kind is sent once a rollout. */
+/** Messages of their own. How often each is sent: see `marker`. */
 export type Kind = 'start' | 'success' | 'rollback' | 'outage' | 'hold' | 'end';
 
 /** A message is drawn at the moment of sending. */
@@ -43,6 +44,7 @@ const NOTE_LIMIT: Ms = 5000;
 export function createDelivery(deps: {
   readonly call: Call;
   readonly clock: Clock;
+  readonly attempt: number;
   readonly alreadySent: ReadonlySet<string>;
   readonly markSent: (kind: string) => void | Promise<void>;
   readonly remember: (messageId: string) => void | Promise<void>;
@@ -51,7 +53,8 @@ export function createDelivery(deps: {
 }): Delivery {
   const { clock } = deps;
   const stopped = new AbortController();
-  const queue: { readonly kind: Kind; readonly draw: Draw }[] = [];
+  const markOf = marker(deps.attempt);
+  const queue: { readonly kind: Kind; readonly mark: string; readonly draw: Draw }[] = [];
   const taken = new Set<string>(deps.alreadySent);
   let edit: Draw | undefined;
   let messageId = deps.messageId;
@@ -104,16 +107,16 @@ export function createDelivery(deps: {
     return pause(asked);
   }
 
-  async function deliver(kind: Kind, draw: Draw): Promise<void> {
+  async function deliver(kind: Kind, mark: string, draw: Draw): Promise<void> {
     const once = kind === 'start' || kind === 'success';
-    if (once) await note(() => deps.markSent(kind));
+    if (once) await note(() => deps.markSent(mark));
     const result = await attempt(draw, once);
     if (result.is !== 'sent') {
       failed(`the ${kind} message was not delivered`, result);
       return;
     }
     if (kind === 'start') await adopt(result.id);
-    else if (!once) await note(() => deps.markSent(kind));
+    else if (!once) await note(() => deps.markSent(mark));
   }
 
   async function attempt(draw: Draw, once: boolean): Promise<Result> {
@@ -188,7 +191,7 @@ export function createDelivery(deps: {
       const next = queue.shift();
       if (next !== undefined) {
         current = next.kind;
-        await deliver(next.kind, next.draw);
+        await deliver(next.kind, next.mark, next.draw);
         current = undefined;
         continue;
       }
@@ -222,9 +225,10 @@ export function createDelivery(deps: {
   }
 
   function enqueue(kind: Kind, draw: Draw): void {
-    if (taken.has(kind)) return;
-    taken.add(kind);
-    queue.push({ kind, draw });
+    const mark = markOf(kind);
+    if (taken.has(mark)) return;
+    taken.add(mark);
+    queue.push({ kind, mark, draw });
     wake();
   }
 

@@ -23,7 +23,9 @@ export interface DiscordOptions {
   readonly remember: (messageId: string) => void | Promise<void>;
   /** What `remember` was told before. */
   readonly previousMessageId?: string;
-  /** Kinds of messages that were sent before a crash: what `markSent` was told. */
+  /** The generation of the lease: an end and a hold are told once an attempt. */
+  readonly attempt: number;
+  /** Messages that were sent before a crash: what `markSent` was told. */
   readonly alreadySent: ReadonlySet<string>;
   /** `start` and `success` are marked before they are sent (at most once), all others after (at least once). */
   readonly markSent: (kind: string) => void | Promise<void>;
@@ -51,6 +53,7 @@ export function createDiscord(options: DiscordOptions): Reporter {
     call,
     clock,
     alreadySent: options.alreadySent,
+    attempt: options.attempt,
     markSent: options.markSent,
     remember: options.remember,
     warn: options.warn,

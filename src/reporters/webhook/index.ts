@@ -3,6 +3,7 @@ import type { DeployctlEvent } from '../../domain/event.js';
 import type { Ms } from '../../domain/ids.js';
 import type { Clock, Reporter } from '../../engine/ports.js';
 import { safeJson } from '../clean.js';
+import { marker } from '../marks.js';
 import { eventLine } from '../ndjson.js';
 import { createSender } from './sender.js';
 import type { Outgoing, WebhookHttp } from './sender.js';
@@ -15,6 +16,8 @@ interface Options {
   readonly url: string;
   readonly http: WebhookHttp;
   readonly clock: Clock;
+  /** The generation of the lease: an end and a hold are told once an attempt. */
+  readonly attempt: number;
   readonly alreadySent: ReadonlySet<string>;
   readonly markSent: (kind: string) => void | Promise<void>;
   /** Told at most once, that something could not be delivered. */
@@ -23,7 +26,7 @@ interface Options {
   readonly closeWithin?: Ms;
 }
 
-/** Events that are worth a message of their own, and the kind that goes out once. */
+/** Events that are worth a message of their own. How often each kind goes out: see `marker`. */
 function kindOf(event: DeployctlEvent): string | undefined {
   switch (event.type) {
     case 'rollout.started':
@@ -86,6 +89,7 @@ function reporter(
     return { report: () => undefined, close: () => Promise.resolve() };
   }
   const sender = createSender({ ...options, name, headers });
+  const markOf = marker(options.attempt);
   let rollout: string | undefined;
   let interrupted = false;
   return {
@@ -95,7 +99,8 @@ function reporter(
       const kind = kindOf(event);
       // Before the start there is nothing to tell about: a refused rollout is the business of whoever typed it.
       if (kind === undefined || rollout === undefined) return;
-      sender.send({ kind: `${key}.${kind}`, id: `${rollout}/${kind}`, body: bodyOf(event, rollout) });
+      const mark = markOf(kind);
+      sender.send({ kind: `${key}.${mark}`, id: `${rollout}/${mark}`, body: bodyOf(event, rollout) });
     },
     close: () => sender.close(Math.min(options.closeWithin ?? 15_000, interrupted ? 2000 : Number.POSITIVE_INFINITY)),
   };

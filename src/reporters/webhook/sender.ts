@@ -30,7 +30,7 @@ export function createWebhookHttp(): WebhookHttp {
   };
 }
 
-/** What is sent. Each kind goes out once a rollout. */
+/** What is sent. Each kind goes out once: see `marker`. */
 export interface Outgoing {
   readonly kind: string;
   /** The same when it comes twice. */
