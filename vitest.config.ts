@@ -29,6 +29,7 @@ const wide = [
   'e2e/validate',
   'e2e/verdicts',
   'host/docker',
+  'host/foreign',
   'host/docker-kill',
   'sandbox/docker-faults',
   'sandbox/docker-lifecycle',

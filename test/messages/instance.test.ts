@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { EventBody } from '../../src/domain/event.js';
 import type { HostRequest } from '../../src/domain/host.js';
 import type { Digest } from '../../src/domain/ids.js';
@@ -15,6 +15,9 @@ import { brief } from './say.js';
  * What an instance refuses or fails at, as it stands in the log of a rollout: the script runs on an instance of the sandbox on which one thing is wrong, and its
  * answer goes the way of every answer.
  */
+
+// Each one waits for containers that end, or are never well, on a real shell.
+vi.setConfig({ testTimeout: 60_000 });
 
 let instance: Instance;
 let good: Digest;
