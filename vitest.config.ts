@@ -18,8 +18,6 @@ const wide = [
   'e2e/notifications',
   'e2e/quiet-drain',
   'e2e/on-instances',
-  'e2e/other-hands',
-  'e2e/readers',
   'e2e/confirmations',
   'e2e/replaced',
   'e2e/steering',

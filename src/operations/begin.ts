@@ -178,7 +178,7 @@ export function liveColors(
 }
 
 /** Routes that give traffic to a color without a healthy target while the other color has some: their requests fail now. */
-function strandedTraffic(service: PlacedService, seen: Survey): readonly Finding[] {
+export function strandedTraffic(service: PlacedService, seen: Survey): readonly Finding[] {
   const healthy = onlyHealthy(service, seen);
   const empty = healthy === undefined ? undefined : service.colors[otherColor(healthy)];
   if (healthy === undefined || empty === undefined) return [];

@@ -17,7 +17,13 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Action } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { CreateTagsCommand, DescribeVpcsCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { GetCommandInvocationCommand, GetParameterCommand, SendCommandCommand, SSMClient } from '@aws-sdk/client-ssm';
+import {
+  GetCommandInvocationCommand,
+  GetParameterCommand,
+  GetParametersByPathCommand,
+  SendCommandCommand,
+  SSMClient,
+} from '@aws-sdk/client-ssm';
 import { vi } from 'vitest';
 import type { AccessKey } from '../../src/sandbox/access.js';
 import type { SandboxStatus, Service } from './kit.js';
@@ -51,6 +57,8 @@ export interface Aws {
   shell(instance: string, line: string): Promise<string>;
   /** Value of a parameter. */
   parameter(name: string): Promise<string>;
+  /** Every parameter of deployctl, as `name version`. */
+  parameters(): Promise<readonly string[]>;
   close(): void;
 }
 
@@ -169,6 +177,22 @@ export function openAws(endpoint: string, key: AccessKey): Aws {
       );
     },
     parameter: async (name) => (await ssm.send(new GetParameterCommand({ Name: name }))).Parameter?.Value ?? '',
+    parameters: async () => {
+      const found: string[] = [];
+      let next: string | undefined;
+      do {
+        const page = await ssm.send(
+          new GetParametersByPathCommand({
+            Path: '/',
+            Recursive: true,
+            ...(next === undefined ? {} : { NextToken: next }),
+          }),
+        );
+        found.push(...(page.Parameters ?? []).map(({ Name, Version }) => `${Name ?? ''} ${String(Version)}`));
+        next = page.NextToken;
+      } while (next !== undefined);
+      return found.sort();
+    },
     close: () => {
       elb.destroy();
       ssm.destroy();

@@ -2,13 +2,13 @@ import type { RouteArn } from '../../domain/ids.js';
 import type { RouteView } from '../../domain/observation.js';
 import type { RolloutRecord } from '../../domain/record.js';
 import { judgeOthers, seconds, sharedPorts, weightProblem } from '../preflight.js';
-import { explains } from '../begin.js';
+import { explains, strandedTraffic } from '../begin.js';
 import { liveColor } from '../present.js';
 import type { Survey } from '../survey.js';
 import type { Toolbox } from '../toolbox.js';
 import type { PlacedService } from '../topology.js';
 import type { Check } from './check.js';
-import { ofFinding, ok, skip, warn } from './check.js';
+import { fail, ofFinding, ok, skip, warn } from './check.js';
 import type { Evidence } from './evidence.js';
 
 /** Listeners and rules: which color has the traffic, and who else has a hand in it. */
@@ -30,6 +30,8 @@ export async function routeChecks(box: Toolbox, evidence: Evidence): Promise<rea
       checks.push(skip(`${color.problem}, as far as is known: whether a rollout is running could not be read`));
     } else if ('problem' in color) checks.push(ofFinding(weightProblem(box, service, color, unfinished)));
     else checks.push(ok(`${name}: ${color.live} is live on ${known.map((route) => route.name).join(', ')}`));
+    // A rollout would repair it; until then requests fail.
+    for (const { text, fix } of strandedTraffic(service, seen)) checks.push(fail(text, fix));
     checks.push(...known.flatMap((route) => stickiness(box, route)));
   }
   if (complete) {

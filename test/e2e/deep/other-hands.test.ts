@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AccessEntry } from '../../src/sandbox/load-balancer/access-log.js';
-import type { Color, Service, Shop } from './kit.js';
-import { at, expectClean, failed, openShop, rolloutTo } from './kit.js';
-import { openSets, SET_PORTS, setOf } from './sets.js';
+import type { AccessEntry } from '../../../src/sandbox/load-balancer/access-log.js';
+import type { Color, Service, Shop } from '../kit.js';
+import { at, expectClean, failed, openShop, rolloutTo } from '../kit.js';
+import { openSets, SET_PORTS, setOf } from '../sets.js';
 
 /** Somebody else at the load balancer and on the instances while deployctl is at work, or before. */
 

@@ -1,9 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Shop } from './kit.js';
-import { expectClean, openShop, PATIENT, rolloutTo } from './kit.js';
-import { inTerminal } from './pty.js';
+import type { Shop } from '../kit.js';
+import { expectClean, openShop, PATIENT, rolloutTo } from '../kit.js';
+import { inTerminal } from '../pty.js';
 
 /** Ctrl-S and Ctrl-Q: a terminal stops, and goes on, taking output. */
 const [STOP, GO] = ['\u0013', '\u0011'];
