@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Json, Shop, StartOptions } from './kit.js';
-import { at, expectClean, openShop, PATIENT, rolloutTo } from './kit.js';
+import type { Json, Shop, StartOptions } from '../kit.js';
+import { at, expectClean, openShop, PATIENT, rolloutTo } from '../kit.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** `npm install --global deployctl@next` while a rollout runs: its files are gone, or those of another version. */
 describe('an installation that is replaced while it runs', { timeout: 400_000 }, () => {

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { flawOf } from '../presentation/hostile.js';
-import type { Json, Shop } from './kit.js';
-import { at, expectClean, openShop, rolloutTo, RUNTIME, secret } from './kit.js';
+import { flawOf } from '../../presentation/hostile.js';
+import type { Json, Shop } from '../kit.js';
+import { at, expectClean, openShop, rolloutTo, RUNTIME, secret } from '../kit.js';
 
 interface Exec {
   readonly results: readonly { readonly exitCode: number; readonly stdout: string }[];

@@ -2,9 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAccess } from '../../src/sandbox/access.js';
-import type { Shop } from './kit.js';
-import { openShop, rolloutTo } from './kit.js';
+import { createAccess } from '../../../src/sandbox/access.js';
+import type { Shop } from '../kit.js';
+import { openShop, rolloutTo } from '../kit.js';
 
 /** A client of AWS that a person has at hand. */
 interface Client {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Shop } from './kit.js';
-import { at, openShop, PATIENT } from './kit.js';
-import { inTerminal } from './pty.js';
+import type { Shop } from '../kit.js';
+import { at, openShop, PATIENT } from '../kit.js';
+import { inTerminal } from '../pty.js';
 
 /** Ctrl-C and Ctrl-D. */
 const [INTERRUPT, END] = ['\u0003', '\u0004'];

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Shop } from './kit.js';
-import { openShop, rolloutTo } from './kit.js';
+import type { Shop } from '../kit.js';
+import { openShop, rolloutTo } from '../kit.js';
 
 /** docs/aws.md, "When AWS does not answer". */
 const bound = 60_000;
