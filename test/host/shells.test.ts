@@ -86,7 +86,7 @@ async function live(shell: Shell): Promise<string[]> {
   }
 }
 
-describe('the instance script', { timeout: 120_000 }, () => {
+describe('the instance script', { timeout: 300_000 }, () => {
   const shells = shellsHere();
   it('does the same under every shell', async () => {
     const lives = new Map<string, string[]>();
@@ -94,7 +94,7 @@ describe('the instance script', { timeout: 120_000 }, () => {
     const [first, ...others] = [...lives.values()];
     expect(first).toMatchInlineSnapshot(`
       [
-        "inspect | ok | dockerVersion,liveRestore,diskFreeBytes,memoryAvailableBytes,memoryTotalBytes,curl,flock,aws,memory,fence | theirs runs unless-stopped 8081",
+        "inspect | ok | dockerVersion,liveRestore,diskFreeBytes,memoryAvailableBytes,memoryTotalBytes,curl,flock,aws,memory,listeners,fence | theirs runs unless-stopped 8081",
         "pull | ok",
         "task | ok | migrated",
         "task | ok",
@@ -103,19 +103,20 @@ describe('the instance script', { timeout: 120_000 }, () => {
         "start | ok | r-2 runs unless-stopped 8081 | theirs stopped no 8081",
         "start | unhealthy | http://ADDRESS/health did not pass 1 times in a row within N s | GET /health: 503 {"status":"starting","version":"never-healthy"} | r-3 runs no 8081 | r-2 stopped no 8081 | theirs stopped no 8081",
         "restore | ok | r-2 runs unless-stopped 8081 | r-3 stopped no 8081 | theirs stopped no 8081",
-        "stop | ok | r-2 stopped no 8081 | r-3 stopped no 8081",
+        "stop | ok | r-2 stopped no 8081 | r-3 stopped no 8081 | theirs stopped no 8081",
         "start | pull-failed | cannot pull shop/backend@sha256:ID; push it, or name another image: Error response from daemon: manifest for shop/backend@sha256:ID not found: manifest unknown: manifest unknown",
-        "restore | ok | r-2 runs unless-stopped 8081 | r-3 stopped no 8081",
+        "restore | ok | r-2 runs unless-stopped 8081 | r-3 stopped no 8081 | theirs stopped no 8081",
         "pull | fenced | fence 1 0 1 is older than 1 0 11, which was here before; nothing was done",
-        "restore | repeated | r-2 runs unless-stopped 8081 | r-3 stopped no 8081",
-        "fence
+        "restore | repeated | r-2 runs unless-stopped 8081 | r-3 stopped no 8081 | theirs stopped no 8081",
+        "adopted
+      fence
       kept
       lock
       results
       tasks
       verified
       12
-      1
+      2
       1 0 11",
       ]
     `);
