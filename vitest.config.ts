@@ -67,7 +67,7 @@ export default defineConfig({
           exclude: wide,
           // After everything else: two fleets at a time, most of whose time is waiting.
           sequence: { groupOrder: 1 },
-          testTimeout: 180_000,
+          testTimeout: 360_000,
           hookTimeout: 120_000,
         },
       },
@@ -77,7 +77,7 @@ export default defineConfig({
           name: 'wide',
           include: wide,
           sequence: { groupOrder: 2 },
-          testTimeout: 180_000,
+          testTimeout: 360_000,
           hookTimeout: 120_000,
         },
       },

@@ -17,7 +17,7 @@ interface Way {
   readonly ends: (containers: readonly Container[], container: Container | undefined, what: string) => void;
 }
 
-describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout: EVERY ? 3_600_000 : 600_000 }, () => {
+describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout: EVERY ? 3_600_000 : 900_000 }, () => {
   let instance: Instance;
   let one: Digest;
   let two: Digest;
