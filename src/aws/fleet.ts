@@ -3,7 +3,7 @@ import type { InstanceId } from '../domain/ids.js';
 import { isInstanceId } from '../domain/ids.js';
 import type { FleetInstance } from '../domain/observation.js';
 import type { FleetSelector, Layout } from '../domain/settings.js';
-import type { FleetPort } from '../engine/ports.js';
+import type { FleetPort, InstanceState } from '../engine/ports.js';
 import type { Calls } from './calls.js';
 import { allPages, chunks } from './calls.js';
 import { listed } from './errors.js';
@@ -35,6 +35,20 @@ export function createFleet(calls: Calls): FleetPort {
         const instance = found.get(id);
         return instance === undefined ? [] : [view(id, instance, agents.get(id) ?? 'unmanaged', layout)];
       });
+    },
+
+    async states(instances, signal) {
+      const states = new Map<InstanceId, InstanceState>();
+      for (const part of chunks(instances, idsPerFilter)) {
+        const filters = [
+          { Name: 'instance-state-name', Values: ['pending', 'running', 'stopping', 'stopped'] },
+          { Name: 'instance-id', Values: [...part] },
+        ];
+        for (const { InstanceId: id, State: state } of await describeInstances(calls, filters, signal)) {
+          if (id !== undefined && isInstanceId(id)) states.set(id, state?.Name === 'running' ? 'running' : 'stopped');
+        }
+      }
+      return states;
     },
   };
 }

@@ -49,6 +49,7 @@ function toEnvironment(config: Config, name: string, from: Environment): Environ
     drain: from.drain,
     keep: from.keep,
     unreachable: from.unreachable,
+    foreignTargets: from['foreign-targets'],
     timing: {
       settle: timing.settle,
       minHealthy: timing['min-healthy'],

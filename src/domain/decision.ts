@@ -26,6 +26,8 @@ export type Action =
       readonly is: 'register' | 'deregister';
       readonly group: TargetGroupArn;
       readonly targets: readonly { readonly instance: InstanceId; readonly port: number }[];
+      /** The fleet does not cover these targets. */
+      readonly foreign?: true;
     }
   | {
       readonly is: 'weights';

@@ -70,6 +70,12 @@ export interface ObservedTarget {
   readonly unroutedSince?: Instant;
 }
 
+/** Registered, whatever its health. `unused` with another reason than NotRegistered is registered in a group that nothing forwards to. */
+export function isRegistered({ state, reason }: Pick<ObservedTarget, 'state' | 'reason'>): boolean {
+  if (state === 'absent' || state === 'draining') return false;
+  return !(state === 'unused' && reason === 'Target.NotRegistered');
+}
+
 /** A container as `docker inspect` on the instance shows it. */
 export interface Container {
   readonly id: string;
@@ -232,4 +238,9 @@ export interface Observation {
   readonly waiting: ReadonlyMap<string, Instant>;
   /** Routes whose weights cannot be written, and why: AWS refuses the write, or accepts it and nothing changes. Forgotten when the route changes. */
   readonly refused: ReadonlyMap<RouteArn, string>;
+  /** Targets that the fleet does not cover and that stay registered, as `ARN i-…:port`: their deregistration was refused, or accepted and changed nothing. */
+  readonly kept?: ReadonlyMap<string, string>;
 }
+
+/** Key of a target in `Observation.kept`. */
+export const keptKey = (group: TargetGroupArn, target: TargetKey): string => `${group} ${target}`;

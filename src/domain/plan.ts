@@ -2,7 +2,7 @@ import type { Color, InstanceId, Instant, Ms, RolloutId, RouteArn, ServiceName, 
 import type { GroupWeight } from './observation.js';
 import type { Adopts } from './host.js';
 import type { Release, ServiceRelease } from './release.js';
-import type { Amount, Drain, FleetSelector, GateSettings, Layout, Timing, Warm } from './settings.js';
+import type { Amount, Drain, FleetSelector, ForeignPolicy, GateSettings, Layout, Timing, Warm } from './settings.js';
 
 export interface ColorPlan {
   readonly color: Color;
@@ -69,6 +69,8 @@ export interface Plan {
   readonly keep: number;
   readonly timing: Timing;
   readonly gates: GateSettings;
+  /** What to do about registered targets that the fleet does not cover. */
+  readonly foreignTargets: ForeignPolicy;
   /** Unreachable instances that the rollout goes on without. */
   readonly excluded: readonly InstanceId[];
   readonly startedAt: Instant;

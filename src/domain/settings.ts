@@ -149,6 +149,9 @@ export interface LeaseTiming {
   readonly heartbeat: Ms;
 }
 
+/** `deregister`: a rollout takes targets that the fleet does not cover out of its target groups; `refuse`: it does not begin, or does not end, beside them. */
+export type ForeignPolicy = 'refuse' | 'deregister';
+
 export interface EnvironmentSettings {
   readonly app: string;
   readonly environment: string;
@@ -169,6 +172,8 @@ export interface EnvironmentSettings {
   /** Stopped previous containers kept per service and color. */
   readonly keep: number;
   readonly unreachable: 'refuse' | 'exclude';
+  /** What to do about registered targets that the fleet does not cover. */
+  readonly foreignTargets: ForeignPolicy;
   readonly timing: Timing;
   readonly lease: LeaseTiming;
   /** What a command that changes something does when its terminal is closed; absent: `continue`. */

@@ -3,6 +3,7 @@ import type { Action, Decision, Outcome } from '../domain/decision.js';
 import { isDenied, messageOf, PortError } from '../domain/errors.js';
 import type { HostRequest } from '../domain/host.js';
 import type { Instant, Ms, RouteArn } from '../domain/ids.js';
+import { targetKey } from '../domain/ids.js';
 import type { GroupWeight, HostFailure, Observation } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
@@ -198,7 +199,10 @@ export class Loop {
   #giveUp(action: Action, why: string, now: Instant): void {
     const { observer, book, emit } = this.#deps;
     if (action.is === 'weights') observer.refuse(action.route, why);
-    else for (const { spot, failure } of failuresOf(this.#plan, action, why, now)) book.refuse(spot, failure);
+    else if (action.is === 'deregister' && action.foreign === true) {
+      const keys = action.targets.map(({ instance, port }) => targetKey(instance, port));
+      observer.keep(action.group, keys, why);
+    } else for (const { spot, failure } of failuresOf(this.#plan, action, why, now)) book.refuse(spot, failure);
     emit({ type: 'note', level: 'warning', text: why });
   }
 

@@ -1,5 +1,6 @@
 import type { Instant, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
+import { keptKey } from '../domain/observation.js';
 import type {
   FleetInstance,
   ObservedRoute,
@@ -55,7 +56,7 @@ export function scopeOf(plan: Plan): Scope {
 }
 
 interface ObserverDeps {
-  readonly fleet: FleetPort;
+  readonly fleet: Pick<FleetPort, 'instances'>;
   readonly traffic: TrafficPort;
   readonly clock: Clock;
   readonly book: HostBook;
@@ -101,6 +102,7 @@ export class Observer {
   /** Reads of the last round that the service refused this identity. */
   readonly #denied = new Map<string, PortError>();
   readonly #waits = new WaitClock();
+  readonly #kept = new Map<string, string>();
   readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string }>();
   #bake: { key: string; since: Instant } | undefined;
 
@@ -155,6 +157,7 @@ export class Observer {
       steering: this.#steering,
       waiting: this.#waits.since(),
       refused: new Map([...this.#refused].map(([route, { why }]) => [route, why])),
+      ...(this.#kept.size === 0 ? {} : { kept: new Map(this.#kept) }),
     };
   }
 
@@ -168,6 +171,11 @@ export class Observer {
     this.#refused.set(route, { why, view: this.#lookOf(route) });
   }
 
+  /** Foreign targets whose deregistration was refused for good, or brought no effect. */
+  keep(group: TargetGroupArn, targets: readonly TargetKey[], why: string): void {
+    for (const target of targets) this.#kept.set(keptKey(group, target), why);
+  }
+
   /** What AWS has just refused may be due to instances that are gone. */
   readFleetSoon(): void {
     this.#fleetRead = undefined;
@@ -177,6 +185,7 @@ export class Observer {
   turn(): void {
     this.#waits.clear();
     this.#refused.clear();
+    this.#kept.clear();
     this.setBake(undefined);
   }
 

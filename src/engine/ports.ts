@@ -31,9 +31,14 @@ export interface Random {
   hex(length: number): string;
 }
 
+/** `stopped`: it does not run, and may be started again. */
+export type InstanceState = 'running' | 'stopped';
+
 export interface FleetPort {
   /** Running instances of the fleet with the state of their SSM agents, sorted by id. All pages. */
   instances(selector: FleetSelector, layout: Layout, signal?: AbortSignal): Promise<readonly FleetInstance[]>;
+  /** Whether instances run, whatever fleet they are of. One that was terminated is left out, as one that never was. */
+  states(instances: readonly InstanceId[], signal?: AbortSignal): Promise<ReadonlyMap<InstanceId, InstanceState>>;
 }
 
 /** A target group, as far as the rollout depends on it. Durations in ms, as AWS reports them. */

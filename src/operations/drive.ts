@@ -14,6 +14,7 @@ import { isChanged } from '../strategies/preload.js';
 import { end, midway, nextSteps, putBack } from './endings.js';
 import type { Survey } from './survey.js';
 import { Behind, isHighest } from './behind.js';
+import { foreignLeft } from './foreign.js';
 import { Hooks } from './hooks.js';
 import { RecordKeeper, restoreTasks } from './record-keeper.js';
 import { Timeline } from './timeline.js';
@@ -167,7 +168,9 @@ export async function drive(
     const result = await loop.run(box.signal);
     const behind = result.leaseLost === true ? await behindIn(box, lease, book) : undefined;
     if (behind !== undefined) throw behind;
-    const ended = await end(box, lease, keeper, summary, result, options.warnings);
+    const left = result.leaseLost === true ? [] : foreignLeft(result.plan, observer.snapshot());
+    for (const text of left) emit({ type: 'note', level: 'warning', text });
+    const ended = await end(box, lease, keeper, summary, result, [...options.warnings, ...left]);
     await hooks.ended(ended.outcome === 'nothing-to-do' ? 'succeeded' : ended.outcome, ended.reason);
     return ended;
   } catch (thrown) {

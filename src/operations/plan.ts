@@ -93,6 +93,7 @@ export function planOf(
     keep: settings.keep,
     timing: { ...settings.timing, bake },
     gates: fast ? { probes: [], commands: [], inconclusive: 'pass' } : settings.gates,
+    foreignTargets: settings.foreignTargets,
     excluded: record.excluded,
     startedAt: record.startedAt,
     deadline: record.deadline,

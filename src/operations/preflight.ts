@@ -9,6 +9,7 @@ import { NO_RELEASE } from '../domain/release.js';
 import { floorOf } from '../strategies/amounts.js';
 import { isChanged } from '../strategies/preload.js';
 import { occupantOf } from '../strategies/standing.js';
+import { judgeForeign } from './foreign.js';
 import { nameOf } from './instance-name.js';
 import { judgePorts } from './intruders.js';
 import type { NoLiveColor } from './present.js';
@@ -46,6 +47,7 @@ export async function preflight(
     ...judgeHosts(seen, plan),
     ...judgePorts(seen, plan),
     ...judgeGroups(topology, plan),
+    ...judgeForeign(box, topology, seen.foreign ?? [], plan),
     ...judgeRequests(box, plan),
     ...judgeTimes(plan),
     ...(await judgeOthers(box, topology, seen, plan)),
@@ -94,6 +96,16 @@ export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Fin
           },
     );
   }
+  const missing = missingIds(box, fleet);
+  if (missing.length > 0) {
+    const isLeftOut = plan.kind === 'rollback' || box.settings.unreachable === 'exclude';
+    const text = `${missing.join(', ')} of environments.${plan.environment}.fleet.instances ${missing.length === 1 ? 'is not a running instance' : 'are not running instances'} in ${box.settings.region}`;
+    findings.push({
+      level: isLeftOut ? 'warn' : 'refuse',
+      text: isLeftOut ? `${text}: left out` : text,
+      fix: `start ${missing.length === 1 ? 'it, or remove it' : 'them, or remove them'} from environments.${plan.environment}.fleet.instances in deployctl.yml`,
+    });
+  }
   if (plan.how.is === 'rolling') {
     for (const service of plan.services.filter(isChanged)) {
       const members = membersOf(box, fleet, service.live).length;
@@ -106,6 +118,12 @@ export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Fin
     }
   }
   return findings;
+}
+
+/** Instances that the configuration names and that do not run. */
+function missingIds({ settings: { fleet: selector } }: Toolbox, fleet: readonly FleetInstance[]): readonly string[] {
+  if (selector.is !== 'ids') return [];
+  return selector.ids.filter((id) => !fleet.some((instance) => instance.id === id));
 }
 
 /** What to do about an instance that answered, and could not say what runs there. */

@@ -5,6 +5,7 @@ import type { Release } from '../domain/release.js';
 import { imageTag } from '../domain/release.js';
 import { currentRelease } from '../state/index.js';
 import type { Ground } from './begin.js';
+import { judgeForeign } from './foreign.js';
 import { movesOf } from './history.js';
 import { judgePorts } from './intruders.js';
 import { howOf, servicePlans } from './plan.js';
@@ -109,7 +110,8 @@ export async function status(box: Toolbox): Promise<StatusResult> {
   // A store that does not answer is not asked again.
   const releases = world.isPastKnown ? await releasesSeen(box, ground, unfinished) : new Map<ReleaseId, Release>();
   const { environment } = box.settings;
-  const findings = [...ground.findings, ...portsOf(box, ground)];
+  const foreign = judgeForeign(box, ground.topology, ground.seen.foreign ?? []);
+  const findings = [...ground.findings, ...portsOf(box, ground), ...foreign];
   const problems = [...world.problems, ...findings.map(({ text }) => text)];
   for (const { name, why, rollout } of ground.past.open)
     problems.push(

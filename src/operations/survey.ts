@@ -1,5 +1,6 @@
 import type { PortError } from '../domain/errors.js';
 import { isDenied, messageOf } from '../domain/errors.js';
+import type { ForeignTarget } from '../domain/foreign-targets.js';
 import type { Fence, HostFacts, Slot } from '../domain/host.js';
 import type { Color, InstanceId, Instant, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import type { Container, FleetInstance, RouteView, TargetView } from '../domain/observation.js';
@@ -8,6 +9,7 @@ import type { RolloutRecord } from '../domain/record.js';
 import type { Timing } from '../domain/settings.js';
 import { HostBook } from '../engine/book.js';
 import { steadyClock } from '../engine/clock.js';
+import { foreignIn } from './foreign.js';
 import { liveColor } from './present.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange, placedSlot, refusedBy } from './topology.js';
@@ -18,6 +20,8 @@ export interface Survey {
   readonly fleet: readonly FleetInstance[];
   readonly routes: ReadonlyMap<RouteArn, RouteView>;
   readonly targets: ReadonlyMap<TargetGroupArn, ReadonlyMap<TargetKey, TargetView>>;
+  /** Registered targets that the fleet does not cover. Absent: the fleet could not be read. */
+  readonly foreign?: readonly ForeignTarget[];
   readonly containers: ReadonlyMap<InstanceId, readonly Container[]>;
   readonly facts: ReadonlyMap<InstanceId, HostFacts>;
   /** Instances that could not be looked at, and why. */
@@ -59,11 +63,15 @@ export async function survey(
     const color = liveColor(service, { routes, targets });
     return before?.live[service.settings.name] ?? ('live' in color ? color.live : undefined);
   };
-  const looked = await look(box, topology, fleet, fence, live);
+  const [looked, foreign] = await Promise.all([
+    look(box, topology, fleet, fence, live),
+    beforeChange(() => foreignIn(box, topology, fleet, targets)),
+  ]);
   return {
     fleet,
     routes,
     targets,
+    foreign,
     ...looked,
   };
 }

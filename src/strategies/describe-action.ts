@@ -1,5 +1,6 @@
 import type { Action } from '../domain/decision.js';
 import type { InstanceId } from '../domain/ids.js';
+import { targetKey } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import { imageTag } from '../domain/release.js';
@@ -35,7 +36,10 @@ export function describeAction(plan: Plan, seen: Observation, action: Action): s
       return `stop ${action.service} (${action.color}) on ${nameOf(action.instance)}`;
     case 'register':
     case 'deregister': {
-      const targets = action.targets.map(({ instance }) => nameOf(instance)).join(', ');
+      const isForeign = action.is === 'deregister' && action.foreign === true;
+      const targets = action.targets
+        .map(({ instance, port }) => (isForeign ? targetKey(instance, port) : nameOf(instance)))
+        .join(', ');
       return `${action.is} ${targets} ${action.is === 'register' ? 'in' : 'from'} ${groupOf(action.group)}`;
     }
     case 'weights':

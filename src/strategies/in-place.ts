@@ -1,12 +1,13 @@
 import type { Instant } from '../domain/ids.js';
 import type { Action, Wait } from '../domain/decision.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
+import { isRegistered } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import type { Amount } from '../domain/settings.js';
 import { alternateZones, atMost, floorOf } from './amounts.js';
 import { healthOf } from './outage.js';
 import type { Standing } from './standing.js';
-import { healthyIn, isRegistered, membersOf, runsRelease } from './standing.js';
+import { healthyIn, membersOf, runsRelease } from './standing.js';
 import type { Work } from './work.js';
 import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf, watched } from './work.js';
 

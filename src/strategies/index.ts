@@ -3,6 +3,7 @@ import type { Instant } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import { blueGreen } from './blue-green.js';
+import { guardForeign } from './foreign.js';
 import { restoreTraffic } from './outage.js';
 import { retire } from './retire.js';
 import { rolling } from './rolling.js';
@@ -20,7 +21,8 @@ export function decideNext(plan: Plan, seen: Observation, now: Instant): Decisio
       ? { is: 'abort', reason }
       : { is: 'done', outcome: 'failed', reason };
   }
-  return restoreTraffic(plan, seen, now) ?? holdBack(plan, seen, now, decideUnpaused(plan, seen, now));
+  const decision = decideUnpaused(plan, seen, now);
+  return restoreTraffic(plan, seen, now) ?? holdBack(plan, seen, now, guardForeign(plan, seen, now, decision));
 }
 
 function decideUnpaused(plan: Plan, seen: Observation, now: Instant): Decision {

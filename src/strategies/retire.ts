@@ -2,12 +2,13 @@ import type { Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
+import { isRegistered } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { emptyColor } from './empty-color.js';
 import { refusedWeights, unreadableWeights } from './other-hands.js';
 import { waitForFleet } from './shared.js';
 import { pairsOf } from './shift.js';
-import { colorOf, isRegistered, membersOf, targetOf } from './standing.js';
+import { colorOf, membersOf, targetOf } from './standing.js';
 import { decide, fleetOf, merge } from './work.js';
 
 /** Takes the idle color of every service out of service: the way back by weights is given up, the kept containers stay. */

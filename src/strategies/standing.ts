@@ -11,7 +11,7 @@ import type {
   Observation,
   Seen,
 } from '../domain/observation.js';
-import { slotKey } from '../domain/observation.js';
+import { isRegistered, slotKey } from '../domain/observation.js';
 import type { ColorPlan, Plan, ServicePlan } from '../domain/plan.js';
 import type { ServiceRelease } from '../domain/release.js';
 import { adoptedRelease } from '../domain/release.js';
@@ -109,12 +109,6 @@ export function runsRelease(container: Container | undefined, want: ServiceRelea
 
 export function targetOf(seen: Observation, color: ColorPlan, instance: InstanceId): ObservedTarget | undefined {
   return valueOf(seen.targets.get(color.group))?.get(targetKey(instance, color.port));
-}
-
-/** Registered, whatever its health. `unused` with another reason than NotRegistered is registered in a group that nothing forwards to. */
-export function isRegistered(target: ObservedTarget): boolean {
-  if (target.state === 'absent' || target.state === 'draining') return false;
-  return !(target.state === 'unused' && target.reason === 'Target.NotRegistered');
 }
 
 export function healthyIn(seen: Observation, color: ColorPlan, members: readonly FleetInstance[]): number {

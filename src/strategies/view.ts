@@ -3,11 +3,12 @@ import type { InstanceLine, ServiceLine, View } from '../domain/event.js';
 import type { Color, Instant } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
+import { isRegistered } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { imageTag } from '../domain/release.js';
 import { destination, isChanged } from './preload.js';
 import { pairOf, percentOf } from './shift.js';
-import { isRegistered, membersOf, targetOf } from './standing.js';
+import { membersOf, targetOf } from './standing.js';
 import { fleetOf, standingsOf } from './work.js';
 
 /** What the rollout looks like now, for people. Pure; derived from the same standings that the decisions come from. */

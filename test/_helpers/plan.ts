@@ -102,6 +102,7 @@ export function planOf(how: How, more: Partial<Plan> = {}): Plan {
     keep: 1,
     timing,
     gates: { probes: [], commands: [], inconclusive: 'pass' },
+    foreignTargets: 'refuse',
     excluded: [],
     startedAt: START,
     deadline: START + timing.rolloutDeadline,

@@ -575,7 +575,9 @@ describe('what AWS says before any change', () => {
     'network',
     'server',
   ];
-  const fails = (error: PortError): Different => ({ box: { fleet: { instances: () => Promise.reject(error) } } });
+  const fails = (error: PortError): Different => ({
+    box: { fleet: { instances: () => Promise.reject(error), states: () => Promise.reject(error) } },
+  });
 
   it('each kind of error has its fix', async () => {
     const all: string[] = [];

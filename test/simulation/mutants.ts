@@ -24,10 +24,10 @@ export const mutants: readonly Mutant[] = [
     '',
   ),
   mutant(
-    'strategies/standing.ts',
+    'domain/observation.ts',
     'an unhealthy target counts as not registered',
-    "if (target.state === 'absent' || target.state === 'draining') return false;",
-    "if (target.state === 'absent' || target.state === 'draining' || target.state === 'unhealthy') return false;",
+    "if (state === 'absent' || state === 'draining') return false;",
+    "if (state === 'absent' || state === 'draining' || state === 'unhealthy') return false;",
   ),
   mutant(
     'strategies/empty-color.ts',

@@ -78,6 +78,8 @@ function fleetPort(process: Process): FleetPort {
   return {
     instances: (_selector, _layout, signal) =>
       process.call('ec2:DescribeInstances', 'read', () => process.world.view().fleet(), signal),
+    states: (instances, signal) =>
+      process.call('ec2:DescribeInstances', 'read', () => process.world.view().states(instances), signal),
   };
 }
 

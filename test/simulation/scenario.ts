@@ -91,6 +91,7 @@ export function settingsOf(scenario: Scenario): EnvironmentSettings {
     maxParallel: { is: 'count', value: maxParallel(fleet) },
     allowDowntime: fleet === 1,
     pullParallel: { is: 'percent', value: 50 },
+    foreignTargets: 'refuse',
     steps: [10, 100],
     ...(has(scenario, 'sticky') ? { stickySeconds: 20 } : {}),
     drain: has(scenario, 'quiet') ? 'quiet' : 'full',

@@ -288,6 +288,7 @@ export class World {
       this.#fleetSeen = [...this.#hosts.values()].map(({ instance }) => instance);
       return Promise.resolve(this.#fleetSeen);
     },
+    states: () => this.#notUsed(),
   };
 
   readonly #notUsed = (): Promise<never> => Promise.reject(new Error('not part of this world'));

@@ -75,6 +75,7 @@ export const environment = z.strictObject({
   drain: word(['full', 'quiet']).prefault('full').describe('`full`: wait for the whole deregistration delay of the group; `quiet`: only until nobody is connected to the container any more, and the settle time has passed'),
   keep: integer(1, 20).prefault(2).describe('Stopped previous containers kept per service and color'),
   unreachable: word(['refuse', 'exclude']).prefault('refuse').describe('What to do about instances whose SSM agent is silent'),
+  'foreign-targets': word(['refuse', 'deregister']).prefault('refuse').describe('What to do about targets of the target groups that the fleet does not cover (an instance outside of it or stopped, another port): `refuse` a rollout beside them, or `deregister` them when it begins'),
   pull: z.strictObject({ 'max-parallel': amount().prefault('50%').describe('Instances that pull at once') }).prefault({}).describe('Pulling the image while the old version serves'),
   timing: timing.prefault({}).describe('Waits and limits'),
   lease: lease.prefault({}).describe('The lock of the environment'),

@@ -6,6 +6,7 @@ import type { GroupFacts } from '../../engine/ports.js';
 import { namesOf } from '../../state/index.js';
 import type { Past } from '../../state/index.js';
 import { liveColors } from '../begin.js';
+import { foreignIn } from '../foreign.js';
 import { forecast } from '../forecast.js';
 import { howOf, newRecord, planOf } from '../plan.js';
 import { observed } from '../serving.js';
@@ -164,10 +165,15 @@ export async function surveyOf(
     );
     if (views !== undefined) targets.set(arn, views);
   }
+  // Without the fleet every target would look foreign.
+  const foreign =
+    fleet.length === 0
+      ? undefined
+      : await reads.try(['ec2:DescribeInstances'], trouble.groups, () => foreignIn(box, topology, fleet, targets));
   const looked = await reads.try(['ssm:SendCommand'], trouble.fleet, () => look(box, topology, fleet, undefined));
   if (looked?.failed !== undefined) reads.fail(looked.failed, trouble.fleet);
   const unknown = { containers: new Map(), facts: new Map(), silent: new Map() };
-  return { fleet, routes, targets, ...(looked ?? unknown) };
+  return { fleet, routes, targets, ...(foreign === undefined ? {} : { foreign }), ...(looked ?? unknown) };
 }
 
 /** A rollout that would change every service: what the judgements of the preflight are made against. */

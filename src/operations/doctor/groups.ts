@@ -1,6 +1,8 @@
 import type { Color } from '../../domain/ids.js';
+import { targetKey } from '../../domain/ids.js';
 import type { GroupFacts } from '../../engine/ports.js';
 import { floorOf } from '../../strategies/amounts.js';
+import { judgeForeign } from '../foreign.js';
 import { judgeGroups, seconds } from '../preflight.js';
 import { membersOf } from '../present.js';
 import type { Toolbox } from '../toolbox.js';
@@ -22,6 +24,8 @@ export function groupChecks(box: Toolbox, evidence: Evidence): readonly Check[] 
   const checks = [...trouble.groups];
   for (const group of topology.groups) {
     const found: Check[] = judgeGroups({ ...topology, groups: [group] }, evidence.model.plan).map(ofFinding);
+    const foreign = evidence.seen.foreign ?? [];
+    found.push(...judgeForeign(box, { ...topology, groups: [group] }, foreign, evidence.model.plan).map(ofFinding));
     found.push(...settingsOf(box, group));
     for (const service of topology.services) {
       for (const color of ['blue', 'green'] as const) {
@@ -115,7 +119,8 @@ function useOf(
 function healthOf(evidence: Evidence, group: GroupFacts, service: string): readonly Check[] {
   const targets = evidence.seen.targets.get(group.arn);
   if (targets === undefined) return [];
-  const serving = [...targets].filter(([, { state }]) => state !== 'draining');
+  const foreign = new Set((evidence.seen.foreign ?? []).map(({ instance, port }) => targetKey(instance, port)));
+  const serving = [...targets].filter(([key, { state }]) => state !== 'draining' && !foreign.has(key));
   const bad = serving.filter(([, { state }]) => state !== 'healthy');
   const named = bad.map(
     ([key, { state, description }]) => `${key} ${state}${description === undefined ? '' : ` (${description})`}`,

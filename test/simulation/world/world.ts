@@ -42,6 +42,7 @@ export interface Watcher {
 /** What can be read of the world, now or as it was. */
 export interface WorldView {
   fleet(): readonly FleetInstance[];
+  states(ids: readonly InstanceId[]): ReadonlyMap<InstanceId, 'running' | 'stopped'>;
   route(arn: RouteArn): RouteView | undefined;
   targets(group: TargetGroupArn): ReadonlyMap<TargetKey, TargetView>;
   parameter(name: string): string | undefined;
@@ -87,6 +88,7 @@ export class World {
   onWell: ((host: Host, box: Box) => void) | undefined;
   readonly #present: WorldView = {
     fleet: () => this.fleet(),
+    states: (ids) => this.states(ids),
     route: (arn) => (this.balancer.routes.has(arn) ? this.balancer.routeView(arn) : undefined),
     targets: (group) => this.balancer.targetViews(group),
     parameter: (name) => this.store.values.get(name),
@@ -153,6 +155,10 @@ export class World {
         ...(color === undefined ? {} : { color }),
       }))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  states(ids: readonly InstanceId[]): ReadonlyMap<InstanceId, 'running' | 'stopped'> {
+    return new Map(ids.filter((id) => this.hosts.get(id)?.alive === true).map((id) => [id, 'running']));
   }
 
   /** Every change of the world ends here; `what` is for the trace, empty where it is a consequence of one that is in it. */
@@ -240,11 +246,13 @@ export class World {
 
   #picture(): WorldView {
     const fleet = this.fleet();
+    const states = this.states([...this.hosts.keys()]);
     const routes = new Map([...this.balancer.routes.keys()].map((arn) => [arn, this.balancer.routeView(arn)]));
     const targets = new Map([...this.balancer.groups.keys()].map((arn) => [arn, this.balancer.targetViews(arn)]));
     const parameters = new Map(this.store.values);
     return {
       fleet: () => fleet,
+      states: () => states,
       route: (arn) => routes.get(arn),
       targets: (group) => targets.get(group) ?? new Map(),
       parameter: (name) => parameters.get(name),
