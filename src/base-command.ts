@@ -265,6 +265,7 @@ export abstract class BaseCommand extends ReportingCommand {
       readonly events?: string | undefined;
       /** It changes something: then it continues whatever becomes of its terminal, of the readers of its output and of its own files. */
       readonly changes?: boolean;
+      readonly shown?: (note: string) => boolean;
     },
     work: (box: RunnerBox) => Promise<T>,
   ): Promise<T> {
@@ -296,6 +297,7 @@ export abstract class BaseCommand extends ReportingCommand {
         quiet: this.jsonEnabled(),
         asides,
         ...(flags.events === undefined ? {} : { events: flags.events }),
+        ...(flags.shown === undefined ? {} : { shown: flags.shown }),
       });
       if (changes) await loadOwnFiles();
       const { box } = composed;

@@ -4,6 +4,7 @@ import { EXIT } from '../domain/errors.js';
 import type { ExitCode } from '../domain/errors.js';
 import type { StatusResult } from '../operations/status.js';
 import type { Toolbox } from '../operations/toolbox.js';
+import type { WatchView } from '../presentation/watch.js';
 
 export default class Status extends BaseCommand {
   static override summary = 'what runs where, since when, by whom, what a rollout waits for, and what to type next';
@@ -22,8 +23,12 @@ Exit 12 when a call to AWS failed that it needs. Where only the instances could 
 
   async run(): Promise<StatusResult> {
     const { flags } = await this.parse(Status);
+    if (flags.watch) {
+      const { linesView, screenView } = await import('../presentation/watch.js');
+      const view = process.stdout.isTTY ? screenView(process.stdout) : linesView(process.stdout);
+      return this.operate({ ...flags, shown: (note) => view.note(note, Date.now()) }, (box) => this.watch(box, view));
+    }
     return this.operate(flags, async (box) => {
-      if (flags.watch) return this.watch(box);
       const { status } = await import('../operations/status.js');
       const { statusText } = await import('../presentation/status.js');
       const result = await status(box);
@@ -33,10 +38,9 @@ Exit 12 when a call to AWS failed that it needs. Where only the instances could 
     });
   }
 
-  private async watch(box: Toolbox): Promise<StatusResult> {
+  private async watch(box: Toolbox, view: WatchView): Promise<StatusResult> {
     const { follow } = await import('../operations/status.js');
-    const { endText, linesView, screenView } = await import('../presentation/watch.js');
-    const view = process.stdout.isTTY ? screenView(process.stdout) : linesView(process.stdout);
+    const { endText } = await import('../presentation/watch.js');
     let first: StatusResult | undefined;
     let last: StatusResult | undefined;
     try {

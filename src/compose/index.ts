@@ -35,6 +35,8 @@ export async function compose(options: {
   /** File for every event as NDJSON. */
   readonly events?: string;
   readonly asides: Asides;
+  /** Shows a note in what is drawn at the terminal now, and says whether it did: then the progress output leaves it out. */
+  readonly shown?: (note: string) => boolean;
   /** Other time, other ways to AWS and another screen than those of this machine. */
   readonly instead?: {
     readonly clock: Clock;
@@ -54,7 +56,7 @@ export async function compose(options: {
   const progress =
     instead?.progress ?? (await createProgress({ stream: process.stderr, env, clock, quiet: options.quiet }));
   const reporters: { readonly name: string; readonly reporter: Reporter }[] = [
-    { name: 'the progress output', reporter: progress },
+    { name: 'the progress output', reporter: unlessShown(progress, options.shown) },
   ];
   if (options.events !== undefined) {
     const { openEventLog } = await import('./event-log.js');
@@ -102,5 +104,15 @@ export async function compose(options: {
       unheard();
       aws.close();
     },
+  };
+}
+
+function unlessShown(reporter: Reporter, shown: ((note: string) => boolean) | undefined): Reporter {
+  if (shown === undefined) return reporter;
+  return {
+    report(event) {
+      if (event.type !== 'note' || !shown(event.text)) reporter.report(event);
+    },
+    close: () => reporter.close(),
   };
 }

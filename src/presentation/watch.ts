@@ -8,6 +8,8 @@ import { statusText } from './status.js';
 /** Where a followed status is shown. */
 export interface WatchView {
   show(status: StatusResult, now: Instant): void;
+  /** Shows a note until the next status. @returns false where nothing is drawn that it would be written into */
+  note(text: string, now: Instant): boolean;
   /** Leaves the terminal as it was. */
   close(): void;
 }
@@ -27,10 +29,25 @@ const HOME_AND_ERASE = '\u001b[H\u001b[2J';
 /** For a person at a terminal: the whole status, drawn anew in place. */
 export function screenView(screen: Screen): WatchView {
   let open = false;
+  let shown: StatusResult | undefined;
   const close = (): void => {
     process.off('exit', close);
     if (open) screen.write(LEAVE);
     open = false;
+  };
+  const draw = (status: StatusResult, now: Instant, note?: string): void => {
+    const [columns, rows] = [screen.columns ?? 80, screen.rows ?? 24];
+    const head = `${timeOfDay(now)}  Ctrl-C ends the watching, not the rollout`;
+    const said = note === undefined ? '' : `\n${oneLine(note)}`;
+    // Folded before it is cut: a line that the terminal wraps by itself would push the first ones out of the window.
+    const lines = fold(`${head}${said}\n\n${statusText(status, now, columns - 1)}`, columns - 1).split('\n');
+    screen.write(
+      HOME_AND_ERASE +
+        lines
+          .slice(0, rows - 1)
+          .map((line) => truncate(line, columns - 1))
+          .join('\n'),
+    );
   };
   return {
     show(status, now) {
@@ -39,17 +56,13 @@ export function screenView(screen: Screen): WatchView {
         process.once('exit', close);
       }
       open = true;
-      const [columns, rows] = [screen.columns ?? 80, screen.rows ?? 24];
-      const head = `${timeOfDay(now)}  Ctrl-C ends the watching, not the rollout`;
-      // Folded before it is cut: a line that the terminal wraps by itself would push the first ones out of the window.
-      const lines = fold(`${head}\n\n${statusText(status, now, columns - 1)}`, columns - 1).split('\n');
-      screen.write(
-        HOME_AND_ERASE +
-          lines
-            .slice(0, rows - 1)
-            .map((line) => truncate(line, columns - 1))
-            .join('\n'),
-      );
+      shown = status;
+      draw(status, now);
+    },
+    note(text, now) {
+      if (!open || shown === undefined) return false;
+      draw(shown, now, text);
+      return true;
     },
     close,
   };
@@ -65,6 +78,7 @@ export function linesView(screen: Screen): WatchView {
         for (const line of changes(before, status, now)) screen.write(`${printable(`${timeOfDay(now)}  ${line}`)}\n`);
       before = status;
     },
+    note: () => false,
     close: () => undefined,
   };
 }

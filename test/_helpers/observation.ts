@@ -1,4 +1,4 @@
-import type { Color, InstanceId, Instant } from '../../src/domain/ids.js';
+import type { Color, InstanceId, Instant, TargetKey } from '../../src/domain/ids.js';
 import { targetKey } from '../../src/domain/ids.js';
 import type {
   Connections,
@@ -40,7 +40,7 @@ export class Scene {
   readonly plan: Plan;
   fleet: FleetInstance[];
   readonly #hosts = new Map<InstanceId, HostScene>();
-  readonly #targets = new Map<string, Map<string, ObservedTarget>>();
+  readonly #targets = new Map<string, Map<TargetKey, ObservedTarget>>();
   readonly #weights = new Map<string, Map<`arn:${string}`, number>>();
   readonly #unreadable = new Set<string>();
   #sticky = false;
@@ -159,7 +159,7 @@ export class Scene {
   target(id: InstanceId, service: ServicePlan, color: Color, state: TargetState, seconds = 3600, quiet?: number): this {
     const place = service.colors[color];
     if (place === undefined) return this;
-    const targets = this.#targets.get(place.group) ?? new Map<string, ObservedTarget>();
+    const targets = this.#targets.get(place.group) ?? new Map<TargetKey, ObservedTarget>();
     this.#targets.set(place.group, targets);
     const unrouted = quiet === undefined ? {} : { unroutedSince: this.now - quiet * 1000 };
     targets.set(targetKey(id, place.port), { state, since: this.now - seconds * 1000, ...unrouted });
@@ -287,10 +287,10 @@ export class Scene {
     );
     for (const service of this.plan.services) {
       for (const { group, port } of Object.values(service.colors)) {
-        const all = new Map<`i-${string}:${number}`, ObservedTarget>();
+        const all = new Map(this.#targets.get(group));
         for (const { id } of this.fleet) {
-          const target = this.#targets.get(group)?.get(targetKey(id, port));
-          all.set(targetKey(id, port), target ?? { state: 'absent', since: START, unroutedSince: START });
+          const key = targetKey(id, port);
+          if (!all.has(key)) all.set(key, { state: 'absent', since: START, unroutedSince: START });
         }
         targets.set(group, this.#unreadable.has(group) ? unknown : known(all));
       }

@@ -76,3 +76,20 @@ it('asks for agents 50 at a time; none for an empty fleet', async () => {
   expect(await aws.fleet.instances({ is: 'tags', tags: {} }, { is: 'ports' })).toEqual([]);
   expect(wire.of('DescribeInstanceInformation')).toHaveLength(2);
 });
+
+it('says which instances run and which may be started again, whatever their tags', async () => {
+  const { wire, aws } = bench();
+  const inState = (n: number, name: string): object => ({ ...instance(n), instanceState: { code: 80, name } });
+  wire.on('DescribeInstances', reservations([instance(1), inState(2, 'stopped'), inState(3, 'stopping')]));
+  const states = await aws.fleet.states([id(1), id(2), id(3), id(4)]);
+  expect([...states]).toEqual([
+    [id(1), 'running'],
+    [id(2), 'stopped'],
+    [id(3), 'stopped'],
+  ]);
+  const form = wire.of('DescribeInstances')[0]?.form ?? {};
+  // Terminated instances stay listed for an hour.
+  expect(Object.values(form)).toEqual(expect.arrayContaining(['pending', 'running', 'stopping', 'stopped', id(4)]));
+  expect(Object.values(form)).not.toContain('terminated');
+  expect(Object.keys(form).filter((key) => key.startsWith('InstanceId'))).toEqual([]);
+});

@@ -36,6 +36,11 @@ describe.each(worlds)('$name', { timeout: 120_000 }, ({ open }) => {
       expect(seen.map(({ agent }) => agent)).toEqual(['online', 'online']);
     });
 
+    it('says which instances run, and nothing of one that never was', async () => {
+      const [first = 'i-0'] = world.instances;
+      expect([...(await world.fleet.states([first, 'i-0123456789abcdef0']))]).toEqual([[first, 'running']]);
+    });
+
     it('aborts a call', async () => {
       const aborted = world.traffic.targets(world.groups.blue, AbortSignal.abort(new Error('enough')));
       await expect(aborted).rejects.toMatchObject({ name: 'PortError', kind: 'aborted' });

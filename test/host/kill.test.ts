@@ -38,7 +38,7 @@ describe.skipIf(!existsSync('/bin/bash'))('SIGKILL after each change', { timeout
     expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(EVERY ? 15 : 0);
 
   /** Every how many calls of docker it dies. */
-  const STEP = EVERY ? 1 : 15;
+  const STEP = EVERY ? 1 : 40;
 
   /**
    * Breaks `there` in each of its ways, and `back` in each of its own. What comes next is in turn the same command again (as a

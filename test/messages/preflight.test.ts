@@ -187,6 +187,65 @@ describe('the fleet', () => {
   });
 });
 
+describe('targets that the fleet does not cover', () => {
+  const holds =
+    (key: `i-${string}:${number}`, reason?: string): InTraffic =>
+    (traffic) => ({
+      targets: async (group, signal) => {
+        const held = await traffic.targets(group, signal);
+        if (!group.includes('backend') || !group.includes('blue')) return held;
+        return new Map([...held, [key, { state: 'healthy', ...(reason === undefined ? {} : { reason }) }] as const]);
+      },
+    });
+
+  it('another port of an instance', async () => {
+    expect(await refusal({ traffic: holds(`${instanceId(1)}:9999`) })).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - target group arn:…/backend-blue/1 has targets that the fleet of sim does not cover, so no rollout reaches them: i-00000001:9999 (another port than 8080)
+
+      Next:
+        aws elbv2 deregister-targets --region eu-central-1 --target-group-arn arn:…/backend-blue/1 --targets Id=i-00000001,Port=9999   # or set environments.sim.foreign-targets: deregister
+      (exit 12)"
+    `);
+  });
+
+  it('one that AWS takes out by itself, since its instance is terminated, is none', async () => {
+    const shop = await Shop.open();
+    const traffic = holds('i-0123456789abcdef0:8080', 'Target.InvalidState');
+    const result = await shop.anna((box) => plan(changedBox(box, { traffic }), request()));
+    expect(result.findings).toEqual([]);
+  });
+
+  it('the rollout takes them out', async () => {
+    const shop = await Shop.open();
+    const traffic = holds(`${instanceId(1)}:9999`);
+    const settings = { foreignTargets: 'deregister' } as const;
+    const result = await shop.anna((box) => plan(changedBox(box, { traffic, settings }), request()));
+    expect(result.findings.map(({ level, text }) => `${level}: ${text}`)).toMatchInlineSnapshot(`
+      [
+        "warn: target group arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/backend-blue/1 has targets that the fleet of sim does not cover, so no rollout reaches them: i-00000001:9999 (another port than 8080). The rollout deregisters them",
+      ]
+    `);
+  });
+
+  it('ids that are no running instances', async () => {
+    const fleet = { is: 'ids', ids: [instanceId(1), instanceId(2), 'i-0123456789abcdef0'] } as const;
+    expect(await refusal({ settings: { fleet } })).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: refused before any change:
+        - i-0123456789abcdef0 of environments.sim.fleet.instances is not a running instance in eu-central-1
+
+      Next:
+        start it, or remove it from environments.sim.fleet.instances in deployctl.yml
+      (exit 12)"
+    `);
+    expect(await refusal({ settings: { fleet: { is: 'ids', ids: [...fleet.ids, 'i-0123456789abcdef1'] } } })).toContain(
+      'are not running instances',
+    );
+  });
+});
+
 describe('an instance', () => {
   const facts =
     (change: object): InWorld =>

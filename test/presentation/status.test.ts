@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { StatusResult } from '../../src/operations/status.js';
 import { statusText } from '../../src/presentation/status.js';
-import { changes, endText, linesView } from '../../src/presentation/watch.js';
+import { changes, endText, linesView, screenView } from '../../src/presentation/watch.js';
+import { Screen } from '../_helpers/screen.js';
 import { START } from '../_helpers/plan.js';
 
 const iso = (seconds: number): string => new Date(START + seconds * 1000).toISOString();
@@ -136,4 +137,22 @@ describe('following', () => {
     expect(endText(running, ended('ro-1'))).toMatch(/ro-2 has not ended, and nobody drives it/);
     expect(endText(quiet, quiet)).toMatch(/nothing to follow/);
   });
+});
+
+it('a note while the screen is drawn is a line of it, and no longer with the next status', () => {
+  const screen = Object.assign(new Screen(80, 12), { isTTY: true });
+  const view = screenView(screen);
+  expect(view.note('waiting for 2 of 2 instances (5 s)', START), 'nothing is drawn yet').toBe(false);
+  view.show(quiet, START);
+  for (let times = 0; times < 20; times += 1)
+    expect(view.note(`waiting for ssm:SendCommand to answer (${String(times)} s)`, START)).toBe(true);
+  expect(screen.lines.slice(0, 3)).toEqual([
+    expect.stringContaining('Ctrl-C ends the watching'),
+    'waiting for ssm:SendCommand to answer (19 s)',
+    '',
+  ]);
+  view.show(quiet, START);
+  expect(screen.text).not.toContain('waiting');
+  view.close();
+  expect(screen.alternate).toBe(false);
 });
