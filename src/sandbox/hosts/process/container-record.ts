@@ -11,6 +11,9 @@ export interface PortBinding {
   readonly container: string;
 }
 
+/** Ports of other protocols are recorded and bound to nothing: images of this runtime serve HTTP. */
+export const isTcp = ({ container }: PortBinding): boolean => !container.endsWith('/udp');
+
 export interface ContainerState {
   status: 'created' | 'running' | 'exited' | 'restarting';
   exitCode: number;
@@ -90,7 +93,7 @@ export function splitEntry(entry: string): [string, string] {
  */
 export function processEnvironment(record: ContainerRecord, runtime: Record<string, string>): Record<string, string> {
   // An unpublished container must not be reachable at a port of the instance: 0 asks the system for any free one.
-  const port = record.ports[0]?.hostPort ?? (record.networkMode === 'host' ? undefined : 0);
+  const port = record.ports.find(isTcp)?.hostPort ?? (record.networkMode === 'host' ? undefined : 0);
   return {
     PATH: STANDARD_PATH,
     HOME: '/root',

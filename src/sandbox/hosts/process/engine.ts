@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { ContainerSummary, SandboxTime } from '../../types.js';
 import { Container, type ContainerDeps } from './container.js';
-import { ZERO_TIME, type ContainerRecord, type PortBinding, type RestartName } from './container-record.js';
+import { isTcp, ZERO_TIME, type ContainerRecord, type PortBinding, type RestartName } from './container-record.js';
 import type { ImageConfig } from './dockerfile.js';
 import { DaemonError, errnoOf } from '../errors.js';
 import { ImageStore, type Image, type Registry } from './images.js';
@@ -178,7 +178,7 @@ export class Engine {
   }
 
   private async claimPorts(container: Container): Promise<void> {
-    for (const { hostIp, hostPort, container: inside } of container.record.ports) {
+    for (const { hostIp, hostPort, container: inside } of container.record.ports.filter(isTcp)) {
       const endpoint = `failed to set up container networking: driver failed programming external connectivity on endpoint ${container.record.name} (${container.record.id}):`;
       const owner = this.claims.get(hostPort);
       if (owner !== undefined && owner !== container) {
