@@ -40,7 +40,7 @@ describe('documents that are typed along', { timeout: 300_000 }, () => {
         // The folder that `mktemp -d` makes.
         TMPDIR: dir,
       },
-      timeout: 280_000,
+      timeout: 900_000,
     });
     expect(unexpectedEnds(played)).toEqual([]);
     await expect(withOutputs(document, played)).toMatchFileSnapshot(path);

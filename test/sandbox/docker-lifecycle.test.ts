@@ -13,7 +13,7 @@ interface Status {
   readonly instances: readonly { readonly address: string }[];
 }
 
-describe.skipIf(!(await canRunDocker()))('sandboxes of runtime docker', { timeout: 240_000 }, () => {
+describe.skipIf(!(await canRunDocker()))('sandboxes of runtime docker', { timeout: 600_000 }, () => {
   let cli: CompiledCli;
   const folders: string[] = [];
   const folder = (): string => {
