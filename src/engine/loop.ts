@@ -8,6 +8,7 @@ import type { Plan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
+import { movedServices } from '../strategies/moved.js';
 import { outagesOf } from '../strategies/outage.js';
 import { isForward, movesTraffic } from '../strategies/steering.js';
 import { leftHalfWay, viewOf } from '../strategies/view.js';
@@ -386,6 +387,7 @@ export class Loop {
       reason,
       plan: this.#plan,
       record: this.#record,
+      moved: movedServices(this.#plan, this.#deps.observer.snapshot()),
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
     };
   }
