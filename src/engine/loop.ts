@@ -151,6 +151,7 @@ export class Loop {
           this.#endsDoubted += 1;
           return undefined;
         }
+        if (decision.outcome !== 'failed' && observer.forgive()) return void this.#progress.clear();
         return this.#result(decision.outcome, decision.reason);
     }
   }

@@ -156,6 +156,10 @@ export class Auditor implements Watcher {
     this.#duties.attempting(by, route);
   }
 
+  trying(by: string, route: RouteArn, wish: string): void {
+    this.#duties.trying(by, route, wish);
+  }
+
   sent(by: string, what: string, changed: boolean): void {
     if (changed) this.#duties.effective(by, what);
     else this.#duties.idle(by, what);
