@@ -48,6 +48,8 @@ export class Auditor implements Watcher {
   readonly #foreign = new Set<RouteArn>();
   /** Groups to which another hand has given traffic that deployctl has taken away again, until the last node has heard of that. */
   readonly #fading = new Map<TargetGroupArn, Ms>();
+  /** Groups to which traffic comes from a color without a healthy target: until all nodes know their new targets, nobody loses more than before. */
+  readonly #arriving = new Map<TargetGroupArn, Ms>();
   /** When the world or another hand last disturbed what serves a service. */
   readonly disturbed = new Map<string, Ms>();
   #blind = false;
@@ -186,15 +188,22 @@ export class Auditor implements Watcher {
       else if (!box.witnessed && !this.#restarted.has(box))
         this.violated('I4', `a request to ${what} reaches ${box.release ?? 'a container'}, which was not verified`);
     }
-    if (this.#world.balancer.isVoid(group) && !isFading && this.#isOurs(group))
+    if (this.#world.balancer.isVoid(group) && !isFading && !this.#isArriving(group) && this.#isOurs(group))
       this.violated('I2', `requests to ${group.service} ${group.color} find no target: 503`);
   }
 
   #unserved(group: Group, target: Target | undefined, why: 'void' | 'refused'): void {
     if (this.#isForeign(group.service) || this.#isFading(group)) return;
-    if (target === undefined ? !this.#isOurs(group) : this.#struck.has(slotOf(target, group))) return;
+    if (
+      target === undefined ? this.#isArriving(group) || !this.#isOurs(group) : this.#struck.has(slotOf(target, group))
+    )
+      return;
     if (target !== undefined && this.#world.hosts.get(target.instance)?.alive !== true) return;
     this.violated('I2', `a request to ${target?.key ?? ''} ${group.service} ${group.color} fails: ${why}`);
+  }
+
+  #isArriving({ arn }: Group): boolean {
+    return this.#world.timeline.now <= (this.#arriving.get(arn) ?? -1);
   }
 
   #isFading({ arn }: Group): boolean {
@@ -298,7 +307,10 @@ export class Auditor implements Watcher {
         if (weight > 0 && (weights.get(arn) ?? 0) === 0) this.#fading.set(arn, until);
     }
     this.#duties.weighed(route.arn);
-    if (this.#isEmpty(route)) this.#rescued.add(route.service);
+    if (this.#isEmpty(route)) {
+      this.#rescued.add(route.service);
+      for (const arn of weights.keys()) this.#arriving.set(arn, this.#world.timeline.now + takes.propagation);
+    }
     if ([...weights.values()].every((weight) => weight === 0)) this.violated('I3', `${route.arn}: all weights are 0`);
     for (const [arn, weight] of weights) {
       const group = this.#world.balancer.groups.get(arn);
