@@ -68,6 +68,10 @@ export interface ObservedTarget {
    * draining, or all its group's weights are 0. Absent while it may get traffic.
    */
   readonly unroutedSince?: Instant;
+  /** Since when it has been out of the load balancer, or on its way out, without a break; absent while it is registered. */
+  readonly outSince?: Instant;
+  /** It drains by our own accepted change alone: no reading has shown that yet. */
+  readonly assumed?: true;
 }
 
 /** Registered, whatever its health. `unused` with another reason than NotRegistered is registered in a group that nothing forwards to. */

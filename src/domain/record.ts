@@ -126,7 +126,7 @@ export interface OutcomeRecord {
   readonly by: string;
   readonly startedAt: Instant;
   readonly endedAt: Instant;
-  /** Service → image for people: `backend` → `1.1.0 (sha256:…)`. */
+  /** Service → image for people: `backend` → `1.1.0 (sha256:…)`. Of a service that did not change and was moved by another hand: what was observed, also where that is not of `serving`. */
   readonly images: Readonly<Record<ServiceName, string>>;
   /** Instances that were left out. */
   readonly excluded: readonly InstanceId[];

@@ -4,6 +4,7 @@ import type { Ms } from '../domain/ids.js';
 import type { HostFailure } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
+import type { MovedService } from '../strategies/moved.js';
 import type { HostBook } from './book.js';
 import type { Observer } from './observer.js';
 import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
@@ -34,6 +35,8 @@ export interface LoopResult {
   readonly plan: Plan;
   readonly record: RolloutRecord;
   readonly failure?: HostFailure;
+  /** Services that the plan does not change, and that are served by their other color. */
+  readonly moved: readonly MovedService[];
   /** Another holder may act by now: nothing more may be written. */
   readonly leaseLost?: true;
 }

@@ -9,6 +9,7 @@ import type { Plan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
+import { movedServices } from '../strategies/moved.js';
 import { outagesOf } from '../strategies/outage.js';
 import { isForward, movesTraffic } from '../strategies/steering.js';
 import { leftHalfWay, viewOf } from '../strategies/view.js';
@@ -151,6 +152,7 @@ export class Loop {
           this.#endsDoubted += 1;
           return undefined;
         }
+        if (decision.outcome !== 'failed' && observer.forgive()) return void this.#progress.clear();
         return this.#result(decision.outcome, decision.reason);
     }
   }
@@ -390,6 +392,7 @@ export class Loop {
       reason,
       plan: this.#plan,
       record: this.#record,
+      moved: movedServices(this.#plan, this.#deps.observer.snapshot()),
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
     };
   }

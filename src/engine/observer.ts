@@ -104,6 +104,7 @@ export class Observer {
   readonly #waits = new WaitClock();
   readonly #kept = new Map<string, string>();
   readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string }>();
+  #forgiven = false;
   #bake: { key: string; since: Instant } | undefined;
 
   constructor(deps: ObserverDeps, scope: Scope) {
@@ -176,6 +177,14 @@ export class Observer {
     for (const target of targets) this.#kept.set(keptKey(group, target), why);
   }
 
+  /** Before a good end: forgets, once, what could not be written on the way, such as a stickiness to put back. @returns whether there was anything */
+  forgive(): boolean {
+    const isDue = this.#refused.size > 0 && !this.#forgiven;
+    this.#forgiven ||= isDue;
+    if (isDue) this.#refused.clear();
+    return isDue;
+  }
+
   /** What AWS has just refused may be due to instances that are gone. */
   readFleetSoon(): void {
     this.#fleetRead = undefined;
@@ -209,6 +218,7 @@ export class Observer {
         state,
         since: at,
         ...(before?.unroutedSince === undefined ? {} : { unroutedSince: before.unroutedSince }),
+        ...(registered ? {} : { outSince: before?.outSince ?? at, assumed: true }),
       });
     }
   }
@@ -303,6 +313,7 @@ export class Observer {
       ...(view?.reason === undefined ? {} : { reason: view.reason }),
       ...(view?.description === undefined ? {} : { description: view.description }),
       ...(before?.unroutedSince === undefined ? {} : { unroutedSince: before.unroutedSince }),
+      ...(shows ? {} : { outSince: before?.outSince ?? now }),
     };
   }
 
@@ -319,12 +330,14 @@ export class Observer {
       }
       for (const { id } of instances) {
         const key = targetKey(id, port);
-        if (!seen.value.has(key)) seen.value.set(key, { state: 'absent', since: now });
+        if (!seen.value.has(key)) seen.value.set(key, { state: 'absent', since: now, outSince: now });
       }
       for (const [key, target] of seen.value) {
         const out = isOut(target);
-        const { unroutedSince, ...rest } = target;
-        seen.value.set(key, sends && !out ? rest : { ...rest, unroutedSince: unroutedSince ?? now });
+        const { unroutedSince = now, ...rest } = target;
+        // Where its group has weight, only that it is out keeps requests from it, and the nodes learn of that one by one.
+        const quiet = sends ? Math.max(unroutedSince, target.outSince ?? now) : unroutedSince;
+        seen.value.set(key, sends && !out ? rest : { ...rest, unroutedSince: quiet });
       }
     }
   }

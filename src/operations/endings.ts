@@ -73,7 +73,7 @@ export async function end(
   if (lease.lost.aborted) await putBack(box, plan, keeper);
   const outcome = stored === undefined ? 'interrupted' : finalOutcome(result);
   const serving = stored === undefined ? null : servingAfter(plan, result.outcome);
-  const reason = stored === undefined ? lostReason(lease, result) : result.reason;
+  const reason = stored === undefined ? lostReason(lease, result) : reasonOf(result);
   const next = stored === undefined ? afterLoss(plan) : nextSteps(plan, outcome);
   box.emit({
     type: 'rollout.ended',
@@ -82,7 +82,7 @@ export async function end(
     reason,
     ...(plan.aim.to === 'old' && plan.aim.askedBy !== undefined ? { askedBy: plan.aim.askedBy } : {}),
     took: now - plan.startedAt,
-    serving: serving === null ? 'unclear' : servingText(plan, serving === plan.to.id),
+    serving: serving === null ? 'unclear' : servingText(result, serving === plan.to.id),
     ...(result.failure === undefined ? {} : { failure: result.failure }),
     next,
   });
@@ -107,7 +107,7 @@ export async function end(
       color: serving === plan.to.id ? destination(plan, service) : service.live,
     })),
     excluded: plan.excluded,
-    warnings,
+    warnings: [...warnings, ...result.moved.map(({ text }) => text)],
     next,
   };
 }
@@ -121,7 +121,7 @@ async function store(
   now: number,
 ): Promise<true | undefined> {
   const outcome = finalOutcome(result);
-  const reason = shorten(result.reason);
+  const reason = shorten(reasonOf(result));
   try {
     if (outcome === 'succeeded' || outcome === 'rolled-back' || outcome === 'failed') {
       await keeper.writeOutcome(
@@ -164,10 +164,27 @@ function servingAfter(plan: Plan, outcome: LoopResult['outcome']): string | null
   }
 }
 
-function servingText(plan: Plan, isNew: boolean): string {
+/** The reason, and what else was observed: services that another hand, or an outage, has moved to their other color. */
+function reasonOf({ reason, moved }: LoopResult): string {
+  return [reason, ...moved.map(({ text }) => text)].join('; ');
+}
+
+function servingText({ plan, moved }: LoopResult, isNew: boolean): string {
   return plan.services
-    .map((service) => `${service.service} ${imageTag((isNew ? service.to : service.from).spec.image)}`)
+    .map((service) => {
+      const observed = moved.find((each) => each.service === service.service)?.images.join(' and ');
+      return `${service.service} ${observed ?? imageTag((isNew ? service.to : service.from).spec.image)}`;
+    })
     .join(', ');
+}
+
+/** Images for people, by service: of what the plan has brought about, or of what was observed to serve. */
+function imagesOf({ plan, moved }: LoopResult, isNew: boolean): OutcomeRecord['images'] {
+  const planned = plan.services.map(
+    ({ service, from, to }) => [service, imageName((isNew ? to : from).spec.image)] as const,
+  );
+  const observed = moved.map(({ service, images }) => [service, images.join(', ')] as const);
+  return Object.fromEntries([...planned, ...observed]);
 }
 
 function outcomeRecord(
@@ -188,13 +205,11 @@ function outcomeRecord(
     to: plan.to.id,
     serving,
     outcome,
-    reason: shorten(result.reason),
+    reason: shorten(reasonOf(result)),
     by: result.record.by,
     startedAt: plan.startedAt,
     endedAt: now,
-    images: Object.fromEntries(
-      plan.services.map((service) => [service.service, imageName((isNew ? service.to : service.from).spec.image)]),
-    ),
+    images: imagesOf(result, isNew),
     excluded: plan.excluded,
   };
 }

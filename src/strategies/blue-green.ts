@@ -12,7 +12,7 @@ import { isChanged, preload } from './preload.js';
 import { endOfWayBack, giveStickinessBack, oneByOne, repairLive } from './return.js';
 import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
 import type { Pair } from './shift.js';
-import { giveBack, isAt, pairsOf, reached, shiftTo, stickinessLost } from './shift.js';
+import { giveBack, hasTwoColors, isAt, pairsOf, reached, shiftTo, stickinessLost } from './shift.js';
 import { colorOf, healthyIn, membersOf } from './standing.js';
 import { decide, describeBad, fleetOf, merge, standingsOf } from './work.js';
 
@@ -83,12 +83,12 @@ function shift(
   // Steps that none of the routes can tell from where it is are skipped.
   const next = how.steps.find((step, index) => index > highest && pairs.some((pair) => !isAt(pair, step)));
   const step = lagging.length > 0 ? percent : next;
-  if (step === undefined) return finish(plan, seen);
+  if (step === undefined) return finish(plan, seen, now);
 
   const moving = pairs.filter((pair) => !isAt(pair, step));
   const sticky = how.stickySeconds === undefined ? undefined : { enabled: true, seconds: how.stickySeconds };
   const [first, ...rest] = moving.map((pair) => shiftTo(plan, pair, step, sticky ?? stickinessLost(plan, pair)));
-  if (first === undefined) return finish(plan, seen);
+  if (first === undefined) return finish(plan, seen, now);
   return {
     is: 'act',
     actions: [first, ...rest],
@@ -97,7 +97,9 @@ function shift(
   };
 }
 
-function finish(plan: Plan, seen: Observation): Decision {
+function finish(plan: Plan, seen: Observation, now: Instant): Decision {
+  const unread = unreadRoutes(plan, seen, now);
+  if (unread !== undefined) return unread;
   const borrowed = giveStickinessBack(plan, seen);
   if (borrowed !== undefined) return borrowed;
   const reason =
@@ -105,6 +107,12 @@ function finish(plan: Plan, seen: Observation): Decision {
       ? 'the traffic is back on the earlier release'
       : 'all traffic is on the new color and it passed its bakes';
   return { is: 'done', outcome: 'succeeded', reason };
+}
+
+/** Nobody knows what serves while a route cannot be read: also that of a service that does not change, which another hand may have moved. */
+function unreadRoutes(plan: Plan, seen: Observation, now: Instant): Decision | undefined {
+  const paired = plan.services.filter(hasTwoColors);
+  return pairsOf(plan, seen, paired) === undefined ? unreadableWeights(plan, seen, now, paired) : undefined;
 }
 
 /** Weights back first, frontend before backend, then the failed color out of service. It needs nothing of the new version. */
@@ -144,6 +152,7 @@ function wayBack(plan: Plan, seen: Observation, now: Instant, fleet: readonly Fl
   ];
   return (
     decide(work, 'take the failed color out of service', now, plan) ??
+    unreadRoutes(plan, seen, now) ??
     giveStickinessBack(plan, seen) ??
     endOfWayBack(plan, seen, now, fleet, stuck)
   );

@@ -27,10 +27,12 @@ export function drained(
   if (plan.drain === 'full' || host === undefined || occupant === 'unknown') return { is: 'on', until, watch: false };
   const { settle, quiet, poll } = plan.timing;
   const settled = (target.unroutedSince ?? now) + settle;
-  if (occupant === 'nothing') return now >= settled ? { is: 'over' } : { is: 'on', until, watch: false };
+  // That our deregistration was accepted does not say that it has had its effect.
+  const shown = target.assumed !== true;
+  if (occupant === 'nothing') return shown && now >= settled ? { is: 'over' } : { is: 'on', until, watch: false };
   const seen = host.connections.get(slotKey(service.service, color.color));
   const last = seen?.containerId === occupant.id ? seen : undefined;
-  if (now >= settled && last?.open === 0 && last.at + quiet >= settled) return { is: 'over' };
+  if (shown && now >= settled && last?.open === 0 && last.at + quiet >= settled) return { is: 'over' };
   const due = Math.max(settled - quiet, last === undefined ? 0 : last.at + quiet + poll);
   return { is: 'on', until, watch: now >= due && host.op.is === 'idle' };
 }

@@ -2,6 +2,7 @@ import type { Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
+import { isChanged } from './preload.js';
 import type { Pair } from './shift.js';
 import { hasTwoColors, pairsOf, percentOf } from './shift.js';
 
@@ -21,7 +22,9 @@ export function foreignWeights(
 ): Decision | undefined {
   const paired = plan.services.filter(hasTwoColors);
   const pairs = paired.flatMap((service) => pairsOf(plan, seen, [service]) ?? []);
-  const pair = pairs.find((each) => isForeign(each) && !(each.idle === 0 && each.live > 0));
+  const pair = pairs.find(
+    (each) => (each.restated && isChanged(each.service)) || (isForeign(each) && !(each.idle === 0 && each.live > 0)),
+  );
   if (pair === undefined) return undefined;
   const { route, live, idle } = pair;
   const percent = String(Math.round(percentOf(pair)));

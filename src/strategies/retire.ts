@@ -29,8 +29,10 @@ export function retire(plan: Plan, seen: Observation, now: Instant): Decision {
     };
   }
   // No record tells of this, so that stickiness which it turned off would stay off if it died.
-  const sticky = pairs.find((pair) => pair.attached && pair.route.stickiness.enabled);
-  if (sticky !== undefined && hasTargets(plan, seen, fleet, sticky.service)) {
+  const sticky = pairs.find(
+    (pair) => pair.attached && pair.route.stickiness.enabled && hasTargets(plan, seen, fleet, pair.service),
+  );
+  if (sticky !== undefined) {
     return {
       is: 'done',
       outcome: 'failed',

@@ -8,6 +8,7 @@ import { moveInPlace } from './in-place.js';
 import { healthOf } from './outage.js';
 import { isChanged } from './preload.js';
 import { canReturn } from './shared.js';
+import type { Pair } from './shift.js';
 import { hasTwoColors, pairsOf, returnStickiness } from './shift.js';
 import { isExcluded, membersOf, occupantOf, runsRelease, targetOf, valueOf } from './standing.js';
 import type { Work } from './work.js';
@@ -55,11 +56,18 @@ export function endOfWayBack(
   if (stuck.length > 0) return { is: 'done', outcome: 'failed', reason: [because, ...stuck].join('; ') };
   const ill = returned.find((service) => healthOf(seen, service, service.live) !== 'some');
   if (ill !== undefined) return unserved(plan, seen, now, ill);
+  const dry = (pairsOf(plan, seen, returned.filter(hasTwoColors)) ?? []).find(({ live }) => live === 0);
+  if (dry !== undefined) return { is: 'hold', reason: withoutTraffic(dry) };
   const check = checkContainers(plan, seen, now, fleet, returned);
   if (check !== undefined) return check;
   const wrong = returned.flatMap((service) => runsSomethingElse(plan, seen, fleet, service));
   if (wrong.length > 0) return { is: 'done', outcome: 'failed', reason: [because, ...wrong].join('; ') };
   return { is: 'done', outcome: 'rolled-back', reason: because };
+}
+
+/** Somebody has taken the traffic from both colors. It is not given to either: nobody knows why. */
+function withoutTraffic({ route, service }: Pair): string {
+  return `${route.name}: ${service.live}, where ${service.from.release} of ${service.service} runs, has weight 0: another hand changed the weights`;
 }
 
 /** The writes that put the stickiness of all routes back as it was, where a shift or an outage has turned it off. */

@@ -80,7 +80,9 @@ function weightsOf(plan: Plan, seen: Observation, fleet: readonly FleetInstance[
   const pairs = services.flatMap((service) => pairsOf(plan, seen, [service]) ?? []);
   const refused = refusedWeights(seen, pairs);
   const moved = pairs.filter(({ idle }) => idle > 0);
-  if (moved.length === 0) return undefined;
+  // Where neither color has any, nobody is served by what comes: on the way forward that is another hand as well.
+  const dry = plan.aim.to === 'new' && pairs.some(({ live, idle }) => live === 0 && idle === 0);
+  if (moved.length === 0 && !dry) return undefined;
   const healthy = ({ service }: Pair): number =>
     healthyIn(seen, colorOf(service, service.live), membersOf(plan, fleet, service.live));
   if (plan.aim.to === 'old') {

@@ -20,6 +20,8 @@ export interface Pair {
   readonly base: number;
   /** `total / base`: how many times larger the numbers of the route are while the weights move. Shares stay what they are. */
   readonly scale: number;
+  /** Beside groups of others: another hand has given the pair other numbers, so that its share is another. */
+  readonly restated: boolean;
 }
 
 type Stickiness = { readonly enabled: boolean; readonly seconds?: number };
@@ -47,7 +49,22 @@ export function pairOf(plan: Plan, seen: Observation, service: ServicePlan, arn:
     total: others ? base * scale : 100,
     base,
     scale,
+    restated:
+      others &&
+      isRestated(liveWeight + idleWeight, had, scale, (grown) =>
+        route.weights.filter(isOther).some(({ group, weight }) => {
+          const was = weightIn(before, group);
+          return was > 0 && weight === (grown ? was : was * scale);
+        }),
+      ),
   };
+}
+
+/** Whether a pair whose numbers are this in all, beside groups of others, was brought there by somebody else: ours grow and shrink together with the others. */
+function isRestated(sum: number, had: number, scale: number, doOthersDiffer: (grown: boolean) => boolean): boolean {
+  if (had === 0) return false;
+  if (sum !== had && sum !== had * scale) return true;
+  return scale > 1 && doOthersDiffer(sum !== had);
 }
 
 export const hasTwoColors = ({ colors }: ServicePlan): boolean =>

@@ -464,6 +464,28 @@ describe('a change that comes to nothing', () => {
     expect(writes).toBe(3);
   });
 
+  it('a stickiness that could not be put back is tried once more before the end', async () => {
+    const before = { enabled: true, seconds: 60 };
+    let returns = 0;
+    const { result } = await run({
+      plan: planOf(rollingHow, { stickinessBefore: new Map([['arn:rule/backend', before]]) }),
+      arrange: ({ traffic }) => {
+        const [write, read] = [traffic.setWeights.bind(traffic), traffic.routes.bind(traffic)];
+        vi.spyOn(traffic, 'setWeights').mockImplementation(async (change, signal) => {
+          if (change.stickiness?.seconds !== 60) return write(change, signal);
+          returns += 1;
+          // The load balancer does nothing for a while.
+          if (returns > 3) return write(change, signal);
+          const view = (await read([change.route], [])).get(change.route);
+          if (view === undefined) throw new Error('no such route');
+          return view;
+        });
+      },
+    });
+    expect(result.outcome, result.reason).toBe('succeeded');
+    expect(returns).toBeGreaterThan(3);
+  });
+
   it('a registration that never comes to be is a failure of that instance', async () => {
     const { result, world } = await run({
       plan: planOf(rollingHow),

@@ -127,6 +127,16 @@ describe('since when', () => {
     expect(await look(7000)).toMatchObject({ state: 'absent' });
   });
 
+  it('our own deregistration is assumed until a reading shows it', async () => {
+    await look();
+    observer.changed(group, [key], false);
+    expect(await look(2000)).toMatchObject({ state: 'draining', assumed: true });
+    shown = { state: 'draining' };
+    expect(await look(1000)).not.toHaveProperty('assumed');
+    shown = { state: 'healthy' };
+    expect((await look(8000))?.state).toBe('healthy');
+  });
+
   it('the end of a drain is believed at once where the registration was long ago', async () => {
     await look();
     observer.changed(group, [key], false);
@@ -157,6 +167,20 @@ describe('without a reason to get requests', () => {
     expect((await look(15_000))?.unroutedSince).toBe(left);
     sticky = false;
     shown = { state: 'healthy' };
+    expect((await look(1000))?.unroutedSince).toBe(left);
+  });
+
+  it('since it is out where its group is given weight again, however long the weight was 0 before', async () => {
+    await look();
+    await clock.advance(10_000);
+    observer.changed(group, [key], false);
+    const left = clock.now();
+    shown = { state: 'draining' };
+    await look(500);
+    idle = 50;
+    expect((await look(500))?.unroutedSince).toBe(left);
+    idle = 0;
+    shown = undefined;
     expect((await look(1000))?.unroutedSince).toBe(left);
   });
 

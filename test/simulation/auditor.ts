@@ -46,6 +46,10 @@ export class Auditor implements Watcher {
   readonly #duties: Duties;
   /** Routes whose weights another hand has moved, or that it has taken away, until deployctl has written them. */
   readonly #foreign = new Set<RouteArn>();
+  /** Groups to which another hand has given traffic that deployctl has taken away again, until the last node has heard of that. */
+  readonly #fading = new Map<TargetGroupArn, Ms>();
+  /** Groups to which traffic comes from a color without a healthy target: until all nodes know their new targets, nobody loses more than before. */
+  readonly #arriving = new Map<TargetGroupArn, Ms>();
   /** When the world or another hand last disturbed what serves a service. */
   readonly disturbed = new Map<string, Ms>();
   #blind = false;
@@ -130,6 +134,11 @@ export class Auditor implements Watcher {
     if (service !== undefined) this.disturbed.set(service, this.#world.timeline.now);
   }
 
+  /** Whether another hand has moved a part of the traffic of a service that the rollout does not change, so that two releases serve it. */
+  isDivided(service: string): boolean {
+    return !this.#promised.changes.includes(service) && this.#isForeign(service);
+  }
+
   #isForeign(service: string): boolean {
     const shape = this.#world.shape.services.find(({ name }) => name === service);
     return shape?.routes.some((route) => this.#foreign.has(route)) === true;
@@ -149,6 +158,10 @@ export class Auditor implements Watcher {
     this.#duties.attempting(by, route);
   }
 
+  trying(by: string, route: RouteArn, wish: string): void {
+    this.#duties.trying(by, route, wish);
+  }
+
   sent(by: string, what: string, changed: boolean): void {
     if (changed) this.#duties.effective(by, what);
     else this.#duties.idle(by, what);
@@ -164,25 +177,37 @@ export class Auditor implements Watcher {
 
   #traffic(group: Group): void {
     if (this.#isForeign(group.service)) return;
+    const isFading = this.#isFading(group);
     for (const target of this.#world.balancer.receivers(group)) {
       this.#lastRouted.set(target, this.#world.timeline.now);
       const host = this.#world.hosts.get(target.instance);
-      if (host?.alive !== true || this.#struck.has(slotOf(target, group))) continue;
+      if (host?.alive !== true || this.#struck.has(slotOf(target, group)) || isFading) continue;
       const box = host.on(group.port);
       const what = `${target.key} of ${group.service} ${group.color}`;
       if (box === undefined) this.violated('I2', `a request to ${what} finds nothing that listens`);
       else if (!box.witnessed && !this.#restarted.has(box))
         this.violated('I4', `a request to ${what} reaches ${box.release ?? 'a container'}, which was not verified`);
     }
-    if (this.#world.balancer.isVoid(group) && this.#isOurs(group))
+    if (this.#world.balancer.isVoid(group) && !isFading && !this.#isArriving(group) && this.#isOurs(group))
       this.violated('I2', `requests to ${group.service} ${group.color} find no target: 503`);
   }
 
   #unserved(group: Group, target: Target | undefined, why: 'void' | 'refused'): void {
-    if (this.#isForeign(group.service)) return;
-    if (target === undefined ? !this.#isOurs(group) : this.#struck.has(slotOf(target, group))) return;
+    if (this.#isForeign(group.service) || this.#isFading(group)) return;
+    if (
+      target === undefined ? this.#isArriving(group) || !this.#isOurs(group) : this.#struck.has(slotOf(target, group))
+    )
+      return;
     if (target !== undefined && this.#world.hosts.get(target.instance)?.alive !== true) return;
     this.violated('I2', `a request to ${target?.key ?? ''} ${group.service} ${group.color} fails: ${why}`);
+  }
+
+  #isArriving({ arn }: Group): boolean {
+    return this.#world.timeline.now <= (this.#arriving.get(arn) ?? -1);
+  }
+
+  #isFading({ arn }: Group): boolean {
+    return this.#world.timeline.now <= (this.#fading.get(arn) ?? -1);
   }
 
   /** Whether deployctl, not the world and not a downtime that was allowed, left a group without targets. */
@@ -276,9 +301,16 @@ export class Auditor implements Watcher {
 
   weighing(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void {
     this.#count(`weights ${route.arn}`);
-    this.#foreign.delete(route.arn);
+    if (this.#foreign.delete(route.arn)) {
+      const until = this.#world.timeline.now + takes.propagation;
+      for (const [arn, weight] of route.weights)
+        if (weight > 0 && (weights.get(arn) ?? 0) === 0) this.#fading.set(arn, until);
+    }
     this.#duties.weighed(route.arn);
-    if (this.#isEmpty(route)) this.#rescued.add(route.service);
+    if (this.#isEmpty(route)) {
+      this.#rescued.add(route.service);
+      for (const arn of weights.keys()) this.#arriving.set(arn, this.#world.timeline.now + takes.propagation);
+    }
     if ([...weights.values()].every((weight) => weight === 0)) this.violated('I3', `${route.arn}: all weights are 0`);
     for (const [arn, weight] of weights) {
       const group = this.#world.balancer.groups.get(arn);

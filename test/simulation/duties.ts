@@ -26,6 +26,8 @@ export class Duties {
   readonly #savable = new Map<RouteArn, Ms>();
   readonly #processes = new Map<string, Ticks>();
   readonly #idle = new Map<string, number>();
+  /** How often each process has tried to write the weights of a route, also where its first read was not answered. */
+  readonly #attempts = new Map<string, number>();
 
   constructor(world: World, violated: (id: string, text: string) => void) {
     this.#world = world;
@@ -62,7 +64,7 @@ export class Duties {
       // What this observation has read, it has read after the one before.
       if (!ticks.blind && able && ticks.at >= since) entry.count += 1;
       // After each write without an effect the next one waits twice as long.
-      const idle = this.#idle.get(`${by} weights of ${route}`) ?? 0;
+      const idle = this.#attempts.get(`${by} weights of ${route}`) ?? 0;
       if (entry.count <= mostTicks + (idle === 0 ? 0 : 2 ** idle)) continue;
       entry.count = -Infinity;
       this.#violated('I13', `${route} sends requests to a color without a healthy target, and ${by} has seen it`);
@@ -74,7 +76,13 @@ export class Duties {
   /** A process is about to write weights. */
   attempting(by: string, route: RouteArn): void {
     this.#ticksOf(by).seen.delete(route);
-    this.#count(`${by} weights of ${route}`);
+    const key = `${by} weights of ${route}`;
+    this.#attempts.set(key, (this.#attempts.get(key) ?? 0) + 1);
+  }
+
+  /** The load balancer has answered it, so that what comes of the write is up to the process. */
+  trying(by: string, route: RouteArn, wish: string): void {
+    this.#count(`${by} weights of ${route} to ${wish}`);
   }
 
   /** A change that a process has sent and that changed nothing. */
@@ -89,7 +97,8 @@ export class Duties {
 
   /** The weights of a route are others now. */
   weighed(route: RouteArn): void {
-    for (const key of this.#idle.keys()) if (key.endsWith(` weights of ${route}`)) this.#idle.delete(key);
+    for (const counts of [this.#idle, this.#attempts])
+      for (const key of counts.keys()) if (`${key} `.includes(` weights of ${route} `)) counts.delete(key);
   }
 
   #count(key: string): void {

@@ -87,6 +87,9 @@ export class Hand {
     this.#world.changed(`${route.arn} is deleted by another hand`);
     this.#world.timeline.after(this.#dice.between(5000, 60_000), () => {
       routes.set(route.arn, route);
+      // Its groups were checked by nobody while no rule used them.
+      for (const { arn } of this.#world.balancer.groups.values())
+        if (route.weights.has(arn)) this.#world.balancer.wakeGroup(arn);
       this.#world.changed(`${route.arn} is there again`);
     });
     return true;

@@ -303,8 +303,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/rolling.ts',
     'weights that moved meanwhile stay where they are',
-    'if (moved.length === 0) return undefined;',
-    'if (moved.length < 999) return undefined;',
+    'if (moved.length === 0 && !dry) return undefined;',
+    'if (moved.length < 999 && !dry) return undefined;',
   ),
   mutant(
     'strategies/rolling.ts',

@@ -175,6 +175,7 @@ function trafficPort(process: Process): TrafficPort {
       world.watcher?.attempting(process.name, change.route);
       const read = (): ReturnType<typeof balancer.routeView> => balancer.routeView(change.route);
       const before = await process.call('elbv2:DescribeRules', 'read', read, signal);
+      world.watcher?.trying(process.name, change.route, JSON.stringify([change.set, change.stickiness]));
       if (
         before.frame !== change.frame ||
         !same(groupsIn(before.weights, change.expected), before.weights, change.expected)

@@ -82,6 +82,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const excused =
     (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) ||
     isColorLost(play) ||
+    isStoppedUnseen(play) ||
     (repaired?.is === 'result' && repaired.result.reason.includes('nothing ran before'));
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
@@ -95,6 +96,14 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
 function isColorLost({ world }: Play): boolean {
   const had = [...world.hosts.values()].filter(({ color, joined }) => color !== 'green' && !joined);
   return had.length > 0 && !had.some(({ alive }) => alive);
+}
+
+/** Whether another hand stopped a container before deployctl could adopt it: nothing tells that it was the service's. */
+function isStoppedUnseen({ world }: Play): boolean {
+  const boxes = [...world.hosts.values()].filter(({ alive }) => alive).flatMap((host) => host.boxes);
+  return boxes.some(
+    ({ release, adopted, status }) => release === undefined && adopted === undefined && status === 'exited',
+  );
 }
 
 function isStoredByAnother(play: Play, ended: Ended): boolean {

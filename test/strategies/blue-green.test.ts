@@ -337,4 +337,16 @@ describe('retire', () => {
     s.target(s.id(1), s.service(), 'green', 'absent', 5, 100);
     expect(said(next(s))).toBe('stop 1');
   });
+
+  it('refuses where they may be bound to that of any service, whichever is sticky first', () => {
+    const services = [servicePlan('backend'), servicePlan('frontend')];
+    const s = up(scene(1, planOf({ is: 'retire' }, { services })), 100, 0);
+    for (const service of services) s.weights(service, 100, 0, { sticky: true });
+    s.target(s.id(1), s.service(0), 'green', 'absent', 5, 100);
+    expect(next(s)).toMatchObject({
+      is: 'done',
+      outcome: 'failed',
+      reason: expect.stringContaining('arn:rule/frontend has group stickiness on') as string,
+    });
+  });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../src/domain/decision.js';
 import { decideNext } from '../../src/strategies/index.js';
+import { valueOf } from '../../src/strategies/standing.js';
 import { blueGreenHow, planOf, rollingHow } from '../_helpers/plan.js';
 import { Scene } from '../_helpers/observation.js';
 import { said } from './_said.js';
@@ -40,6 +41,16 @@ describe('drain: quiet', () => {
     expect(said(next(after(61, 0, 6)))).toBe('start 1');
     // Seen quiet before the load balancer could no longer send anything: that says nothing.
     expect(said(next(after(61, 0, 10)))).not.toContain('start');
+  });
+
+  it('is not over while nothing but our own deregistration says that it drains', () => {
+    const s = after(61, 0, 6);
+    const seen = s.seen();
+    const blue = s.service().colors.blue?.group ?? 'arn:none';
+    const targets = valueOf(seen.targets.get(blue)) ?? new Map<never, never>();
+    const value = new Map([...targets].map(([key, each]) => [key, { ...each, assumed: true as const }]));
+    const assumed = new Map(seen.targets).set(blue, { is: 'known', value, at: s.now });
+    expect(said(decideNext(s.plan, { ...seen, targets: assumed }, s.now))).toBe('wait');
   });
 
   it('an open connection keeps it, and is looked at again', () => {

@@ -132,6 +132,16 @@ describe('where no target of a service is healthy', () => {
 });
 
 describe('the end of a rollback', () => {
+  it.each([
+    ['blue-green', planOf(blueGreenHow)],
+    ['rolling', planOf(rollingHow)],
+  ])('%s: is blocked while another hand keeps the traffic from both colors', (_, plan) => {
+    const s = new Scene(plan, 2);
+    s.weights(s.service(), 0, 0);
+    expect(next(s, back(s))).toMatchObject({ is: 'hold', reason: expect.stringContaining('has weight 0') as string });
+    if (plan.how.is === 'rolling') expect(said(next(s)), 'forward too').toBe('hold');
+  });
+
   it('comes after a check of the containers', () => {
     const s = new Scene(planOf(blueGreenHow), 2);
     s.weights(s.service(), 100, 0);

@@ -57,6 +57,24 @@ const baked = (s: Scene, percent: number): Scene =>
   s.sees({ bake: { key: `shift/${String(percent)}`, since: s.now - timing.bake - 5000 } });
 
 describe('a pair of weight 1 beside a group of somebody else', () => {
+  it.each([
+    [100, 0, 1],
+    [7, 0, 1],
+    [1, 0, 100],
+  ])(
+    'is left alone where another hand has made it %d/%d beside %d, since its share is another',
+    (live, idle, others) => {
+      expect(next(beside(live, idle, others))).toMatchObject({
+        is: 'hold',
+        reason: expect.stringContaining('another hand changed them') as string,
+      });
+    },
+  );
+
+  it('goes on where another hand has changed the weight of the other group alone', () => {
+    expect(next(beside(1, 0, 3))).toMatchObject({ is: 'act' });
+  });
+
   it('the numbers of the route grow so that a step of 10% can be told, and the share of the other group stays', () => {
     expect(of(next(beside(1, 0, 1)))).toEqual({ [blue]: 90, [green]: 10, [other]: 100 });
   });

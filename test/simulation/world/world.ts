@@ -35,6 +35,8 @@ export interface Watcher {
   blind(by: string): void;
   /** A process is about to write the weights of a route. */
   attempting(by: string, route: RouteArn): void;
+  /** The first read of that write was answered. `wish`: the weights and stickiness that it is to bring. */
+  trying(by: string, route: RouteArn, wish: string): void;
   /** A change that a process has sent: whether it changed anything. */
   sent(by: string, what: string, changed: boolean): void;
 }

@@ -1,0 +1,65 @@
+import type { ServiceName } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
+import type { Observation } from '../domain/observation.js';
+import type { Plan, ServicePlan } from '../domain/plan.js';
+import { imageName } from '../domain/release.js';
+import { isChanged } from './preload.js';
+import type { Pair } from './shift.js';
+import { hasTwoColors, pairsOf } from './shift.js';
+import { colorOf, membersOf, occupantOf, releaseOf, targetOf, valueOf } from './standing.js';
+
+/** A service that the plan does not change, and of which the other color has traffic at the end. */
+export interface MovedService {
+  readonly service: ServiceName;
+  /** What was observed to serve: images for people, one for each release. */
+  readonly images: readonly string[];
+  /** `backend, which this rollout does not change, is served by green (r-1): 100% of HTTP:80 default. It was left as it is` */
+  readonly text: string;
+}
+
+/** Services that keep their release and whose traffic goes to another color than when it all began: what serves them is what was observed there. */
+export function movedServices(plan: Plan, seen: Observation): readonly MovedService[] {
+  return plan.services
+    .filter((service) => hasTwoColors(service) && !isChanged(service))
+    .flatMap((service) => {
+      const pairs = pairsOf(plan, seen, [service]) ?? [];
+      const away = pairs.filter(({ idle }) => idle > 0);
+      return away.length === 0 ? [] : [movedService(plan, seen, service, pairs, away)];
+    });
+}
+
+function movedService(
+  plan: Plan,
+  seen: Observation,
+  service: ServicePlan,
+  pairs: readonly Pair[],
+  away: readonly Pair[],
+): MovedService {
+  const color = otherColor(service.live);
+  const there = releasesIn(plan, seen, service);
+  const shares = away.map(({ live, idle, route }) => `${String(share(live, idle))}% of ${route.name}`);
+  const runs = there.size === 0 ? 'what runs there is not known' : [...there.keys()].join(' and ');
+  const stays = pairs.some(({ live }) => live > 0) ? [imageName(service.from.spec.image)] : [];
+  return {
+    service: service.service,
+    images: [...new Set([...stays, ...(there.size === 0 ? ['unknown'] : there.values())])],
+    text: `${service.service}, which this ${plan.kind} does not change, is served by ${color} (${runs}): ${shares.join(', ')}. It was left as it is`,
+  };
+}
+
+/** Image by release, of the containers of the other color: those with a healthy target, or all where none is. */
+function releasesIn(plan: Plan, seen: Observation, service: ServicePlan): ReadonlyMap<string, string> {
+  const color = colorOf(service, otherColor(service.live));
+  const members = membersOf(plan, valueOf(seen.fleet) ?? [], color.color);
+  const healthy = members.filter(({ id }) => targetOf(seen, color, id)?.state === 'healthy');
+  const found = new Map<string, string>();
+  for (const { id } of healthy.length > 0 ? healthy : members) {
+    const occupant = occupantOf(valueOf(seen.hosts.get(id)?.containers) ?? [], service, color);
+    const release = occupant === undefined ? undefined : releaseOf(occupant);
+    if (release === undefined || occupant?.digest === undefined) continue;
+    found.set(release, imageName({ repository: service.from.spec.image.repository, digest: occupant.digest }));
+  }
+  return found;
+}
+
+const share = (live: number, idle: number): number => Math.round((idle / (live + idle)) * 100);
