@@ -5,6 +5,7 @@ import { changed, describeScenario, parseScenario } from './scenario.js';
 import type { FaultId } from './faults.js';
 import { faultIds } from './faults.js';
 import { Storm } from './storm.js';
+import type { Box } from './world/docker.js';
 import { digestOf } from './world/shape.js';
 
 /** A rollout in bad weather: the scenario's seed decides what goes wrong, and when. `only`: these faults, whatever the seed says. */
@@ -82,6 +83,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const excused =
     (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) ||
     isColorLost(play) ||
+    isUnadopted(play) ||
     (repaired?.is === 'result' && repaired.result.reason.includes('nothing ran before'));
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
@@ -95,6 +97,13 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
 function isColorLost({ world }: Play): boolean {
   const had = [...world.hosts.values()].filter(({ color, joined }) => color !== 'green' && !joined);
   return had.length > 0 && !had.some(({ alive }) => alive);
+}
+
+/** Whether somebody stopped what they had started by hand, before a rollout could adopt it. */
+function isUnadopted({ world }: Play): boolean {
+  const isLeft = ({ release, adopted, status }: Box): boolean =>
+    release === undefined && adopted === undefined && status === 'exited';
+  return [...world.hosts.values()].some(({ inFleet, boxes }) => inFleet && boxes.some(isLeft));
 }
 
 function isStoredByAnother(play: Play, ended: Ended): boolean {
@@ -118,8 +127,12 @@ function rivalOf(play: Play, storm: Storm): Promise<Ended> {
   });
 }
 
-/** What only a person can decide, who then decides for the release that served: somebody else moved the weights, or nobody knows whether a task has run. */
+/**
+ * What only a person can decide, who then decides for the release that served: somebody else moved the weights, nobody knows whether a task has run, or the release
+ * that was to be rolled out cannot be read any more.
+ */
 function isBlockedForGood(ended: Ended): boolean {
+  if (ended.is === 'refused') return ended.error.code.startsWith('release.');
   if (ended.is !== 'result' || ended.exit !== 14) return false;
   return /another hand changed them|one-off task/.test(ended.result.reason);
 }
