@@ -49,6 +49,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   let ended = await next('rollout', 0);
   for (let turn = 1; turn <= 12 && !isOver(ended); turn += 1) {
     await play.rest(turn < 8 ? 15_000 : 120_000);
+    heed(play, ended);
     const begun = [...world.store.values.keys()].some((name) => name.includes('/rollouts/'));
     ended = await next(!begun ? 'rollout' : isBlockedForGood(ended) ? 'rollback' : 'resume', turn);
   }
@@ -129,12 +130,21 @@ function rivalOf(play: Play, storm: Storm): Promise<Ended> {
 
 /**
  * What only a person can decide, who then decides for the release that served: somebody else moved the weights, nobody knows whether a task has run, or the release
- * that was to be rolled out cannot be read any more.
+ * that was to be rolled out, or the record, cannot be read any more.
  */
 function isBlockedForGood(ended: Ended): boolean {
-  if (ended.is === 'refused') return ended.error.code.startsWith('release.');
+  if (ended.is === 'refused') return /^release\.|^state\.damaged$/.test(ended.error.code);
   if (ended.is !== 'result' || ended.exit !== 14) return false;
   return /another hand changed them|one-off task/.test(ended.result.reason);
+}
+
+/** A record that nobody can read and of which nothing is to be undone: somebody removes it, as the refusal says. */
+function heed({ world }: Play, ended: Ended): void {
+  if (ended.is !== 'refused' || ended.error.code !== 'rollback.refused') return;
+  const [, name] = /delete-parameter --name (\S+)/.exec(ended.error.next.join('\n')) ?? [];
+  if (name === undefined) return;
+  world.note(`somebody deletes ${name}`);
+  world.store.remove([name]);
 }
 
 /** Succeeded, rolled back, failed; or nothing is left to resume. */
