@@ -13,6 +13,7 @@ import { stamp } from './present.js';
 import { rebuilt } from './rebuilt.js';
 import { undo } from './resume.js';
 import type { RollbackRequest } from './rollback.js';
+import { isSameRelease } from './serving.js';
 import type { Survey } from './survey.js';
 import { survey } from './survey.js';
 import { refuseRollback, targetByHistory } from './target.js';
@@ -50,14 +51,31 @@ export function unexplained(box: Toolbox, ground: Ground): LostRollout {
   return { rollout: id, why, fix: first?.fix ?? `deployctl status --env ${box.settings.environment}` };
 }
 
-/** The release that served before it, by history. @throws DeployctlError `rollback.refused` where that does not tell */
-export function baseOf(box: Toolbox, past: Past): string {
+/**
+ * The release that served before it, by history; before the first outcome, what deployctl found when it began.
+ * @throws DeployctlError `rollback.refused` where that does not tell
+ */
+export async function baseOf(box: Toolbox, past: Past, lost: LostRollout): Promise<string> {
   const current = currentRelease(past.outcomes);
   if (past.unclear === undefined && current.is === 'known') return current.release;
   if (past.unclear === undefined && current.is === 'unclear') return current.outcome.from;
+  if (past.unclear === undefined && current.is === 'none') {
+    const found = await foundAtFirst(box);
+    if (found !== undefined) return found;
+    const reason = `${lost.why}. No rollout has ended here yet, so the release that served before ${lost.rollout} is not known; name it with --to`;
+    return refuseRollback({ is: 'none', reason, next: [lost.fix] });
+  }
   const target = targetByHistory(box, past);
   if (target.is === 'none') return refuseRollback(target);
   return target.release;
+}
+
+/** What served when deployctl came: it is stored as a release before anything is changed. undefined: there are several that differ, or one cannot be read. */
+async function foundAtFirst(box: Toolbox): Promise<string | undefined> {
+  const { releases, unreadable } = await beforeChange(() => box.state.listReleases(box.signal));
+  const [newest, ...older] = releases.filter(({ adopted }) => adopted);
+  if (newest === undefined || unreadable.some(({ id }) => id.startsWith('adopted-'))) return undefined;
+  return older.every((each) => isSameRelease(each, newest)) ? newest.id : undefined;
 }
 
 export interface Restoring {
@@ -94,7 +112,8 @@ export async function restoreObserved(
   }
   if (isNamed && !found.isRunning) return undefined;
   const { record, to } = found;
-  if (!isNamed && servedBefore(past, to)) throw ambiguous(box, lost, from, to);
+  // Where nothing but that release runs, it may still be out of the load balancer.
+  if (!isNamed && to.id !== from.id && servedBefore(past, to)) throw ambiguous(box, lost, from, to);
   const plan = planOf(box.settings, topology, record, from, to, {});
   const warnings = [`${lost.why}. ${from.id} is restored from what is observed, and a record of it is made anew`];
   for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });

@@ -10,7 +10,7 @@ import { namesOf } from '../state/index.js';
 import { refuseBehind } from './behind.js';
 import { declined, lockWaitOf, withLease } from './begin.js';
 import type { Fences, OperationResult } from './drive.js';
-import { damageText, restoreFix } from './damage.js';
+import { damageText, openFindings, pastOf, restoreFix } from './damage.js';
 import { drive, interruptedError, summaryOf } from './drive.js';
 import { judgePorts } from './intruders.js';
 import { planOf } from './plan.js';
@@ -29,7 +29,13 @@ export async function resume(box: Toolbox, request: { readonly lockWait?: number
 
 /** Resumes the rollout that did not end. */
 export async function goOnWith(box: Toolbox, lease: Lease, fences: Fences): Promise<OperationResult> {
-  const record = await beforeChange(() => box.state.unfinishedRollout(box.signal));
+  const past = await pastOf(box);
+  const record = past.unfinished;
+  const [damaged] = record === undefined ? openFindings(box, past) : [];
+  if (damaged !== undefined) {
+    const { text, fix } = damaged;
+    throw new DeployctlError({ code: 'state.damaged', message: text, exitCode: EXIT.refused, next: [fix] });
+  }
   if (record === undefined) {
     throw new DeployctlError({
       code: 'resume.nothing',

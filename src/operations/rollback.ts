@@ -58,7 +58,7 @@ export async function rollback(box: Toolbox, asked: RollbackRequest): Promise<Op
     const topology = await resolveTopology(box);
     const lost = unfinished === undefined ? lostRollout(past) : undefined;
     if (lost !== undefined) {
-      const base = request.to ?? baseOf(box, past);
+      const base = request.to ?? (await baseOf(box, past, lost));
       const restored = await restoreObserved(box, lease, fences, { topology, lost, base, past }, request);
       if (restored !== undefined) return restored;
     }

@@ -18,6 +18,8 @@ export interface Promised {
   readonly allowDowntime: boolean;
   /** Drains end as soon as nobody is connected. */
   readonly quiet: boolean;
+  /** Whether targets that the fleet does not cover are deregistered. */
+  readonly foreignTargets: 'refuse' | 'deregister';
   /** Services that change. */
   readonly changes: readonly string[];
 }
@@ -30,6 +32,9 @@ const leaseShape = z.looseObject({ holder: z.looseObject({ name: z.string() }), 
 
 /** A weight may be raised on what was healthy this long ago: a reading, and the call, take their time. */
 const reaction: Ms = 6000;
+
+/** So long may a process not know that an instance has left the fleet, or has come: the fleet is read every 10 s, a reading may be old, and the next call under way. */
+const unawares: Ms = 25_000;
 
 /** Between two heartbeats of a lease, and the longest that one takes. */
 const heartbeat: Ms = 15_000;
@@ -53,6 +58,12 @@ export class Auditor implements Watcher {
   /** When the world or another hand last disturbed what serves a service. */
   readonly disturbed = new Map<string, Ms>();
   #blind = false;
+  /** When a process last made an observation. */
+  #lastTick: Ms = 0;
+  /** Since when targets of instances outside of the fleet have been healthy in their groups. */
+  readonly #outside = new Map<Target, Ms>();
+  /** Parameters that somebody has deleted or damaged, and when. */
+  readonly damages = new Map<string, Ms>();
   /** Services whose traffic was moved away from a color without healthy targets, and that have not yet as many targets as they should. */
   readonly #rescued = new Set<string>();
   readonly #weightsBefore = new Map<RouteArn, ReadonlyMap<TargetGroupArn, number>>();
@@ -128,6 +139,16 @@ export class Auditor implements Watcher {
     this.changed();
   }
 
+  /** An instance leaves the fleet, and its targets stay: deployctl reckons without it from now on. */
+  left(): void {
+    this.#lost += 1;
+    for (const { name } of this.#world.shape.services) this.disturbed.set(name, this.#world.timeline.now);
+  }
+
+  damaged(name: string): void {
+    this.damages.set(name, this.#world.timeline.now);
+  }
+
   meddled(route: RouteArn): void {
     this.#foreign.add(route);
     const service = this.#world.balancer.routes.get(route)?.service;
@@ -145,6 +166,7 @@ export class Auditor implements Watcher {
   }
 
   ticked(by: string, view: View): void {
+    this.#lastTick = this.#world.timeline.now;
     // A lease of 30 s, less what a change may take and what a beat does.
     const able = this.#world.timeline.now - (this.#beats.get(by) ?? -Infinity) < 17_000;
     this.#duties.ticked(by, view, able);
@@ -171,8 +193,20 @@ export class Auditor implements Watcher {
     if (this.#blind) return;
     this.crowd.changed();
     this.#duties.changed();
-    for (const group of this.#world.balancer.groups.values()) this.#traffic(group);
+    for (const group of this.#world.balancer.groups.values()) {
+      this.#traffic(group);
+      this.#outsiders(group);
+    }
     for (const service of this.#world.shape.services) this.#capacity(service);
+  }
+
+  /** Targets that are healthy and that no rollout reaches. */
+  #outsiders({ targets }: Group): void {
+    for (const target of targets.values()) {
+      const host = this.#world.hosts.get(target.instance);
+      if (target.state !== 'healthy' || host?.inFleet !== false) this.#outside.delete(target);
+      else if (!this.#outside.has(target)) this.#outside.set(target, this.#world.timeline.now);
+    }
   }
 
   #traffic(group: Group): void {
@@ -233,7 +267,7 @@ export class Auditor implements Watcher {
       for (const target of group?.targets.values() ?? []) {
         if (group === undefined) continue;
         const host = this.#world.hosts.get(target.instance);
-        if (host?.alive !== true) continue;
+        if (host?.inFleet !== true) continue;
         const box = host.on(group.port);
         const serves = target.state === 'healthy' && box !== undefined && host.passes(group.port);
         if (serves && box.witnessed && target.on.every(Boolean)) this.#struck.delete(slotOf(target, group));
@@ -256,6 +290,11 @@ export class Auditor implements Watcher {
   }
 
   stopping(host: Host, box: Box): void {
+    const isOurs = box.release !== undefined || box.adopted !== undefined;
+    if (!isOurs) this.violated('I14', `a container of somebody else on ${host.id} is stopped: ${box.service}`);
+    const since = host.awaySince;
+    if (since !== undefined && this.#lastTick - since > unawares)
+      this.violated('I14', `a container on ${host.id} is stopped, which is no instance of the fleet`);
     this.#count(`stop ${host.id} ${box.service} ${box.color}`);
     this.crowd.ends(box, !this.#isStruck(host, box));
     const group = [...this.#world.balancer.groups.values()].find(
@@ -297,6 +336,19 @@ export class Auditor implements Watcher {
 
   deregistering(group: Group, target: Target): void {
     this.#count(`deregister ${target.key} ${group.service} ${group.color}`);
+    const since = this.#world.hosts.get(target.instance)?.awaySince;
+    if (this.#blind || since === undefined || this.#lastTick - since <= unawares) return;
+    const what = `${target.key} of ${group.service} ${group.color}, which the fleet does not cover,`;
+    if (this.#promised.foreignTargets === 'refuse') this.violated('I14', `${what} is deregistered`);
+    if (target.state !== 'healthy' || !this.#isRouted(group)) return;
+    const { now } = this.#world.timeline;
+    const others = [...group.targets.values()].filter((other) => other !== target);
+    if (!others.some(({ state, lastHealthy }) => state === 'healthy' || now - lastHealthy < reaction))
+      this.violated('I14', `${what} is deregistered, and is the last one that is healthy`);
+  }
+
+  #isRouted({ arn }: Group): boolean {
+    return [...this.#world.balancer.routes.values()].some(({ weights }) => (weights.get(arn) ?? 0) > 0);
   }
 
   weighing(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void {
@@ -401,12 +453,23 @@ export class Auditor implements Watcher {
     for (const { name } of this.#world.shape.services.filter((each) => this.#promised.changes.includes(each.name))) {
       const groups = [...balancer.groups.values()].filter((group) => group.service === name);
       const routes = [...balancer.routes.values()].filter((route) => route.service === name);
-      const isRouted = ({ arn }: Group): boolean => routes.some(({ weights }) => (weights.get(arn) ?? 0) > 0);
-      const serves = groups
-        .filter(isRouted)
+      const routed = groups.filter((group) => this.#isRouted(group));
+      if (kind === 'rollout' && outcome === 'succeeded') this.#covered(routed);
+      const serves = routed
         .flatMap((group) => [...group.targets.values()])
         .some(({ state, lastHealthy }) => state === 'healthy' || timeline.now - lastHealthy < reaction);
       if (!serves && routes.length > 0) this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy`);
+    }
+  }
+
+  /** A rollout that has succeeded has looked for targets that it does not reach. */
+  #covered(routed: readonly Group[]): void {
+    for (const { targets, service } of routed) {
+      for (const target of targets.values()) {
+        const since = this.#outside.get(target);
+        if (since === undefined || this.#lastTick - since <= unawares) continue;
+        this.violated('I18', `succeeded, and ${target.key} serves ${service} outside of the fleet`);
+      }
     }
   }
 

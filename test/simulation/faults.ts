@@ -41,6 +41,10 @@ export const faultIds = {
   H6: 'another hand edited a rule',
   H9: 'another hand stopped containers',
   H12: 'another hand terminated all instances of a color',
+  H13: 'another hand took an instance out of the fleet, and its targets stayed',
+  H14: 'another hand registered an instance outside of the fleet',
+  H15: 'another hand stopped an instance, and started it later',
+  H16: 'another hand deleted or damaged a parameter',
   S1: 'a read showed the past',
   K1: 'a process was killed',
 } as const;

@@ -13,6 +13,7 @@ import { toolboxOf } from './ports.js';
 import type { Scenario } from './scenario.js';
 import { changed, promisedBy, settingsOf, worldOf } from './scenario.js';
 import { Stuck } from './timeline.js';
+import type { Host } from './world/docker.js';
 import { isUp } from './world/docker.js';
 import type { ServiceShape } from './world/shape.js';
 import type { World } from './world/world.js';
@@ -36,6 +37,9 @@ export type Ended =
 
 /** What happens so shortly before the end of a command may go unnoticed. */
 const notice: Ms = 12_000;
+
+/** So shortly before the end an instance may have come back to the fleet. */
+const unnoticed: Ms = 25_000;
 
 /** Nothing takes longer than this, whatever happens: every wait ends. */
 const longest: Ms = 5400_000;
@@ -128,13 +132,15 @@ export class Play {
     await this.world.timeline.drive(() => over, duration + 1);
   }
 
-  /** The digests of a service to which requests may go, now. */
-  serving(service: string): readonly string[] {
+  /** The digests of a service to which requests may go, now. @param counts whose targets count */
+  serving(service: string, counts: (host: Host | undefined) => boolean = () => true): readonly string[] {
     const found = new Set<string>();
     for (const group of this.world.balancer.groups.values()) {
       if (group.service !== service) continue;
-      for (const target of this.world.balancer.receivers(group))
-        found.add(this.world.hosts.get(target.instance)?.on(group.port)?.digest ?? 'nothing');
+      for (const target of this.world.balancer.receivers(group)) {
+        const host = this.world.hosts.get(target.instance);
+        if (counts(host)) found.add(host?.on(group.port)?.digest ?? 'nothing');
+      }
     }
     return [...found].sort();
   }
@@ -145,6 +151,8 @@ export class Play {
     const { outcome, exitCode, serving } = ended.result;
     if (outcome !== 'succeeded' && outcome !== 'rolled-back') return;
     const stored = this.outcome();
+    // What somebody else has done to it since says nothing of what was stored.
+    if (this.isOutcomeLost()) return;
     if (stored?.outcome !== outcome || stored.serving !== serving) {
       const seen = stored === undefined ? 'nothing' : `${stored.outcome} ${String(stored.serving)}`;
       this.auditor.violated(
@@ -159,10 +167,15 @@ export class Play {
   /** Holds the newest outcome against the world. */
   recordTruth(): void {
     const stored = this.outcome();
-    if (stored?.outcome !== 'succeeded' && stored?.outcome !== 'rolled-back') return;
+    if ((stored?.outcome !== 'succeeded' && stored?.outcome !== 'rolled-back') || this.isOutcomeLost()) return;
     const isOurs = ({ name }: ServiceShape): boolean =>
       (this.auditor.disturbed.get(name) ?? -Infinity) < this.endedAt - notice;
-    const there = new Map(this.world.shape.services.filter(isOurs).map(({ name }) => [name, this.serving(name)]));
+    // What the fleet did not have at the end no rollout reaches; the auditor says where it must have said so (I18).
+    const isReached = (host: Host | undefined): boolean =>
+      host?.wasAway(this.endedAt - unnoticed, this.endedAt) !== true;
+    const there = new Map(
+      this.world.shape.services.filter(isOurs).map(({ name }) => [name, this.serving(name, isReached)]),
+    );
     for (const [name, digests] of there)
       // Another hand may divide a service that the rollout does not change; the record then has to name both.
       if (digests.length > 1 && !this.auditor.isDivided(name))
@@ -185,8 +198,15 @@ export class Play {
   /** The newest outcome that is stored. */
   outcome(): z.infer<typeof outcomeShape> | undefined {
     const all = [...this.world.store.values].filter(([name]) => name.includes('/outcomes/'));
-    const parsed = all.map(([, value]) => outcomeShape.parse(JSON.parse(value)));
+    const parsed = all.flatMap(([name, value]) =>
+      this.auditor.damages.has(name) && !value.endsWith('}') ? [] : [outcomeShape.parse(JSON.parse(value))],
+    );
     return parsed.sort((a, b) => b.generation - a.generation)[0];
+  }
+
+  /** Whether somebody has deleted or damaged an outcome since the last command ended. */
+  isOutcomeLost(): boolean {
+    return [...this.auditor.damages].some(([name, at]) => name.includes('/outcomes/') && at >= this.endedAt);
   }
 
   /** What an end is compared by: weights, what runs and what is registered, slot by slot. */

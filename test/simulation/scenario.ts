@@ -2,6 +2,7 @@ import type { Color } from '../../src/domain/ids.js';
 import type { Release, RunSpec } from '../../src/domain/release.js';
 import type { EnvironmentSettings, Layout, ProbeSettings } from '../../src/domain/settings.js';
 import type { Promised } from './auditor.js';
+import { Dice } from './dice.js';
 import { Process } from './process.js';
 import { toolboxOf } from './ports.js';
 import { Timeline } from './timeline.js';
@@ -64,6 +65,10 @@ export function parseScenario(text: string): Scenario {
   };
 }
 
+/** Of one half of all seeds. Dice of its own, so that nothing else of a seed depends on it. */
+const foreignTargetsOf = ({ seed }: Scenario): EnvironmentSettings['foreignTargets'] =>
+  new Dice(seed * 130_363 + 7).chance(0.5) ? 'deregister' : 'refuse';
+
 const maxParallel = (fleet: number): number => (fleet >= 5 ? 2 : 1);
 
 export function promisedBy(scenario: Scenario): Promised {
@@ -72,6 +77,7 @@ export function promisedBy(scenario: Scenario): Promised {
     strategy,
     maxParallel: maxParallel(fleet),
     allowDowntime: fleet === 1,
+    foreignTargets: foreignTargetsOf(scenario),
     quiet: has(scenario, 'quiet'),
     changes: changed(scenario),
   };
@@ -91,7 +97,7 @@ export function settingsOf(scenario: Scenario): EnvironmentSettings {
     maxParallel: { is: 'count', value: maxParallel(fleet) },
     allowDowntime: fleet === 1,
     pullParallel: { is: 'percent', value: 50 },
-    foreignTargets: 'refuse',
+    foreignTargets: foreignTargetsOf(scenario),
     steps: [10, 100],
     ...(has(scenario, 'sticky') ? { stickySeconds: 20 } : {}),
     drain: has(scenario, 'quiet') ? 'quiet' : 'full',

@@ -5,7 +5,7 @@ import type { Call, Fault, Weather } from './process.js';
 import type { FaultId } from './faults.js';
 import { faultIds } from './faults.js';
 import type { Told as HandsTold } from './hands.js';
-import { Hand, hands, isHand } from './hands.js';
+import { Hand, hands, isHand, isLater } from './hands.js';
 import type { MachineTime } from './timeline.js';
 import type { Delivery } from './world/commands.js';
 import { digestOf, instanceId, zoneOf } from './world/shape.js';
@@ -27,6 +27,7 @@ export class Storm implements Weather {
   /** When it is over. */
   readonly end: Ms = 240_000;
   readonly #world: World;
+  readonly #seed: number;
   readonly #dice: Dice;
   readonly #told: Told;
   #throttled: Ms = -1;
@@ -40,8 +41,10 @@ export class Storm implements Weather {
   constructor(world: World, seed: number, told: Told, only?: readonly FaultId[]) {
     this.#world = world;
     this.#told = told;
+    this.#seed = seed;
     this.#dice = new Dice(seed * 7919 + 17);
-    this.enabled = new Set(only ?? all.filter(() => this.#dice.chance(0.3)));
+    const fresh = new Dice(seed * 6007 + 29);
+    this.enabled = new Set(only ?? all.filter((id) => (isLater(id) ? fresh.chance(0.15) : this.#dice.chance(0.3))));
     world.keepsPast = this.enabled.has('S1');
     for (const id of this.enabled) this.#plan(id);
     if (this.enabled.has('F21')) {
@@ -117,14 +120,15 @@ export class Storm implements Weather {
 
   /** Sets when something of the world happens. */
   #plan(id: FaultId): void {
+    const dice = isLater(id) ? new Dice(this.#seed * 7013 + Number(id.slice(1))) : this.#dice;
     const after = (act: () => void): void => {
-      this.#world.timeline.after(this.#dice.between(2000, 150_000), () => {
+      this.#world.timeline.after(dice.between(2000, 150_000), () => {
         this.#world.note(`${id}: ${faultIds[id]}`);
         act();
       });
     };
     if (isHand(id)) {
-      const hand = new Hand(this.#world, this.#dice, this.#told);
+      const hand = new Hand(this.#world, dice, this.#told);
       after(() => this.#world.counted(id, hands[id](hand) ? 1 : 0));
       return;
     }
@@ -218,7 +222,7 @@ export class Storm implements Weather {
   }
 
   #anyone(): InstanceId | undefined {
-    const alive = [...this.#world.hosts.values()].filter((host) => host.alive);
+    const alive = [...this.#world.hosts.values()].filter((host) => host.inFleet);
     return alive[this.#dice.between(0, alive.length - 1)]?.id;
   }
 
@@ -298,7 +302,7 @@ export class Storm implements Weather {
 
   #lose(ids: readonly (InstanceId | undefined)[]): boolean {
     for (const id of ids) {
-      if (id === undefined || [...this.#world.hosts.values()].filter((host) => host.alive).length <= 2) return false;
+      if (id === undefined || [...this.#world.hosts.values()].filter((host) => host.inFleet).length <= 2) return false;
       this.#world.counted('F22');
       this.#told.lost();
       this.#world.terminate(id);
@@ -307,7 +311,7 @@ export class Storm implements Weather {
   }
 
   #loseZone(): void {
-    const zone = [...this.#world.hosts.values()].filter((host) => host.alive && host.zone === 'b');
+    const zone = [...this.#world.hosts.values()].filter((host) => host.inFleet && host.zone === 'b');
     this.#world.counted('F25');
     this.#lose(zone.map(({ id }) => id));
   }

@@ -5,6 +5,7 @@ import { changed, describeScenario, parseScenario } from './scenario.js';
 import type { FaultId } from './faults.js';
 import { faultIds } from './faults.js';
 import { Storm } from './storm.js';
+import type { Box } from './world/docker.js';
 import { digestOf } from './world/shape.js';
 
 /** A rollout in bad weather: the scenario's seed decides what goes wrong, and when. `only`: these faults, whatever the seed says. */
@@ -48,6 +49,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   let ended = await next('rollout', 0);
   for (let turn = 1; turn <= 12 && !isOver(ended); turn += 1) {
     await play.rest(turn < 8 ? 15_000 : 120_000);
+    heed(play, ended);
     const begun = [...world.store.values.keys()].some((name) => name.includes('/rollouts/'));
     ended = await next(!begun ? 'rollout' : isBlockedForGood(ended) ? 'rollback' : 'resume', turn);
   }
@@ -82,7 +84,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const excused =
     (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) ||
     isColorLost(play) ||
-    isStoppedUnseen(play) ||
+    isUnadopted(play) ||
     (repaired?.is === 'result' && repaired.result.reason.includes('nothing ran before'));
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
@@ -98,12 +100,11 @@ function isColorLost({ world }: Play): boolean {
   return had.length > 0 && !had.some(({ alive }) => alive);
 }
 
-/** Whether another hand stopped a container before deployctl could adopt it: nothing tells that it was the service's. */
-function isStoppedUnseen({ world }: Play): boolean {
-  const boxes = [...world.hosts.values()].filter(({ alive }) => alive).flatMap((host) => host.boxes);
-  return boxes.some(
-    ({ release, adopted, status }) => release === undefined && adopted === undefined && status === 'exited',
-  );
+/** Whether somebody stopped what they had started by hand, before a rollout could adopt it. */
+function isUnadopted({ world }: Play): boolean {
+  const isLeft = ({ release, adopted, status }: Box): boolean =>
+    release === undefined && adopted === undefined && status === 'exited';
+  return [...world.hosts.values()].some(({ inFleet, boxes }) => inFleet && boxes.some(isLeft));
 }
 
 function isStoredByAnother(play: Play, ended: Ended): boolean {
@@ -127,10 +128,23 @@ function rivalOf(play: Play, storm: Storm): Promise<Ended> {
   });
 }
 
-/** What only a person can decide, who then decides for the release that served: somebody else moved the weights, or nobody knows whether a task has run. */
+/**
+ * What only a person can decide, who then decides for the release that served: somebody else moved the weights, nobody knows whether a task has run, or the release
+ * that was to be rolled out, or the record, cannot be read any more.
+ */
 function isBlockedForGood(ended: Ended): boolean {
+  if (ended.is === 'refused') return /^release\.|^state\.damaged$/.test(ended.error.code);
   if (ended.is !== 'result' || ended.exit !== 14) return false;
   return /another hand changed them|one-off task/.test(ended.result.reason);
+}
+
+/** A record that nobody can read and of which nothing is to be undone: somebody removes it, as the refusal says. */
+function heed({ world }: Play, ended: Ended): void {
+  if (ended.is !== 'refused' || ended.error.code !== 'rollback.refused') return;
+  const [, name] = /delete-parameter --name (\S+)/.exec(ended.error.next.join('\n')) ?? [];
+  if (name === undefined) return;
+  world.note(`somebody deletes ${name}`);
+  world.store.remove([name]);
 }
 
 /** Succeeded, rolled back, failed; or nothing is left to resume. */

@@ -14,7 +14,8 @@ export interface Target {
   readonly key: TargetKey;
   readonly instance: InstanceId;
   readonly port: number;
-  state: 'initial' | 'healthy' | 'unhealthy' | 'draining' | 'gone';
+  /** `stopped`: it is registered, and its instance does not run. */
+  state: 'initial' | 'healthy' | 'unhealthy' | 'stopped' | 'draining' | 'gone';
   fails: number;
   passes: number;
   /** Which nodes send to it, as far as they have heard. */
@@ -122,6 +123,30 @@ export class Balancer {
       target.state = 'gone';
       for (const node of nodes) target.on[node] = false;
     }
+  }
+
+  /** The instance is stopped: its targets stay registered, and get no requests. */
+  stopped(instance: InstanceId): void {
+    for (const target of this.#targetsOf(instance)) {
+      for (const node of nodes) target.on[node] = false;
+      if (target.state === 'draining' || target.state === 'gone') continue;
+      if (target.state === 'healthy') target.lastHealthy = this.#world.timeline.now;
+      target.state = 'stopped';
+    }
+  }
+
+  /** The instance runs again: what is registered gets its checks from the first one on. */
+  started(instance: InstanceId): void {
+    for (const target of this.#targetsOf(instance)) {
+      if (target.state !== 'stopped') continue;
+      [target.state, target.fails, target.passes] = ['initial', 0, 0];
+      this.#tell(target, true);
+    }
+    this.wake(instance);
+  }
+
+  #targetsOf(instance: InstanceId): readonly Target[] {
+    return [...this.groups.values()].flatMap((group) => group.targets.get(targetKey(instance, group.port)) ?? []);
   }
 
   write(arn: RouteArn, set: readonly GroupWeight[], sticky: Route['sticky'] | undefined): void {
@@ -239,7 +264,9 @@ export class Balancer {
     const views = new Map<TargetKey, TargetView>();
     for (const { key, state } of group.targets.values()) {
       if (state === 'gone') continue;
-      views.set(key, attached || state === 'draining' ? { state } : { state: 'unused', reason: 'Target.NotInUse' });
+      if (state === 'stopped') views.set(key, { state: 'unused', reason: 'Target.InvalidState' });
+      else
+        views.set(key, attached || state === 'draining' ? { state } : { state: 'unused', reason: 'Target.NotInUse' });
     }
     return views;
   }
@@ -267,7 +294,7 @@ export class Balancer {
     for (const node of nodes) {
       this.#world.timeline.after(this.#lag(), () => {
         if (target.state === 'gone' && on) return;
-        target.on[node] = target.state !== 'draining' && target.state !== 'gone';
+        target.on[node] = !isOut(target);
         this.#world.changed('');
       });
     }
@@ -275,7 +302,7 @@ export class Balancer {
 
   /** Sets the next check, unless it is known that it would say what the last one said. */
   #wake(group: Group, target: Target): void {
-    if (target.check !== undefined || target.state === 'draining' || target.state === 'gone') return;
+    if (target.check !== undefined || isOut(target)) return;
     if (!this.isAttached(group.arn)) return;
     const { healthInterval } = takes;
     const since = (this.#world.timeline.now - target.phase + healthInterval) % healthInterval;
@@ -286,7 +313,7 @@ export class Balancer {
   }
 
   #check(group: Group, target: Target): void {
-    if (target.state === 'draining' || target.state === 'gone') return;
+    if (isOut(target)) return;
     const host = this.#world.hosts.get(target.instance);
     const passed = host?.alive === true && host.passes(target.port);
     const before = target.state;
@@ -340,6 +367,9 @@ export class Balancer {
 function isBound(route: Route, heard: Route['heard'][number], arn: TargetGroupArn, now: Ms): boolean {
   return heard.sticky && (route.bound.get(arn) ?? -1) >= now;
 }
+
+/** Nodes send it nothing new. */
+const isOut = ({ state }: Target): boolean => state === 'draining' || state === 'gone' || state === 'stopped';
 
 export function refused(kind: PortErrorKind, message: string): PortError {
   return new PortError({ kind, operation: 'sim:Call', message });

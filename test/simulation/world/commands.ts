@@ -77,6 +77,7 @@ export class Commands {
       return;
     }
     const { fence } = sent;
+    const boot = host.boots;
     const share = sent.request.phase === 'inspect' ? 0.9 : 0.5;
     const patience = this.#world.timeline.now + sent.timeout * share;
     const begin = (): void => {
@@ -94,6 +95,7 @@ export class Commands {
       }
     };
     const release = (): void => {
+      if (host.boots !== boot) return;
       host.busy = false;
       const next = host.queue.shift();
       if (next === undefined) return;
@@ -131,9 +133,10 @@ export class Commands {
     const { phase } = sent.request;
     this.#world.note(`${host.id} begins ${phase}`);
     const end = timeline.now + sent.timeout;
+    const boot = host.boots;
     const dies = delivery === 'killed' ? timeline.now + this.#world.dice.between(0, 4000) : Infinity;
     const go = (): void => {
-      if (!host.alive) {
+      if (!host.alive || host.boots !== boot) {
         this.#lose(sent, 'the instance is gone');
         return;
       }

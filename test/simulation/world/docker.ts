@@ -40,6 +40,8 @@ export interface HostFacts {
   /** It came later. */
   readonly joined?: boolean;
   readonly name?: string;
+  /** It does not carry the tags of the fleet. */
+  readonly outside?: boolean;
 }
 
 type Slotted = Extract<HostRequest, { phase: 'start' | 'restore' | 'stop' }>['slot'];
@@ -64,7 +66,16 @@ export class Host {
   readonly zone: string;
   readonly color: Color | undefined;
   readonly joined: boolean;
+  /** It runs. */
   alive = true;
+  /** It does not run, and may be started again. */
+  stopped = false;
+  /** Grows with each start of the instance. */
+  boots = 0;
+  /** It carries the tags of the fleet. */
+  tagged: boolean;
+  /** When the fleet did not have it, whether it had other tags or did not run. */
+  readonly away: { readonly since: Ms; until: Ms }[] = [];
   agent: 'online' | 'offline' = 'online';
   diskFull = false;
   /** Until when what listens on a port answers 503, through no fault of its own. */
@@ -76,6 +87,8 @@ export class Host {
   readonly tasks = new Map<string, 'done' | 'running'>();
   busy = false;
   readonly queue: (() => void)[] = [];
+  /** What ran when the instance was stopped. */
+  readonly #interrupted = new Set<Box>();
   readonly #world: World;
 
   constructor(world: World, facts: HostFacts) {
@@ -85,6 +98,54 @@ export class Host {
     this.zone = facts.zone;
     this.color = facts.color;
     this.joined = facts.joined === true;
+    this.tagged = facts.outside !== true;
+    if (!this.tagged) this.away.push({ since: 0, until: Infinity });
+  }
+
+  get inFleet(): boolean {
+    return this.alive && this.tagged;
+  }
+
+  /** Whether the fleet did not have it at some moment of a stretch of time. */
+  wasAway(from: Ms, to: Ms): boolean {
+    return this.away.some(({ since, until }) => since <= to && until >= from);
+  }
+
+  /** Since when the fleet has not had it. */
+  get awaySince(): Ms | undefined {
+    return this.away.find(({ until }) => until === Infinity)?.since;
+  }
+
+  leaves(): void {
+    if (this.awaySince === undefined) this.away.push({ since: this.#world.timeline.now, until: Infinity });
+  }
+
+  returns(): void {
+    for (const each of this.away) each.until = Math.min(each.until, this.#world.timeline.now);
+  }
+
+  /** The instance is stopped: everything that runs there ends, commands too. */
+  stop(): void {
+    this.leaves();
+    for (const box of this.boxes.filter(isUp)) {
+      this.#world.struck(this, box);
+      [box.status, box.endedAt, box.witnessed] = ['exited', this.#world.timeline.now, false];
+      this.#interrupted.add(box);
+    }
+    [this.alive, this.stopped, this.busy] = [false, true, false];
+    this.queue.length = 0;
+  }
+
+  /** It is started again, and docker starts what ran, where its policy says so. */
+  boot(): void {
+    [this.alive, this.stopped, this.boots] = [true, false, this.boots + 1];
+    if (this.tagged) this.returns();
+    for (const box of this.#interrupted) {
+      if (!this.boxes.includes(box) || !box.restart || this.on(box.port) !== undefined) continue;
+      [box.status, box.startedAt] = ['running', this.#world.timeline.now];
+      this.#loop(box);
+    }
+    this.#interrupted.clear();
   }
 
   /** What listens on a host port. */

@@ -32,6 +32,12 @@ export class Store {
     this.version += 1;
   }
 
+  /** Somebody else writes what nobody can read. */
+  spoil(name: string, value: string): void {
+    this.values.set(name, value);
+    this.version += 1;
+  }
+
   #put(name: string, value: string): void {
     this.values.set(name, value);
     this.version += 1;

@@ -145,9 +145,30 @@ export class World {
     this.changed(`${id} is gone`);
   }
 
+  /** An instance is stopped: nothing of it is deregistered. */
+  stop(host: Host): void {
+    host.stop();
+    this.balancer.stopped(host.id);
+    this.changed(`${host.id} is stopped`);
+  }
+
+  start(host: Host): void {
+    host.boot();
+    this.balancer.started(host.id);
+    this.changed(`${host.id} runs again`);
+  }
+
+  /** An instance gets the tags of the fleet, or loses them. */
+  tag(host: Host, tagged: boolean): void {
+    host.tagged = tagged;
+    if (tagged) host.returns();
+    else host.leaves();
+    this.changed(`${host.id} ${tagged ? 'joins the fleet again' : 'leaves the fleet'}`);
+  }
+
   fleet(): readonly FleetInstance[] {
     return [...this.hosts.values()]
-      .filter(({ alive }) => alive)
+      .filter(({ inFleet }) => inFleet)
       .map(({ id, name, zone, color, agent }) => ({
         id,
         name,
@@ -160,7 +181,12 @@ export class World {
   }
 
   states(ids: readonly InstanceId[]): ReadonlyMap<InstanceId, 'running' | 'stopped'> {
-    return new Map(ids.filter((id) => this.hosts.get(id)?.alive === true).map((id) => [id, 'running']));
+    const states = ids.flatMap((id): readonly (readonly [InstanceId, 'running' | 'stopped'])[] => {
+      const host = this.hosts.get(id);
+      if (host?.alive !== true && host?.stopped !== true) return [];
+      return [[id, host.alive ? 'running' : 'stopped']];
+    });
+    return new Map(states);
   }
 
   /** Every change of the world ends here; `what` is for the trace, empty where it is a consequence of one that is in it. */
@@ -203,9 +229,9 @@ export class World {
   /** How a group's release dies, when it is one that does and all of it serves. */
   #fateOf(group: Group): 'dies' | 'restarts' | 'hiccup' | undefined {
     if (![...this.balancer.routes.values()].some(({ weights }) => (weights.get(group.arn) ?? 0) > 0)) return undefined;
-    const targets = [...group.targets.values()].filter(({ state }) => state !== 'gone');
+    const targets = [...group.targets.values()].filter(({ state }) => state !== 'gone' && state !== 'stopped');
     const members = [...this.hosts.values()].filter(
-      (host) => host.alive && (host.color ?? group.color) === group.color,
+      (host) => host.inFleet && (host.color ?? group.color) === group.color,
     );
     if (targets.length < members.length) return undefined;
     const found = targets.map(({ state, instance }) => {
