@@ -199,7 +199,8 @@ describe('targets that the fleet does not cover', () => {
     });
 
   it('another port of an instance', async () => {
-    expect(await refusal({ traffic: holds(`${instanceId(1)}:9999`) })).toMatchInlineSnapshot(`
+    const settings = { foreignTargets: 'refuse' } as const;
+    expect(await refusal({ traffic: holds(`${instanceId(1)}:9999`), settings })).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
       Error: refused before any change:
         - target group arn:…/backend-blue/1 has targets that the fleet of sim does not cover, so no rollout reaches them: i-00000001:9999 (another port than 8080)
