@@ -101,7 +101,7 @@ export class Observer {
   /** Reads of the last round that the service refused this identity. */
   readonly #denied = new Map<string, PortError>();
   readonly #waits = new WaitClock();
-  readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string }>();
+  readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string; readonly until: Instant }>();
   #forgiven = false;
   #bake: { key: string; since: Instant } | undefined;
 
@@ -144,6 +144,7 @@ export class Observer {
 
   snapshot(): Observation {
     const instances = this.#fleet.is === 'known' ? this.#fleet.value.map(({ id }) => id) : [];
+    const now = this.#deps.clock.now();
     return {
       fleet: this.#fleet,
       routes: new Map(this.#routes),
@@ -155,7 +156,7 @@ export class Observer {
       tasks: this.#deps.book.tasks,
       steering: this.#steering,
       waiting: this.#waits.since(),
-      refused: new Map([...this.#refused].map(([route, { why }]) => [route, why])),
+      refused: new Map([...this.#refused].flatMap(([route, { why, until }]) => (until > now ? [[route, why]] : []))),
     };
   }
 
@@ -164,9 +165,9 @@ export class Observer {
     this.#waits.take(decision, this.#deps.clock.now());
   }
 
-  /** A write of the route's weights was refused for good, or brought no effect. Holds until the route changes. */
-  refuse(route: RouteArn, why: string): void {
-    this.#refused.set(route, { why, view: this.#lookOf(route) });
+  /** A write of the route's weights was refused for good, or brought no effect. Holds until the route changes, or until then. */
+  refuse(route: RouteArn, why: string, until: Instant = Infinity): void {
+    this.#refused.set(route, { why, view: this.#lookOf(route), until });
   }
 
   /** Before a good end: forgets, once, what could not be written on the way, such as a stickiness to put back. @returns whether there was anything */
