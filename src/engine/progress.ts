@@ -49,7 +49,9 @@ export class Progress {
     for (const [key, { action, before, at }] of this.#sent) {
       // The observer takes our own registrations for granted until readings can show them.
       if ('targets' in action && now - at < STALE_FOR) continue;
-      if (evidenceOf(action, seen) !== before) this.#sent.delete(key);
+      const evidence = evidenceOf(action, seen);
+      // What cannot be read has not changed.
+      if (evidence !== 'unknown' && evidence !== before) this.#sent.delete(key);
     }
   }
 
