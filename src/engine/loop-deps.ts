@@ -4,7 +4,7 @@ import type { Ms } from '../domain/ids.js';
 import type { HostFailure } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
-import type { MovedService } from '../strategies/moved.js';
+import type { SeenAtEnd } from '../strategies/moved.js';
 import type { HostBook } from './book.js';
 import type { Observer } from './observer.js';
 import type { Clock, GatePort, LeaseGuard, RecordPort, TrafficPort } from './ports.js';
@@ -29,14 +29,12 @@ export interface LoopDeps {
 /** What a condition of the user's says so far about moving traffic. */
 export type PreTraffic = { readonly is: 'passed' | 'running' } | { readonly is: 'failed'; readonly why: string };
 
-export interface LoopResult {
+export interface LoopResult extends SeenAtEnd {
   readonly outcome: Outcome;
   readonly reason: string;
   readonly plan: Plan;
   readonly record: RolloutRecord;
   readonly failure?: HostFailure;
-  /** Services that the plan does not change, and that are served by their other color. */
-  readonly moved: readonly MovedService[];
   /** Another holder may act by now: nothing more may be written. */
   readonly leaseLost?: true;
 }

@@ -9,7 +9,7 @@ import type { Plan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
 import type { RolloutRecord } from '../domain/record.js';
 import { decideNext } from '../strategies/index.js';
-import { movedServices } from '../strategies/moved.js';
+import { seenAtEnd } from '../strategies/moved.js';
 import { outagesOf } from '../strategies/outage.js';
 import { isForward, movesTraffic } from '../strategies/steering.js';
 import { leftHalfWay, viewOf } from '../strategies/view.js';
@@ -22,7 +22,7 @@ import { failuresOf, withoutRights } from './failure.js';
 import { Movements } from './movements.js';
 import { Outages } from './outages.js';
 import { FIRST_STEP, Pace } from './pace.js';
-import { evidenceOf, isRefusal, Progress } from './progress.js';
+import { evidenceOf, isRefusal, OUTAGE_AGAIN, Progress } from './progress.js';
 import type { StoredWait } from './waits.js';
 import { Troubles } from './troubles.js';
 import { withoutUnsent } from './unsent.js';
@@ -32,6 +32,8 @@ import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
 const SEEN_FOR: Ms = 3000;
 /** So often is an end decided anew because its observation took long: where every read is slow, it has to be believed. */
 const mostDoubts = 3;
+
+type Acting = Extract<Decision, { is: 'act' }>;
 
 /**
  * Observe → decide → act, until the decision is `done`. Rollback is the same loop with another aim. Nothing is remembered that can be seen.
@@ -128,7 +130,7 @@ export class Loop {
           }
         }
         await this.#phaseIs(decision.reason, waitsOf(decision, seen), now);
-        await this.#act(this.#worthSending(decision.actions, seen, now), now, stop);
+        await this.#act(this.#worthSending(decision, seen, now), now, stop);
         return undefined;
       case 'wait':
         this.#bakeIs(decision.bake);
@@ -187,20 +189,23 @@ export class Loop {
   }
 
   /** Leaves out what was sent a moment ago and has had no effect yet, and gives up what never has one: the next decision takes that into account. */
-  #worthSending(actions: readonly Action[], seen: Observation, now: Instant): readonly Action[] {
+  #worthSending({ actions, urgent }: Acting, seen: Observation, now: Instant): readonly Action[] {
+    // An outage is not given up: the strategy goes on meanwhile, and what would end it is tried again.
+    const until = urgent === true ? now + OUTAGE_AGAIN : Infinity;
     return actions.filter((action) => {
       const verdict = this.#progress.judge(action, now);
       if (verdict.is === 'stuck') {
         const text = describeAction(this.#plan, seen, action);
-        this.#giveUp(action, `"${text}" was accepted ${String(verdict.times)} times and changed nothing`, now);
+        this.#giveUp(action, `"${text}" was accepted ${String(verdict.times)} times and changed nothing`, now, until);
+        if (urgent === true) this.#progress.rest(action, until);
       }
       return verdict.is === 'send';
     });
   }
 
-  #giveUp(action: Action, why: string, now: Instant): void {
+  #giveUp(action: Action, why: string, now: Instant, until?: Instant): void {
     const { observer, book, emit } = this.#deps;
-    if (action.is === 'weights') observer.refuse(action.route, why);
+    if (action.is === 'weights') observer.refuse(action.route, why, until);
     else if (action.is === 'deregister' && action.foreign === true) {
       const keys = action.targets.map(({ instance, port }) => targetKey(instance, port));
       observer.keep(action.group, keys, why);
@@ -392,7 +397,7 @@ export class Loop {
       reason,
       plan: this.#plan,
       record: this.#record,
-      moved: movedServices(this.#plan, this.#deps.observer.snapshot()),
+      ...seenAtEnd(this.#plan, this.#deps.observer.snapshot()),
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
     };
   }

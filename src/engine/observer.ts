@@ -103,7 +103,7 @@ export class Observer {
   readonly #denied = new Map<string, PortError>();
   readonly #waits = new WaitClock();
   readonly #kept = new Map<string, string>();
-  readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string }>();
+  readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string; readonly until: Instant }>();
   #forgiven = false;
   #bake: { key: string; since: Instant } | undefined;
 
@@ -146,6 +146,7 @@ export class Observer {
 
   snapshot(): Observation {
     const instances = this.#fleet.is === 'known' ? this.#fleet.value.map(({ id }) => id) : [];
+    const now = this.#deps.clock.now();
     return {
       fleet: this.#fleet,
       routes: new Map(this.#routes),
@@ -157,7 +158,7 @@ export class Observer {
       tasks: this.#deps.book.tasks,
       steering: this.#steering,
       waiting: this.#waits.since(),
-      refused: new Map([...this.#refused].map(([route, { why }]) => [route, why])),
+      refused: new Map([...this.#refused].flatMap(([route, { why, until }]) => (until > now ? [[route, why]] : []))),
       ...(this.#kept.size === 0 ? {} : { kept: new Map(this.#kept) }),
     };
   }
@@ -167,9 +168,9 @@ export class Observer {
     this.#waits.take(decision, this.#deps.clock.now());
   }
 
-  /** A write of the route's weights was refused for good, or brought no effect. Holds until the route changes. */
-  refuse(route: RouteArn, why: string): void {
-    this.#refused.set(route, { why, view: this.#lookOf(route) });
+  /** A write of the route's weights was refused for good, or brought no effect. Holds until the route changes, or until then. */
+  refuse(route: RouteArn, why: string, until: Instant = Infinity): void {
+    this.#refused.set(route, { why, view: this.#lookOf(route), until });
   }
 
   /** Foreign targets whose deregistration was refused for good, or brought no effect. */

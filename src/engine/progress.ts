@@ -9,6 +9,9 @@ import { STALE_FOR } from './observer.js';
 /** So often may a change be accepted without an effect before that counts as its failure. */
 const MOST_WITHOUT_EFFECT = 3;
 
+/** After so long the writes that would end an outage are tried again, when they have had no effect. */
+export const OUTAGE_AGAIN: Ms = 20_000;
+
 /** What to do about a change that was decided: send it, wait because it was sent a moment ago and its effect does not show, or give it up. */
 export type Verdict =
   | { readonly is: 'send' }
@@ -46,7 +49,9 @@ export class Progress {
     for (const [key, { action, before, at }] of this.#sent) {
       // The observer takes our own registrations for granted until readings can show them.
       if ('targets' in action && now - at < STALE_FOR) continue;
-      if (evidenceOf(action, seen) !== before) this.#sent.delete(key);
+      const evidence = evidenceOf(action, seen);
+      // What cannot be read has not changed.
+      if (evidence !== 'unknown' && evidence !== before) this.#sent.delete(key);
     }
   }
 
@@ -64,6 +69,12 @@ export class Progress {
     const times = (this.#sent.get(key)?.times ?? 0) + 1;
     const next = now + this.#poll * 2 ** (times - 1);
     this.#sent.set(key, { action, before, times, at: now, next });
+  }
+
+  /** One that is given up for a while only: once that is over it is sent once more, and then judged again. */
+  rest(action: Action, until: Instant): void {
+    const sent = this.#sent.get(keyOf(action));
+    if (sent !== undefined) this.#sent.set(keyOf(action), { ...sent, times: MOST_WITHOUT_EFFECT - 1, next: until });
   }
 
   clear(): void {

@@ -107,7 +107,7 @@ export async function end(
       color: serving === plan.to.id ? destination(plan, service) : service.live,
     })),
     excluded: plan.excluded,
-    warnings: [...warnings, ...result.moved.map(({ text }) => text)],
+    warnings: [...warnings, ...remarksOf(result)],
     next,
   };
 }
@@ -164,10 +164,13 @@ function servingAfter(plan: Plan, outcome: LoopResult['outcome']): string | null
   }
 }
 
-/** The reason, and what else was observed: services that another hand, or an outage, has moved to their other color. */
-function reasonOf({ reason, moved }: LoopResult): string {
-  return [reason, ...moved.map(({ text }) => text)].join('; ');
+/** What else was observed at the end: services that another hand, or an outage, has moved to their other color, and what a good end could not put back. */
+function remarksOf({ outcome, moved, left }: LoopResult): readonly string[] {
+  const isGood = outcome === 'succeeded' || outcome === 'rolled-back';
+  return [...moved.map(({ text }) => text), ...(isGood ? left : [])];
 }
+
+const reasonOf = (result: LoopResult): string => [result.reason, ...remarksOf(result)].join('; ');
 
 function servingText({ plan, moved }: LoopResult, isNew: boolean): string {
   return plan.services

@@ -4,6 +4,7 @@ import type { Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { imageName } from '../domain/release.js';
 import { isChanged } from './preload.js';
+import { stickinessLeft } from './return.js';
 import type { Pair } from './shift.js';
 import { hasTwoColors, pairsOf } from './shift.js';
 import { colorOf, membersOf, occupantOf, releaseOf, targetOf, valueOf } from './standing.js';
@@ -17,8 +18,21 @@ export interface MovedService {
   readonly text: string;
 }
 
+/** What an end has to say beside its outcome. */
+export interface SeenAtEnd {
+  /** Services that the plan does not change, and that are served by their other color. */
+  readonly moved: readonly MovedService[];
+  /** What could not be put back as it was, in words. */
+  readonly left: readonly string[];
+}
+
+export const seenAtEnd = (plan: Plan, seen: Observation): SeenAtEnd => ({
+  moved: movedServices(plan, seen),
+  left: stickinessLeft(plan, seen),
+});
+
 /** Services that keep their release and whose traffic goes to another color than when it all began: what serves them is what was observed there. */
-export function movedServices(plan: Plan, seen: Observation): readonly MovedService[] {
+function movedServices(plan: Plan, seen: Observation): readonly MovedService[] {
   return plan.services
     .filter((service) => hasTwoColors(service) && !isChanged(service))
     .flatMap((service) => {

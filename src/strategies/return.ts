@@ -80,6 +80,18 @@ export function giveStickinessBack(plan: Plan, seen: Observation): Decision | un
   return { is: 'act', actions: [first, ...rest], waits: [], reason: 'put the stickiness back' };
 }
 
+/** Routes whose stickiness is not what it was before, at an end that could not put it back. */
+export function stickinessLeft(plan: Plan, seen: Observation): readonly string[] {
+  return (pairsOf(plan, seen, plan.services.filter(hasTwoColors)) ?? [])
+    .filter((pair) => returnStickiness(plan, pair) !== undefined)
+    .map(({ route: { route, name } }) => {
+      const before = plan.stickinessBefore.get(route);
+      const lasts = before?.seconds === undefined ? '' : `, for ${String(before.seconds)} s`;
+      const was = before?.enabled === true ? `on${lasts}` : 'off';
+      return `${name}: its group stickiness could not be put back; before it was ${was}`;
+    });
+}
+
 /** The previous release runs as far as that can be brought about, and no target of it is healthy. */
 function unserved(plan: Plan, seen: Observation, now: Instant, service: ServicePlan): Decision {
   const reason = `${service.service}: the previous release has no healthy target in ${service.live}`;

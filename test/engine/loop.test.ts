@@ -464,18 +464,46 @@ describe('a change that comes to nothing', () => {
     expect(writes).toBe(3);
   });
 
-  it('a stickiness that could not be put back is tried once more before the end', async () => {
-    const before = { enabled: true, seconds: 60 };
+  it('what would end an outage is tried again, however often it changed nothing', async () => {
+    let tries = 0;
+    const { result, world } = await run({
+      plan: planOf(rollingHow),
+      arrange: (w) => {
+        const { traffic } = w;
+        w.after(1000, () => w.setWeightsByHand('arn:rule/backend', [0, 100]));
+        const [write, read] = [traffic.setWeights.bind(traffic), traffic.routes.bind(traffic)];
+        vi.spyOn(traffic, 'setWeights').mockImplementation(async (change, signal) => {
+          tries += 1;
+          // The load balancer does nothing for a while.
+          if (tries > 4) return write(change, signal);
+          const view = (await read([change.route], [])).get(change.route);
+          if (view === undefined) throw new Error('no such route');
+          return view;
+        });
+      },
+    });
+    expect(tries).toBe(5);
+    expect(world.weights('arn:rule/backend')).toEqual([100, 0]);
+    expect(result.outcome, result.reason).toBe('succeeded');
+  });
+
+  it.each([
+    ['is tried once more before the end', 3, []],
+    [
+      'is named at the end where that changes nothing either',
+      Infinity,
+      ['arn:rule/backend: its group stickiness could not be put back; before it was on'],
+    ],
+  ])('a stickiness that could not be put back %s', async (_, idle, left) => {
     let returns = 0;
     const { result } = await run({
-      plan: planOf(rollingHow, { stickinessBefore: new Map([['arn:rule/backend', before]]) }),
+      plan: planOf(rollingHow, { stickinessBefore: new Map([['arn:rule/backend', { enabled: true }]]) }),
       arrange: ({ traffic }) => {
         const [write, read] = [traffic.setWeights.bind(traffic), traffic.routes.bind(traffic)];
         vi.spyOn(traffic, 'setWeights').mockImplementation(async (change, signal) => {
-          if (change.stickiness?.seconds !== 60) return write(change, signal);
           returns += 1;
           // The load balancer does nothing for a while.
-          if (returns > 3) return write(change, signal);
+          if (returns > idle) return write(change, signal);
           const view = (await read([change.route], [])).get(change.route);
           if (view === undefined) throw new Error('no such route');
           return view;
@@ -483,7 +511,8 @@ describe('a change that comes to nothing', () => {
       },
     });
     expect(result.outcome, result.reason).toBe('succeeded');
-    expect(returns).toBeGreaterThan(3);
+    expect(returns).toBe(idle === 3 ? 4 : 6);
+    expect(result.left).toEqual(left);
   });
 
   it('a registration that never comes to be is a failure of that instance', async () => {

@@ -43,6 +43,16 @@ describe('a change that has no effect', () => {
     expect(sendAll(action(s), s)).toEqual({ sent: [0, 5000, 15_000], stuck: 35_000 });
   });
 
+  it('is not taken for one that has had one when its object cannot be read in between', () => {
+    const s = scene();
+    const action = weights(s, 50);
+    const progress = new Progress(5000);
+    progress.accepted(action, evidenceOf(action, s.seen()), 0);
+    progress.observe(scene().unreadable('arn:rule/backend').seen(), 1000);
+    progress.observe(s.seen(), 2000);
+    expect(progress.judge(action, 2000)).toEqual({ is: 'later', at: 5000 });
+  });
+
   it('a look is no change', () => {
     const s = scene();
     expect(sendAll({ is: 'inspect', instance: s.id(1) }, s).stuck).toBe(Infinity);

@@ -5,6 +5,8 @@ import type { World } from './world/world.js';
 
 /** So many observations of a process may show a color with traffic and without a healthy target before it has begun to move the traffic away: one, one that confirms it, and one that was under way. */
 const mostTicks = 3;
+/** No longer than this may a process do other things between two of several attempts. */
+const longestPause: Ms = 32_000;
 /** So often in a row may the same change be sent, or tried, without an effect. */
 const mostIdle = 6;
 /** In so many observations in a row may the end of one and the same wait move. */
@@ -28,6 +30,7 @@ export class Duties {
   readonly #idle = new Map<string, number>();
   /** How often each process has tried to write the weights of a route, also where its first read was not answered. */
   readonly #attempts = new Map<string, number>();
+  readonly #attempted = new Map<RouteArn, Ms>();
 
   constructor(world: World, violated: (id: string, text: string) => void) {
     this.#world = world;
@@ -66,6 +69,8 @@ export class Duties {
       // After each write without an effect the next one waits twice as long.
       const idle = this.#attempts.get(`${by} weights of ${route}`) ?? 0;
       if (entry.count <= mostTicks + (idle === 0 ? 0 : 2 ** idle)) continue;
+      // After several it may turn to other things, and come back to it.
+      if (idle >= 3 && this.#world.timeline.now - (this.#attempted.get(route) ?? -Infinity) < longestPause) continue;
       entry.count = -Infinity;
       this.#violated('I13', `${route} sends requests to a color without a healthy target, and ${by} has seen it`);
     }
@@ -77,6 +82,7 @@ export class Duties {
   attempting(by: string, route: RouteArn): void {
     this.#ticksOf(by).seen.delete(route);
     const key = `${by} weights of ${route}`;
+    this.#attempted.set(route, this.#world.timeline.now);
     this.#attempts.set(key, (this.#attempts.get(key) ?? 0) + 1);
   }
 
