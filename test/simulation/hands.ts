@@ -122,7 +122,7 @@ export class Hand {
     const group = this.#group();
     if (group === undefined) return false;
     const running = [...this.#world.hosts.values()].flatMap((host) => {
-      const box = host.alive && (host.color ?? group.color) === group.color ? host.on(group.port) : undefined;
+      const box = host.inFleet && (host.color ?? group.color) === group.color ? host.on(group.port) : undefined;
       return box === undefined ? [] : [{ host, box }];
     });
     const all = this.#dice.chance(0.5);

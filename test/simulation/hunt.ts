@@ -72,6 +72,11 @@ const weathers: readonly (readonly FaultId[])[] = [
   ['F43'],
   ['F35', 'H9'],
   ['K1', 'F14'],
+  ['H14'],
+  ['H13'],
+  ['H16', 'K1'],
+  ['H14', 'H2', 'H9'],
+  ['H15', 'S1'],
 ];
 
 /** Looks for a broken promise, the cheap ways first: undisturbed runs, deaths, storms, leases. `references` are those of the sound code. */
@@ -109,6 +114,7 @@ function* places(references: readonly Reference[]): Generator<string> {
   }
   for (const scenario of equipped) yield `calm ${describeScenario(scenario)}`;
   for (const scenario of watched) yield `watched ${describeScenario(scenario)}`;
+  for (const scenario of hunted.slice(0, 2)) yield `foreign ${describeScenario(scenario)}`;
   const dice = new Dice(11);
   for (let round = 0; round < 8; round += 1) {
     for (const [index, scenario] of hunted.entries()) {

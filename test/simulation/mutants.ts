@@ -366,4 +366,24 @@ export const mutants: readonly Mutant[] = [
     'last?.open === 0 &&',
     'last !== undefined &&',
   ),
+  // Instances that come and go, and what is stored
+  mutant(
+    'strategies/foreign.ts',
+    'targets that the fleet does not cover are passed over',
+    "if (plan.how.is === 'retire') return decision;",
+    'if (plan.deadline > 0) return decision;',
+  ),
+  mutant(
+    'strategies/foreign.ts',
+    'targets of others are deregistered, whatever the configuration says',
+    "if (plan.foreignTargets === 'deregister') {",
+    'if (plan.deadline > 0) {',
+  ),
+  mutant(
+    'strategies/foreign.ts',
+    'the last healthy target of a group is deregistered, because it is foreign',
+    'return healthyIn(seen, color, membersOf(plan, fleet, color.color)) > 0;',
+    'return healthyIn(seen, color, membersOf(plan, fleet, color.color)) >= 0;',
+  ),
+  mutant('state/damage.ts', 'one damaged record stops everything', 'damaged.push(damageOf(error));', 'throw error;'),
 ];

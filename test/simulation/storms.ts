@@ -138,7 +138,7 @@ function rivalOf(play: Play, storm: Storm): Promise<Ended> {
 function isBlockedForGood(ended: Ended): boolean {
   if (ended.is === 'refused') return /^release\.|^state\.damaged$/.test(ended.error.code);
   if (ended.is !== 'result' || ended.exit !== 14) return false;
-  return /another hand changed them|one-off task/.test(ended.result.reason);
+  return /another hand changed them|one-off task|no instance can be spared/.test(ended.result.reason);
 }
 
 /** A record that nobody can read and of which nothing is to be undone: somebody removes it, as the refusal says. */
