@@ -24,6 +24,7 @@ import { Outages } from './outages.js';
 import { FIRST_STEP, Pace } from './pace.js';
 import { evidenceOf, isRefusal, OUTAGE_AGAIN, Progress } from './progress.js';
 import type { StoredWait } from './waits.js';
+import { shareOf } from './share.js';
 import { Troubles } from './troubles.js';
 import { withoutUnsent } from './unsent.js';
 import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
@@ -240,21 +241,10 @@ export class Loop {
     const done = await this.#perform(action, turn, stop);
     if (!done) return;
     await this.#save({ weightsLast: { ...this.#record.weightsLast, ...set } });
-    const [service, color, percent] = this.#shareOf(action);
+    const share = shareOf(this.#plan, action);
     // Putting the idle group into the action at 0 moves nothing.
-    const moves = percent > 0 || this.#plan.aim.to === 'old';
-    if (moves && service !== undefined && color !== undefined)
-      this.#deps.emit({ type: 'traffic.shifted', service, color, percent });
-  }
-
-  #shareOf(
-    action: Extract<Action, { is: 'weights' }>,
-  ): readonly [string | undefined, 'blue' | 'green' | undefined, number] {
-    const total = action.set.reduce((sum, entry) => sum + entry.weight, 0);
-    const service = this.#plan.services.find((each) => each.routes.includes(action.route));
-    const color = service?.live === 'blue' ? 'green' : 'blue';
-    const weight = action.set.find((entry) => entry.group === service?.colors[color]?.group)?.weight ?? 0;
-    return [service?.service, color, total === 0 ? 0 : Math.round((weight / total) * 100)];
+    if (share !== undefined && (share.percent > 0 || this.#plan.aim.to === 'old'))
+      this.#deps.emit({ type: 'traffic.shifted', ...share });
   }
 
   /** Whether what was seen then may be different by now. */
