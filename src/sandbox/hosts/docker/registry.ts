@@ -138,7 +138,8 @@ function refuse(response: ServerResponse, realm: string): void {
 
 function pass(request: IncomingMessage, response: ServerResponse, socketPath: string): void {
   const { method, url: path, headers } = request;
-  const onward = ask({ socketPath, method, path, headers }, (answer) => {
+  // A connection of its own: one that is kept open may be closed by the registry just as an upload begins, which cannot be sent twice.
+  const onward = ask({ socketPath, method, path, headers, agent: false }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);
     answer.once('error', () => response.destroy());
