@@ -111,6 +111,8 @@ describe('doctor', () => {
     const inA = shop.status.instances.filter(({ zone }) => zone === 'eu-west-1a').map(({ id }) => id);
     const ids = (instances: readonly string[]) => (file: Json) => {
       production(file)['fleet'] = { instances };
+      // The others stay registered.
+      production(file)['foreign-targets'] = 'deregister';
       rolling(file);
     };
     has(await examine(0, { config: ids(inA) }), 'warn', 'fleet', /2 instances: eu-west-1a 2; the loss of that zone/);
