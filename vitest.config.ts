@@ -8,13 +8,12 @@ const wide = files([
   'e2e/action',
   'e2e/doctor',
   'e2e/iam-policy',
+  'e2e/mixing',
   'e2e/tutorial',
   'e2e/terminal',
   'host/docker',
   'host/foreign',
-  'host/kill',
   'host/shells',
-  'sandbox/docker-faults',
   'sandbox/docker-lifecycle',
 ]);
 
@@ -34,6 +33,8 @@ const rare = files([
   'e2e/validate',
   'e2e/verdicts',
   'host/docker-kill',
+  'host/kill',
+  'sandbox/docker-faults',
 ]);
 
 export default defineConfig({

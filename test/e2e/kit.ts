@@ -98,7 +98,7 @@ export interface Shop {
   /** The same with --json: stdout must be exactly one JSON document. */
   json<T = Record<string, unknown>>(code: number, args: readonly string[]): Promise<T>;
   start(args: readonly string[], options?: StartOptions): Running;
-  /** Load in the background: 200 requests per second over 50 keep-alive connections, on both services. */
+  /** Load in the background: 100 requests per second over 50 keep-alive connections, on both services. */
   load(options?: Partial<{ rate: number; connections: number; paths: readonly string[] }>): Load;
   /** Runs `work` under load, and gives what the load saw. */
   underLoad(work: () => Promise<unknown>): Promise<LoadSummary>;
@@ -280,7 +280,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       const ending = new AbortController();
       const running = runLoad({
         url,
-        rate: how.rate ?? 200,
+        rate: how.rate ?? 100,
         connections: how.connections ?? 50,
         paths: how.paths ?? ['/', '/api/'],
         signal: ending.signal,
