@@ -76,14 +76,16 @@ describe.skipIf(!(await canRunDocker()))('faults on real engines', { timeout: 12
     await world.ok(1, 'docker run -d --name hungry t/web:1');
     await play({ kind: 'oom-kill', instance: 'i-1', container: 'hungry' });
     const seen = '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}';
-    await vi.waitFor(async () =>
-      expect(await world.ok(1, `docker inspect --format '${seen}' hungry`)).toBe('exited 137 true'),
+    await vi.waitFor(
+      async () => expect(await world.ok(1, `docker inspect --format '${seen}' hungry`)).toBe('exited 137 true'),
+      { timeout: 20_000, interval: 100 },
     );
     await world.ok(1, 'docker start hungry && docker rm -f hungry');
 
     await play({ kind: 'oom-kill', instance: 'i-1', container: 'web' });
-    await vi.waitFor(async () =>
-      expect(await world.ok(1, `docker inspect --format '{{.RestartCount}}' web`)).toBe('1'),
+    await vi.waitFor(
+      async () => expect(await world.ok(1, `docker inspect --format '{{.RestartCount}}' web`)).toBe('1'),
+      { timeout: 20_000, interval: 100 },
     );
     await serves();
     await expect(play({ kind: 'oom-kill', instance: 'i-1', container: 'nobody' })).rejects.toThrow(/No such container/);
@@ -99,7 +101,10 @@ describe.skipIf(!(await canRunDocker()))('faults on real engines', { timeout: 12
     // Without live-restore the engine stops what went on; whether it starts it again depends on its version.
     await world.ok(1, 'docker start web');
     await serves();
-    await vi.waitFor(() => expect(world.hosts.serving('i-1', 8081)).toMatchObject({ image: 't/web:1' }));
+    await vi.waitFor(() => expect(world.hosts.serving('i-1', 8081)).toMatchObject({ image: 't/web:1' }), {
+      timeout: 20_000,
+      interval: 100,
+    });
   });
 
   it('a restarted engine starts its containers again', async () => {

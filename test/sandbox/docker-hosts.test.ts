@@ -83,7 +83,10 @@ describe.skipIf(!(await canRunDocker()))('instances of runtime docker', { timeou
       hostPorts: [8081],
       labels: {},
     });
-    await vi.waitFor(() => expect(world.hosts.serving('i-1', 8081)).toEqual({ digest, image: 't/web:1' }));
+    await vi.waitFor(() => expect(world.hosts.serving('i-1', 8081)).toEqual({ digest, image: 't/web:1' }), {
+      timeout: 20_000,
+      interval: 100,
+    });
     expect(world.hosts.serving('i-1', 8082)).toBeUndefined();
     expect(world.hosts.serving('i-2', 8081)).toBeUndefined();
   });
@@ -132,9 +135,15 @@ describe.skipIf(!(await canRunDocker()))('instances of runtime docker', { timeou
     expect(await world.ok(1, 'docker ps --format "{{.Names}}"; cat "$DEPLOYCTL_ROOT/var/lib/deployctl/note"')).toBe(
       'web\nkept',
     );
-    await vi.waitFor(() => expect(world.hosts.serving('i-1', 8081)).toEqual({ digest, image: 't/web:1' }));
+    await vi.waitFor(() => expect(world.hosts.serving('i-1', 8081)).toEqual({ digest, image: 't/web:1' }), {
+      timeout: 20_000,
+      interval: 100,
+    });
     await world.ok(1, 'docker stop -t 5 web');
-    await vi.waitFor(() => expect(world.hosts.serving('i-1', 8081)).toBeUndefined());
+    await vi.waitFor(() => expect(world.hosts.serving('i-1', 8081)).toBeUndefined(), {
+      timeout: 20_000,
+      interval: 100,
+    });
   });
 
   it('go with their disk, or without it', async () => {

@@ -266,7 +266,7 @@ describe('faults', () => {
   it('runs a duplicated command twice and reports it once', async () => {
     world.faults.add({ kind: 'ssm-duplicate', ms: 50, times: 1 });
     expect(await run('echo run >> "$FOLDER/twice"')).toMatchObject({ Status: 'Success' });
-    await vi.waitFor(() => expect(runs('twice')).toBe(2));
+    await vi.waitFor(() => expect(runs('twice')).toBe(2), { timeout: 20_000, interval: 100 });
   });
 
   it('reports a late command as undelivered and runs it all the same', async () => {
@@ -274,7 +274,7 @@ describe('faults', () => {
     const id = await send('echo run >> "$FOLDER/late"');
     expect(await reach(id)).toMatchObject({ Status: 'TimedOut', StatusDetails: 'DeliveryTimedOut' });
     expect(runs('late')).toBe(0);
-    await vi.waitFor(() => expect(runs('late')).toBe(1));
+    await vi.waitFor(() => expect(runs('late')).toBe(1), { timeout: 20_000, interval: 100 });
     expect(await reach(id)).toMatchObject({ StatusDetails: 'DeliveryTimedOut' });
   });
 
