@@ -1,4 +1,4 @@
-// The main job, on the sandbox, in three minutes: two rollouts, a bad release that undoes itself, and a manual rollback, under live traffic.
+// The main job, on the sandbox, in three minutes: two rollouts, a manual rollback, and a bad release that undoes itself, under live traffic.
 // Exits 0 only if every step ended as it should and no request failed. Run by `npm run demo`, which builds first.
 import { execa } from 'execa';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -28,17 +28,17 @@ const steps = [
     wanted: 0,
   },
   {
+    name: 'manual rollback',
+    story: 'Somebody does not like 2.0.0. What served before is still warm where it can be.',
+    args: ['rollback'],
+    wanted: 0,
+  },
+  {
     name: 'bad release',
     story:
       'A backend that never gets healthy. It is found out before it gets a single request,\nand undone. Exit code 10: failed, and the previous release is serving.',
     args: ['rollout', '--backend', 'never-healthy'],
     wanted: 10,
-  },
-  {
-    name: 'manual rollback',
-    story: 'Somebody does not like 2.0.0. What served before is still warm where it can be.',
-    args: ['rollback'],
-    wanted: 0,
   },
 ];
 
