@@ -3,8 +3,7 @@ import { foreignTargets, foreignText } from '../domain/foreign-targets.js';
 import type { TargetGroupArn, TargetKey } from '../domain/ids.js';
 import type { FleetInstance, Observation, TargetView } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
-import { foreignIn as foreignSeen } from '../strategies/foreign.js';
-import { isChanged } from '../strategies/preload.js';
+import { foreignIn as foreignSeen, isInvolved } from '../strategies/foreign.js';
 import type { Finding } from './preflight.js';
 import type { Toolbox } from './toolbox.js';
 import type { Topology } from './topology.js';
@@ -57,19 +56,12 @@ export function judgeForeign(
     const ids = held.map(({ instance, port }) => `Id=${instance},Port=${String(port)}`).join(' ');
     return [
       {
-        level: plan !== undefined && mayServe(plan, first) && !isDue ? 'refuse' : 'warn',
+        level: plan?.kind === 'rollout' && isInvolved(plan, first) && !isDue ? 'refuse' : 'warn',
         text: isDue ? `${text}. The rollout deregisters them` : text,
         fix: `aws elbv2 deregister-targets --region ${region} --target-group-arn ${group.arn} --targets ${ids}   # or set environments.${environment}.foreign-targets: deregister`,
       },
     ];
   });
-}
-
-/** Whether the rollout gives or leaves traffic to the target's group: either color of a service that changes colors, else the live one. */
-function mayServe(plan: Plan, { service: name, color }: ForeignTarget): boolean {
-  const service = plan.services.find((each) => each.service === name);
-  if (plan.kind !== 'rollout' || service === undefined || !isChanged(service)) return false;
-  return plan.how.is === 'blue-green' || color.color === service.live;
 }
 
 /** What an operation that ends leaves in its target groups beside the fleet, in a sentence. */

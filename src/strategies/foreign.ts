@@ -62,8 +62,8 @@ function concludes(plan: Plan, decision: Decision): boolean {
   );
 }
 
-/** Whether its group gets requests by this rollout: either color of a service that changes colors, else the live one. */
-function isInvolved(plan: Plan, { service: name, color }: ForeignTarget): boolean {
+/** Whether the plan gives or leaves traffic to its group: either color of a service that changes colors, else the live one. */
+export function isInvolved(plan: Plan, { service: name, color }: ForeignTarget): boolean {
   const service = plan.services.find((each) => each.service === name);
   if (service === undefined || !isChanged(service)) return false;
   return plan.how.is === 'blue-green' || color.color === service.live;
