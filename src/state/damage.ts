@@ -5,6 +5,8 @@ export interface Damage {
   readonly name: string;
   /** `it is not JSON: …`; the name is not in it. */
   readonly why: string;
+  /** A newer deployctl wrote it: it can be read there. */
+  readonly newer?: true;
 }
 
 /** The values that can be read, and what stands in the place of the others. Rejects only for bugs. */
@@ -32,5 +34,5 @@ export function damageOf(error: unknown): Damage {
     /^(\S+) (was written by .+)$/s.exec(error.message) ??
     [];
   if (name === undefined || why === undefined) throw error;
-  return { name, why: error.code === 'state.newer' ? `it ${why}` : why };
+  return error.code === 'state.newer' ? { name, why: `it ${why}`, newer: true } : { name, why };
 }

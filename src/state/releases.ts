@@ -8,29 +8,62 @@ import type { StateDeps } from './lease-view.js';
 import { childOf } from './names.js';
 import { headSchema, serviceReleaseSchema } from './schemas.js';
 import type { ReleaseHead } from './schemas.js';
-import { createOnce, listRaw } from './store.js';
+import { createOnce, listRaw, put } from './store.js';
 
 /** A service's spec of more than this many parameters is refused: 64 KB compressed is no run spec. */
 const MOST_PARTS = 16;
 
 /**
  * Stores a release for good: one parameter a service, and further parts where that is not enough. The parts are written first, so what has a
- * head is whole. Storing the same release again is fine, and completes one that was left half written.
- * @throws DeployctlError `release.differs` when the id is taken by another content, `state.too-large`
+ * head is whole. Storing the same release again is fine, and completes one that was left half written. What is stored under its id and cannot
+ * be read is replaced: Parameter Store keeps it among the earlier versions.
+ * @throws DeployctlError `release.differs` when the id is taken by another content, `state.newer`, `state.too-large`
  */
 export async function putRelease(deps: StateDeps, release: Release, signal?: AbortSignal): Promise<void> {
+  const parameters = parametersOf(deps, release);
+  try {
+    await createRelease(deps, release.id, parameters, signal);
+  } catch (error) {
+    const isTaken = error instanceof DeployctlError && ['release.differs', 'state.damaged'].includes(error.code);
+    if (!isTaken) throw error;
+    const damage = (await readRelease(deps, release.id, signal))?.damage ?? [];
+    if (damage.length === 0 || damage.some(({ newer }) => newer)) throw error;
+    for (const { name, value } of parameters) await put(deps, name, value, { signal });
+  }
+}
+
+interface ReleaseParameter {
+  readonly name: string;
+  readonly value: string;
+  readonly isSame: (stored: string) => boolean;
+}
+
+/** In the order in which they are written. */
+function parametersOf(deps: StateDeps, release: Release): readonly ReleaseParameter[] {
   const services = Object.keys(release.services).sort();
-  for (const [service, content] of Object.entries(release.services)) {
+  return Object.entries(release.services).flatMap(([service, content]) => {
     const { head, parts } = split(deps, release, services, service, content);
-    for (const [index, part] of parts.entries()) {
-      const name = deps.names.part(release.id, service, index + 2);
-      const result = await createOnce(deps, name, part, (stored) => stored === part, { signal });
-      if (result.is === 'taken') throw differs(release.id, name);
-    }
     const name = deps.names.service(release.id, service);
-    const same = (stored: string): boolean => sameHead(decode(name, stored, headSchema), head);
-    const result = await createOnce(deps, name, toJson(head), same, { signal });
-    if (result.is === 'taken') throw differs(release.id, name);
+    return [
+      ...parts.map((part, index) => ({
+        name: deps.names.part(release.id, service, index + 2),
+        value: part,
+        isSame: (stored: string) => stored === part,
+      })),
+      { name, value: toJson(head), isSame: (stored: string) => sameHead(decode(name, stored, headSchema), head) },
+    ];
+  });
+}
+
+async function createRelease(
+  deps: StateDeps,
+  id: ReleaseId,
+  parameters: readonly ReleaseParameter[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const { name, value, isSame } of parameters) {
+    const result = await createOnce(deps, name, value, isSame, { signal });
+    if (result.is === 'taken') throw differs(id, name);
   }
 }
 

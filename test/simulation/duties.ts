@@ -5,8 +5,8 @@ import type { World } from './world/world.js';
 
 /** So many observations of a process may show a color with traffic and without a healthy target before it has begun to move the traffic away: one, one that confirms it, and one that was under way. */
 const mostTicks = 3;
-/** No longer than this may a process do other things between two of several attempts. */
-const longestPause: Ms = 32_000;
+/** No longer than this may a process do other things between two of several attempts: it waits 8 s for an effect, turns away for 20 s, and its reads may be slow. */
+const longestPause: Ms = 44_000;
 /** So often in a row may the same change be sent, or tried, without an effect. */
 const mostIdle = 6;
 /** In so many observations in a row may the end of one and the same wait move. */

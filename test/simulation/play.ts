@@ -52,6 +52,7 @@ export class Play {
   deaths = 0;
   /** When the last command ended: what the world does later is nothing that it could report. */
   endedAt: Ms = 0;
+  readonly #ends = new WeakMap<Ended, Ms>();
 
   constructor(scenario: Scenario, world: World) {
     this.scenario = scenario;
@@ -96,7 +97,15 @@ export class Play {
         },
       )
       .finally(() => this.world.living.delete(process.actor.pid));
-    return Promise.race([work, died]);
+    return Promise.race([work, died]).then((ended) => {
+      this.#ends.set(ended, this.world.timeline.now);
+      return ended;
+    });
+  }
+
+  /** Which of two commands ended later. */
+  later(one: Ended, other: Ended): Ended {
+    return (this.#ends.get(other) ?? 0) > (this.#ends.get(one) ?? 0) ? other : one;
   }
 
   /** Runs a command to its end. */

@@ -54,9 +54,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
     ended = await next(!begun ? 'rollout' : isBlockedForGood(ended) ? 'rollback' : 'resume', turn);
   }
   const other = rival === undefined ? undefined : await play.finish(rival);
-  // Of two that came to an end, the record tells of the one that came last.
-  if (other?.is === 'result' && (ended.is === 'refused' || play.outcome()?.rollout === other.result.rollout))
-    ended = other;
+  if (other !== undefined) ended = lastOf(play, ended, other);
   // What the other one had begun, and could not end, somebody goes on with.
   let later = other ?? ended;
   for (let turn = 8; !isOver(later) && turn <= 12; turn += 1) {
@@ -67,7 +65,8 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   if (!isOver(later)) auditor.violated('L1', `after twelve turns: ${JSON.stringify(later)}`);
   await play.rest(Math.max(30_000, storm.end + 60_000 - world.timeline.now));
   // A way back that the world has kept from its end is a person's to end, once the world is well again.
-  const repaired = ended.exit === 11 ? await play.run(play.process(), 'rollback') : undefined;
+  let repaired = ended.exit === 11 ? await play.run(play.process(), 'rollback') : undefined;
+  if (repaired !== undefined && heed(play, repaired)) repaired = await play.run(play.process(), 'rollback');
   if (repaired !== undefined) await play.rest(30_000);
   // What the other one has stored before it was refused something is what the record tells of.
   if (repaired === undefined && other?.is === 'refused' && isStoredByAnother(play, ended)) play.recordTruth();
@@ -110,6 +109,13 @@ function isUnadopted({ world }: Play): boolean {
   return [...world.hosts.values()].some(({ inFleet, boxes }) => inFleet && boxes.some(isLeft));
 }
 
+/** Of two that came to an end, the record tells of the one that came last. */
+function lastOf(play: Play, ended: Ended, other: Ended): Ended {
+  if (other.is !== 'result') return ended;
+  if (ended.is === 'result' && ended.result.rollout === other.result.rollout) return play.later(ended, other);
+  return ended.is === 'refused' || play.outcome()?.rollout === other.result.rollout ? other : ended;
+}
+
 function isStoredByAnother(play: Play, ended: Ended): boolean {
   const stored = play.outcome();
   return ended.is === 'result' && stored !== undefined && stored.rollout !== ended.result.rollout;
@@ -141,13 +147,21 @@ function isBlockedForGood(ended: Ended): boolean {
   return /another hand changed them|one-off task|no instance can be spared/.test(ended.result.reason);
 }
 
-/** A record that nobody can read and of which nothing is to be undone: somebody removes it, as the refusal says. */
-function heed({ world }: Play, ended: Ended): void {
-  if (ended.is !== 'refused' || ended.error.code !== 'rollback.refused') return;
-  const [, name] = /delete-parameter --name (\S+)/.exec(ended.error.next.join('\n')) ?? [];
-  if (name === undefined) return;
+/** What a refusal says that only a person can do: a record of which nothing is to be undone is removed, a release that no container tells is restored. */
+function heed({ world }: Play, ended: Ended): boolean {
+  if (ended.is !== 'refused') return false;
+  const advice = ended.error.next.join('\n');
+  if (/No container tells enough/.test(ended.error.message)) {
+    const [, name = ''] = /get-parameter-history --name (\S+)/.exec(advice) ?? [];
+    const isRestored = world.store.restore(name);
+    if (isRestored) world.note(`somebody restores ${name}`);
+    return isRestored;
+  }
+  const [, name] = /delete-parameter --name (\S+)/.exec(advice) ?? [];
+  if (ended.error.code !== 'rollback.refused' || name === undefined) return false;
   world.note(`somebody deletes ${name}`);
   world.store.remove([name]);
+  return true;
 }
 
 /** Succeeded, rolled back, failed; or nothing is left to resume. */

@@ -79,6 +79,40 @@ describe('releases', () => {
     expect(await clock.run(state.getRelease('r-1'))).toEqual(release('r-1'));
   });
 
+  it('that cannot be read are replaced; what a newer deployctl wrote is not', async () => {
+    const { clock, store, person } = world();
+    const { state } = person('anna');
+    const big = release('r-1', {
+      services: {
+        backend: { release: 'r-1', spec: spec({ env: { BIG: noise(20_000) } }) },
+        frontend: { release: 'r-1', spec: spec({ env: {} }) },
+      },
+    });
+    const rebuilt = release('r-1', {
+      services: { ...big.services, backend: { release: 'r-1', spec: spec({ env: { BIG: noise(15_000) } }) } },
+    });
+    await clock.run(state.putRelease(big));
+    const damages = [
+      () => store.set(`${BASE}/releases/r-1/backend`, '{"schema":'),
+      () => store.set(`${BASE}/releases/r-1/backend/part-2`, 'AAAA'),
+      () => store.delete(`${BASE}/releases/r-1/backend/part-2`),
+    ];
+    for (const damage of damages) {
+      damage();
+      await clock.run(state.putRelease(rebuilt));
+      expect(await clock.run(state.getRelease('r-1'))).toEqual(rebuilt);
+      damage();
+      await clock.run(state.putRelease(big));
+      expect(await clock.run(state.getRelease('r-1'))).toEqual(big);
+    }
+    const newer = '{"schema":99}';
+    store.set(`${BASE}/releases/r-1/frontend`, newer);
+    expect(await code(clock.run(state.putRelease(big)))).toBe('state.newer');
+    store.set(`${BASE}/releases/r-1/backend`, '{"schema":');
+    expect(await code(clock.run(state.putRelease(big)))).toBe('state.damaged');
+    expect(store.snapshot().get(`${BASE}/releases/r-1/frontend`)).toBe(newer);
+  });
+
   it('half written is not smaller, and a second try completes it', async () => {
     const { clock, store, person } = world();
     const { state } = person('anna');

@@ -9,6 +9,8 @@ export class Store {
   readonly values = new Map<string, string>();
   /** Grows with every change. */
   version = 0;
+  /** What was there before somebody spoiled it. */
+  readonly #earlier = new Map<string, string>();
   readonly #told: Told;
 
   constructor(told: Told) {
@@ -34,8 +36,19 @@ export class Store {
 
   /** Somebody else writes what nobody can read. */
   spoil(name: string, value: string): void {
+    const before = this.values.get(name);
+    if (before !== undefined) this.#earlier.set(name, before);
     this.values.set(name, value);
     this.version += 1;
+  }
+
+  /** Somebody puts back what was there before it was spoiled. `false`: no earlier version is known. */
+  restore(name: string): boolean {
+    const before = this.#earlier.get(name);
+    if (before === undefined) return false;
+    this.values.set(name, before);
+    this.version += 1;
+    return true;
   }
 
   #put(name: string, value: string): void {

@@ -229,7 +229,10 @@ export class World {
   /** How a group's release dies, when it is one that does and all of it serves. */
   #fateOf(group: Group): 'dies' | 'restarts' | 'hiccup' | undefined {
     if (![...this.balancer.routes.values()].some(({ weights }) => (weights.get(group.arn) ?? 0) > 0)) return undefined;
-    const targets = [...group.targets.values()].filter(({ state }) => state !== 'gone' && state !== 'stopped');
+    // Targets that another hand has registered do not keep it alive: no rollout waits for them.
+    const targets = [...group.targets.values()].filter(
+      ({ state, instance }) => state !== 'gone' && state !== 'stopped' && this.hosts.get(instance)?.inFleet === true,
+    );
     const members = [...this.hosts.values()].filter(
       (host) => host.inFleet && (host.color ?? group.color) === group.color,
     );
