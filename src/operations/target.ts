@@ -96,7 +96,8 @@ export async function targetOf(
   }
   const not = notATarget(box, release, present, ground.past);
   if (not !== undefined) refuseRollback(not);
-  const why = found === undefined ? [`release ${id} is known by its containers only: ${damagedText(parts)}`] : [];
+  const text = `release ${id} is known by its containers only: ${damagedText(parts)}. It is stored anew`;
+  const why = found === undefined ? [text] : [];
   return { release, warnings: why };
 }
 

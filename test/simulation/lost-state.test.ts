@@ -117,6 +117,23 @@ describe('parameters that were deleted', () => {
     await ends(play);
   });
 
+  it.each([rolling, blueGreen])(
+    'a release that is damaged is stored anew by the rollback to it: $strategy',
+    async (way) => {
+      const play = await rolledOut(way);
+      const name = '/deployctl/shop/sim/releases/r-20261101-120000-0001/frontend';
+      play.world.store.spoil(name, '{"schema":');
+      const { value, told } = await does(play, (box) => rollback(box, yes));
+      expect([value.outcome, value.to]).toEqual(['succeeded', 'r-20261101-120000-0001']);
+      expect(told.join('\n')).toContain(`the parameter ${name} cannot be read`);
+      const { value: stored } = await does(play, (box) => box.state.getRelease('r-20261101-120000-0001'));
+      expect(Object.keys(stored?.services ?? {})).toEqual(['backend', 'frontend']);
+      await play.rest(30_000);
+      serves(play, 'old');
+      await ends(play);
+    },
+  );
+
   it('retire empties the standby color', async () => {
     const play = await rolledOut(blueGreen);
     forget(play, /^\/deployctl\//);
