@@ -46,7 +46,7 @@ export function restoreTraffic(plan: Plan, seen: Observation, now: Instant): Dec
   const outages = outagesOf(plan, seen);
   const actions = outages.flatMap(({ service: name, empty, healthy }): readonly Action[] => {
     const service = plan.services.find((each) => each.service === name);
-    if (service === undefined || healthy === undefined || isOnItsWay(plan, service, healthy)) return [];
+    if (service === undefined || healthy === undefined || isOnItsWay(plan, seen, service, healthy)) return [];
     return pairedRoutes(plan, seen, service)
       .filter((pair) => shareOf(pair, empty) > 0 && !seen.refused.has(pair.route.route))
       .map((pair) => allTo(plan, pair, healthy));
@@ -60,9 +60,10 @@ export function restoreTraffic(plan: Plan, seen: Observation, now: Instant): Dec
   return { is: 'act', actions: [first, ...rest], waits: [], reason: reason.join('; '), urgent: true };
 }
 
-/** A blue-green rollback gives the traffic of all its services back first, in its own order. */
-function isOnItsWay(plan: Plan, service: ServicePlan, healthy: Color): boolean {
-  return plan.aim.to === 'old' && plan.how.is === 'blue-green' && isChanged(service) && healthy === service.live;
+/** A blue-green rollback gives the traffic of all its services back first, in its own order, but not while one of a service's routes cannot be read. */
+function isOnItsWay(plan: Plan, seen: Observation, service: ServicePlan, healthy: Color): boolean {
+  const isReturn = plan.aim.to === 'old' && plan.how.is === 'blue-green' && isChanged(service);
+  return isReturn && healthy === service.live && pairedRoutes(plan, seen, service).length === service.routes.length;
 }
 
 /** One reading that shows a color with traffic empty is checked at once by another, before anything is concluded. */

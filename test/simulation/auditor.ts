@@ -30,8 +30,8 @@ const outcomeShape = z.looseObject({ kind: z.string(), outcome: z.string() });
 /** What is read of a stored lease here, by a reader of its own. */
 const leaseShape = z.looseObject({ holder: z.looseObject({ name: z.string() }), beat: z.number() });
 
-/** A weight may be raised on what was healthy this long ago: a reading, and the call, take their time. */
-const reaction: Ms = 6000;
+/** A weight may be raised on what was healthy this long ago: a reading may be 6 s old, and the calls that follow it take their time. */
+const reaction: Ms = 7000;
 
 /** So long may a process not know that an instance has left the fleet, or has come: the fleet is read every 10 s, a reading may be old, and the next call under way. */
 const unawares: Ms = 25_000;

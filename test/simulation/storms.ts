@@ -87,6 +87,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
     (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) ||
     isColorLost(play) ||
     isUnadopted(play) ||
+    isLastOne(play, repaired) ||
     (repaired?.is === 'result' && repaired.result.reason.includes('nothing ran before'));
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
@@ -100,6 +101,13 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
 function isColorLost({ world }: Play): boolean {
   const had = [...world.hosts.values()].filter(({ color, joined }) => color !== 'green' && !joined);
   return had.length > 0 && !had.some(({ alive }) => alive);
+}
+
+/** Whether the world has left one instance of a fleet, so that nothing can be replaced in place without a downtime, which nobody has allowed. */
+function isLastOne({ world, scenario }: Play, repaired: Ended | undefined): boolean {
+  if (repaired?.is !== 'result' || !repaired.result.reason.includes('no instance can be spared')) return false;
+  const left = [...world.hosts.values()].filter(({ alive, inFleet }) => alive && inFleet);
+  return scenario.fleet > 1 && left.length === 1;
 }
 
 /** Whether somebody stopped what they had started by hand, before a rollout could adopt it. */

@@ -84,6 +84,15 @@ describe('a color with traffic and without a healthy target', () => {
     expect(outagesOf(s.plan, s.seen())).toEqual([]);
   });
 
+  it('moves on a blue-green rollback too where another route of the service is gone', () => {
+    const routes = ['arn:rule/gone', 'arn:rule/backend'] as const;
+    const plan = planOf(blueGreenHow, { services: [servicePlan('backend', { routes })] });
+    const s = all(shifted(0, 100, plan), 'green', 'unhealthy');
+    all(s, 'blue', 'healthy', 100);
+    s.weights(s.service(), 0, 100).unreadable('arn:rule/gone');
+    expect(next(s, back(s))).toMatchObject({ is: 'act', urgent: true, actions: [{ route: 'arn:rule/backend' }] });
+  });
+
   it('turns off the stickiness that binds clients to it', () => {
     const s = all(shifted(50, 50), 'blue', 'unhealthy');
     s.weights(s.service(), 50, 50, { sticky: true });
