@@ -113,7 +113,7 @@ export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Fin
       findings.push({
         level: 'refuse',
         text: `rolling ${service.service} over ${String(members)} instance${members === 1 ? '' : 's'} would go below its floor of ${String(floorOf(members, plan.how))} healthy targets`,
-        fix: `use --strategy blue-green, or set environments.${plan.environment}.allow-downtime: true`,
+        fix: `${plan.kind === 'rollback' ? 'add instances to the fleet' : 'use --strategy blue-green'}, or set environments.${plan.environment}.allow-downtime: true`,
       });
     }
   }

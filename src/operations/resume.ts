@@ -170,7 +170,10 @@ async function continued(
   const read = (id: string): Promise<ReleaseParts | undefined> =>
     beforeChange(() => box.state.readRelease(id, box.signal));
   const [readFrom, readTo] = await Promise.all([read(record.from), read(record.to)]);
-  const deadline = box.clock.now() + box.settings.timing.rolloutDeadline;
+  const current = {
+    generation: lease.generation,
+    deadline: box.clock.now() + box.settings.timing.rolloutDeadline,
+  };
   fences.epochIs(record.aim.epoch);
   const seen = await survey(box, topology, fences.next, record);
   requireLooked(seen);
@@ -188,10 +191,15 @@ async function continued(
     wholeOf(readTo) ?? (aim === 'new' ? undefined : await rebuilt(box, topology, record.to, readTo, orUnchanged));
   if (to === undefined) throw unreadable(box, record, record.to, readTo);
   return {
-    plan: planOf(box.settings, topology, { ...record, generation: lease.generation, deadline }, from, to, {}),
+    plan: planOf(box.settings, topology, { ...record, ...current, how: howNow(box, record) }, from, to, {}),
     seen,
     warnings: [...warningsOf(record.from, readFrom), ...warningsOf(record.to, readTo)],
   };
+}
+
+/** A downtime that was allowed since is the way out for a fleet that has shrunk to one instance. */
+function howNow({ settings }: Toolbox, { how }: RolloutRecord): RolloutRecord['how'] {
+  return how.is === 'rolling' && settings.allowDowntime ? { ...how, allowDowntime: true } : how;
 }
 
 const wholeOf = (parts: ReleaseParts | undefined): Release | undefined =>

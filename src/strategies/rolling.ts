@@ -117,7 +117,8 @@ function noneToSpare(
   const members = membersOf(plan, fleet, service.live);
   const healthy = healthyIn(seen, colorOf(service, service.live), members);
   const floor = floorOf(members.length, how);
-  const reason = `${service.service}: ${String(healthy)} healthy targets, and the floor is ${String(floor)}: no instance can be spared for the next swap`;
+  const remedy = members.length > 1 ? 'Add instances' : 'Add instances, or set allow-downtime: true';
+  const reason = `${service.service}: ${String(healthy)} healthy targets, and the floor is ${String(floor)}: no instance can be spared for the next swap. ${remedy}`;
   return { is: 'hold', reason };
 }
 

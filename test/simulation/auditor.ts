@@ -353,7 +353,9 @@ export class Auditor implements Watcher {
 
   weighing(route: Route, weights: ReadonlyMap<TargetGroupArn, number>): void {
     this.#count(`weights ${route.arn}`);
-    if (this.#foreign.delete(route.arn)) {
+    // Weights that stay as another hand has set them are still its own.
+    const isSame = [...weights].every(([arn, weight]) => weight === (route.weights.get(arn) ?? 0));
+    if (!isSame && this.#foreign.delete(route.arn)) {
       const until = this.#world.timeline.now + takes.propagation;
       for (const [arn, weight] of route.weights)
         if (weight > 0 && (weights.get(arn) ?? 0) === 0) this.#fading.set(arn, until);
