@@ -10,9 +10,11 @@ export function pastOf(box: Toolbox): Promise<Past> {
 
 export const damageText = ({ name, why }: Damage): string => `the parameter ${name} cannot be read: ${why}`;
 
-/** How to get an earlier version back. Deleting is for what nothing needs. */
-export const restoreFix = ({ name }: Damage): string =>
-  `restore it (aws ssm get-parameter-history --name ${name} has its earlier versions), or, if it is of no use: aws ssm delete-parameter --name ${name}`;
+/** How to get an earlier version back: a parameter that was deleted has none. Deleting is for what nothing needs. */
+export const restoreFix = ({ name, missing }: Damage): string =>
+  missing === true
+    ? `create it again from a copy of its value (aws ssm put-parameter --name ${name}): Parameter Store keeps no versions of a deleted parameter`
+    : `restore it (aws ssm get-parameter-history --name ${name} has its earlier versions), or, if it is of no use: aws ssm delete-parameter --name ${name}`;
 
 /** Records that cannot be read and that nothing needs: named, and skipped. */
 export function damageFindings({ damaged, open, unclear }: Past): readonly Finding[] {

@@ -214,31 +214,28 @@ function warningsOf(id: string, parts: ReleaseParts | undefined): readonly strin
 function unreadable(box: Toolbox, record: RolloutRecord, id: string, parts: ReleaseParts | undefined): DeployctlError {
   const { app, environment } = box.settings;
   const [first] = parts?.damage ?? [];
+  const back =
+    id === record.to && record.aim.to === 'new'
+      ? [`deployctl rollback --env ${environment}   # needs nothing of a new release`]
+      : [];
+  // Its record makes every rollout wait for its end, which it cannot have any more.
+  const givingUp = [
+    `aws ssm delete-parameter --name ${namesOf(app, environment).rollout(record.id)}   # gives it up`,
+    `deployctl status --env ${environment}    # then: what runs where`,
+    `deployctl rollout --env ${environment}   # with the images that should serve`,
+  ];
   if (first !== undefined) {
     return new DeployctlError({
       code: 'release.damaged',
       message: `${record.kind} ${record.id} needs release ${id}: ${damageText(first)}. No container tells enough of it. Nothing was changed`,
       exitCode: EXIT.refused,
-      next: [
-        restoreFix(first),
-        ...(record.aim.to === 'new'
-          ? [`deployctl rollback --env ${environment}   # needs nothing of a new release`]
-          : []),
-      ],
+      next: [restoreFix(first), ...back, ...(back.length === 0 ? givingUp : [])],
     });
   }
   return new DeployctlError({
     code: 'release.missing',
     message: `rollout ${record.id} needs release ${id}, which is not in Parameter Store any more`,
     exitCode: EXIT.needsHuman,
-    // Its record makes every rollout wait for its end, which it cannot have any more.
-    next: [
-      ...(id === record.to && record.aim.to === 'new'
-        ? [`deployctl rollback --env ${environment}   # needs nothing of a new release`]
-        : []),
-      `aws ssm delete-parameter --name ${namesOf(app, environment).rollout(record.id)}   # gives it up`,
-      `deployctl status --env ${environment}    # then: what runs where`,
-      `deployctl rollout --env ${environment}   # with the images that should serve`,
-    ],
+    next: [...back, ...givingUp],
   });
 }

@@ -1,12 +1,14 @@
 import { DeployctlError } from '../domain/errors.js';
 
-/** A parameter that is there and cannot be read. Nothing is concluded from it, and nothing removes it. */
+/** A parameter that cannot be read, or that another one names and that is missing. Nothing is concluded from it, and nothing removes it. */
 export interface Damage {
   readonly name: string;
   /** `it is not JSON: …`; the name is not in it. */
   readonly why: string;
   /** A newer deployctl wrote it: it can be read there. */
   readonly newer?: true;
+  /** It was deleted, or never written: it has no earlier versions. */
+  readonly missing?: true;
 }
 
 /** The values that can be read, and what stands in the place of the others. Rejects only for bugs. */

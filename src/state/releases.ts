@@ -191,7 +191,11 @@ function partsOf(deps: StateDeps, id: ReleaseId, stored: ReadonlyMap<string, str
   const missing = first.services
     .map((service) => deps.names.service(id, service))
     .filter((name) => !stored.has(name))
-    .map((name): Damage => ({ name, why: 'the release names this service, and its parameter is missing' }));
+    .map((name): Damage => ({
+      name,
+      why: 'the release names this service, and its parameter is missing',
+      missing: true,
+    }));
   const agree = (head: ReleaseHead): boolean =>
     first.services.includes(head.service) && checksum(head.services) === checksum(first.services);
   const joined = readable(

@@ -158,6 +158,7 @@ export class Play {
   truth(ended: Ended): void {
     if (ended.is !== 'result') return;
     const { outcome, exitCode, serving } = ended.result;
+    this.endedAt = this.#ends.get(ended) ?? this.endedAt;
     if (outcome !== 'succeeded' && outcome !== 'rolled-back') return;
     const stored = this.outcome();
     // What somebody else has done to it since says nothing of what was stored.

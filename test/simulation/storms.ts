@@ -161,14 +161,18 @@ function isBlockedForGood(ended: Ended): boolean {
 function heed({ world }: Play, ended: Ended): boolean {
   if (ended.is !== 'refused') return false;
   const advice = ended.error.next.join('\n');
+  // Where a rollback needs less, it comes first.
+  if (ended.error.code !== 'rollback.refused' && advice.includes('deployctl rollback')) return false;
   if (/No container tells enough/.test(ended.error.message)) {
     const [, name = ''] = /get-parameter-history --name (\S+)/.exec(advice) ?? [];
-    const isRestored = world.store.restore(name);
-    if (isRestored) world.note(`somebody restores ${name}`);
-    return isRestored;
+    if (world.store.restore(name)) {
+      world.note(`somebody restores ${name}`);
+      return true;
+    }
   }
-  const [, name] = /delete-parameter --name (\S+)/.exec(advice) ?? [];
-  if (ended.error.code !== 'rollback.refused' || name === undefined) return false;
+  const [, name] = /delete-parameter --name (\S+)(?: +# gives it up)?/.exec(advice) ?? [];
+  const isAdvice = ['rollback.refused', 'release.damaged', 'release.missing'].includes(ended.error.code);
+  if (!isAdvice || name === undefined) return false;
   world.note(`somebody deletes ${name}`);
   world.store.remove([name]);
   return true;
