@@ -1,5 +1,6 @@
 import type { HookCommand, HookSettings } from '../domain/settings.js';
 import type { HookPort } from '../engine/ports.js';
+import { shortened } from '../domain/text.js';
 import { failureOf } from './command.js';
 
 /** Hooks as local processes. They inherit the environment, so that they can use the same credentials and call deployctl themselves. */
@@ -22,5 +23,5 @@ function argvOf(command: HookCommand['command']): readonly string[] {
 
 function nameOf(command: HookCommand['command']): string {
   const text = command.is === 'argv' ? command.argv.join(' ') : command.line;
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+  return shortened(text, 60);
 }

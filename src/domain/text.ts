@@ -16,3 +16,13 @@ export function words(text: string, most: number): string {
         .join('')
         .trimEnd()}…`;
 }
+
+/** At most so many UTF-16 units of a text, without half of a surrogate pair at the cut. */
+export function upTo(text: string, most: number): string {
+  return text.slice(0, most).replace(/[\ud800-\udbff]$/, '');
+}
+
+/** At most so many UTF-16 units: what is longer ends with `…`. */
+export function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${upTo(text, most - 1)}…`;
+}

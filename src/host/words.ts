@@ -2,6 +2,7 @@
  * The words of a request: what a field may hold, and how a free value travels. What is refused here names the field, and shows the value only where
  * it is a name or a number of deployctl's own: values of variables, commands, options and headers may hold a secret.
  */
+import { shortened } from '../domain/text.js';
 
 /** A request that cannot be encoded. `field` is where, `why` what is wrong with it and what is wanted. */
 export class HostRequestError extends Error {
@@ -17,7 +18,7 @@ const LONGEST_SHOWN = 60;
 /** A value of deployctl's own (a name, a port) that does not fit. Never for free values. */
 export function misfit(field: string, seen: unknown, wanted: string): HostRequestError {
   const text = JSON.stringify(seen) ?? String(seen);
-  const shown = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN - 1)}…` : text;
+  const shown = shortened(text, LONGEST_SHOWN);
   return new HostRequestError(field, `${shown} cannot be sent to an instance; wanted ${wanted}`);
 }
 

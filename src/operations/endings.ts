@@ -1,3 +1,4 @@
+import { shortened } from '../domain/text.js';
 import type { ExitCode } from '../domain/errors.js';
 import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
@@ -259,5 +260,5 @@ export function nextSteps(plan: Plan, outcome: LoopResult['outcome']): readonly 
 
 /** Reasons are stored in records of limited size. */
 function shorten(text: string): string {
-  return text.length <= 600 ? text : `${text.slice(0, 599)}…`;
+  return shortened(text, 600);
 }

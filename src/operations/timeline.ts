@@ -1,3 +1,4 @@
+import { shortened } from '../domain/text.js';
 import { sentenceOf } from '../domain/observation.js';
 import { isLook } from '../domain/decision.js';
 import { messageOf } from '../domain/errors.js';
@@ -35,7 +36,7 @@ export class Timeline {
     this.#picture.take(event, after);
     const told = entryOf(event);
     if (told === undefined) return;
-    const text = told.text.length > LONGEST ? `${told.text.slice(0, LONGEST - 1)}…` : told.text;
+    const text = shortened(told.text, LONGEST);
     this.#entries.push({ after, is: told.is, text });
     if (this.#entries.length <= MOST) return;
     this.#entries.splice(MOST / 2, 1);

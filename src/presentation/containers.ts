@@ -1,3 +1,4 @@
+import { upTo } from '../domain/text.js';
 import type { ContainerLog, ExecResult } from '../operations/containers.js';
 import { flat, logLines, oneLine } from '../reporters/clean.js';
 
@@ -12,7 +13,7 @@ export function logsText(found: readonly ContainerLog[]): string {
     .flatMap(({ name, lines: own }) => own.map((line) => ({ name, ...line })))
     .sort((a, b) => (a.time ?? '').localeCompare(b.time ?? ''))
     .map(({ name, time, text }) => {
-      const when = time === undefined ? '' : `${oneLine(time).slice(0, 23).replace(/Z$/, '')}  `;
+      const when = time === undefined ? '' : `${upTo(oneLine(time), 23).replace(/Z$/, '')}  `;
       return `${oneLine(name)}  ${when}${logLines(text, 1, 2000)[0] ?? ''}`;
     });
   return [...notes, ...lines].join('\n');

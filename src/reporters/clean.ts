@@ -4,6 +4,7 @@
  * system that reads the log. Fields are cleaned one by one (`oneLine`, `flat`), and whatever leaves a command once more as a whole (`printable`). Data in
  * JSON stay as they are: `safeJson` only spells them so that they are harmless on their way.
  */
+import { shortened } from '../domain/text.js';
 
 /** Only so much of a very long text is looked at: nobody prints more, and cleaning must stay cheap. */
 const LONGEST = 64 * 1024;
@@ -77,7 +78,7 @@ export function logLines(tail: string, most = 20, longest = 400): readonly strin
     .slice(-LONGEST)
     .split(/\r\n|\n|\r/)
     .map((line) => visible(line.replaceAll('\t', '  ')).trimEnd())
-    .map((line) => withoutWorkflowCommands(line.length > longest ? `${line.slice(0, longest - 1)}…` : line));
+    .map((line) => withoutWorkflowCommands(shortened(line, longest)));
   while (lines.length > 0 && lines.at(-1) === '') lines.pop();
   return lines.slice(-most);
 }

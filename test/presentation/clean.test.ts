@@ -291,6 +291,16 @@ describe('text of others', () => {
     );
   });
 
+  it('is cut between characters', () => {
+    for (const at of [18, 19, 20, 21, 22, 23, 24, 397, 398, 399, 400]) {
+      const text = `${'a'.repeat(at)}🚀zz`;
+      const lines = [{ time: text, text }];
+      const log = { instance: 'i-1', name: 'shop-1', color: 'blue', container: 'c', truncated: false, lines } as const;
+      expect(flawOf(logsText([log])), String(at)).toBeUndefined();
+      expect(flawOf(logLines(text).join('\n')), String(at)).toBeUndefined();
+    }
+  });
+
   it('is only text in log lines and in the output of a command', () => {
     fc.assert(
       fc.property(hostile, (text) => {

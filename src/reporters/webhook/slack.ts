@@ -1,3 +1,4 @@
+import { upTo } from '../../domain/text.js';
 import type { DeployctlEvent } from '../../domain/event.js';
 import { describe } from '../describe.js';
 
@@ -18,9 +19,9 @@ export function slackBody(mention: string | undefined): (event: DeployctlEvent) 
     const sentence = describe(event, 'UTC');
     const [head, ...details] = [sentence?.text ?? '', ...(sentence?.details ?? [])].map(escaped);
     const block =
-      details.length === 0 ? '' : `\n\`\`\`${details.join('\n').replaceAll('```', "'''")}`.slice(0, LONGEST) + '```';
+      details.length === 0 ? '' : upTo(`\n\`\`\`${details.join('\n').replaceAll('```', "'''")}`, LONGEST) + '```';
     const calls = mention !== undefined && needsSomebody(event) ? `${mention} ` : '';
-    return JSON.stringify({ text: `${calls}*${(head ?? '').slice(0, 600).replaceAll('*', '∗')}*${block}` });
+    return JSON.stringify({ text: `${calls}*${upTo(head ?? '', 600).replaceAll('*', '∗')}*${block}` });
   };
 }
 
