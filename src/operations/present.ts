@@ -5,7 +5,7 @@ import type { Container, FleetInstance } from '../domain/observation.js';
 import type { Release, RunSpec, ServiceRelease } from '../domain/release.js';
 import { belongs, isImageId, sameRepository } from '../domain/occupancy.js';
 import { adoptedRelease, NO_RELEASE } from '../domain/release.js';
-import { placedSlot } from './topology.js';
+import { beforeChange, placedSlot } from './topology.js';
 import type { PlacedService, Topology } from './topology.js';
 import type { Survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
@@ -189,7 +189,8 @@ async function storedRelease(
   { container, release }: Found,
 ): Promise<ServiceRelease | undefined> {
   if (container.ours === undefined) return undefined;
-  return (await box.state.readRelease(release, box.signal))?.release?.services[service.settings.name];
+  const parts = await beforeChange(() => box.state.readRelease(release, box.signal));
+  return parts?.release?.services[service.settings.name];
 }
 
 function identify(service: PlacedService, found: Found | undefined): ServiceRelease {

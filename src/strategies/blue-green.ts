@@ -10,10 +10,9 @@ import { foreignWeights, refusedWeights, unreadableWeights } from './other-hands
 import { prepareIdle } from './prepare-idle.js';
 import { isChanged, preload } from './preload.js';
 import { endOfWayBack, giveStickinessBack, oneByOne, repairLive } from './return.js';
-import { canReturn, failing, waitForFleet, withoutReturn } from './shared.js';
+import { canReturn, canTakeBack, failing, waitForFleet, withoutReturn } from './shared.js';
 import type { Pair } from './shift.js';
 import { giveBack, hasTwoColors, isAt, pairsOf, reached, shiftTo, stickinessLost } from './shift.js';
-import { colorOf, healthyIn, membersOf } from './standing.js';
 import { decide, describeBad, fleetOf, merge, standingsOf } from './work.js';
 
 type BlueGreen = Extract<How, { is: 'blue-green' }>;
@@ -125,8 +124,7 @@ function wayBack(plan: Plan, seen: Observation, now: Instant, fleet: readonly Fl
 
   // Weights never go to a group without a healthy target: until it has one, the traffic stays where it is.
   const [first, ...rest] = pairs
-    .filter(({ service, idle }) => idle > 0 && canReturn(service))
-    .filter(({ service }) => healthyIn(seen, colorOf(service, service.live), membersOf(plan, fleet, service.live)) > 0)
+    .filter(({ service, idle }) => idle > 0 && canTakeBack(plan, seen, fleet, service))
     .map((pair) => giveBack(plan, pair, pair.route.stickiness.enabled ? { enabled: false } : undefined));
   if (first !== undefined) {
     const reason = 'the traffic goes back to the previous release';

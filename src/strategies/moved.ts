@@ -2,17 +2,17 @@ import type { ServiceName } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
-import { imageName } from '../domain/release.js';
+import { imageName, NO_RELEASE } from '../domain/release.js';
+import { healthOf } from './outage.js';
 import { isChanged } from './preload.js';
 import { stickinessLeft } from './return.js';
-import type { Pair } from './shift.js';
 import { hasTwoColors, pairsOf } from './shift.js';
 import { colorOf, membersOf, occupantOf, releaseOf, targetOf, valueOf } from './standing.js';
 
-/** A service that the plan does not change, and of which the other color has traffic at the end. */
+/** A service that the plan does not change, and that is not served at the end as the record says: by its other color, or by nothing. */
 export interface MovedService {
   readonly service: ServiceName;
-  /** What was observed to serve: images for people, one for each release. */
+  /** What was observed to serve: images for people, one for each release, or {@link UNSERVED}. */
   readonly images: readonly string[];
   /** `backend, which this rollout does not change, is served by green (r-1): 100% of HTTP:80 default. It was left as it is` */
   readonly text: string;
@@ -20,35 +20,44 @@ export interface MovedService {
 
 /** What an end has to say beside its outcome. */
 export interface SeenAtEnd {
-  /** Services that the plan does not change, and that are served by their other color. */
+  /** Services that the plan does not change, and that are served by their other color, or by nothing. */
   readonly moved: readonly MovedService[];
   /** What could not be put back as it was, in words. */
   readonly left: readonly string[];
 }
 
+/** In the place of an image, where no target is healthy. */
+export const UNSERVED = 'no healthy target';
+
 export const seenAtEnd = (plan: Plan, seen: Observation): SeenAtEnd => ({
-  moved: movedServices(plan, seen),
+  moved: plan.services
+    .filter((service) => !isChanged(service))
+    .flatMap((service) => unserved(plan, seen, service) ?? movedService(plan, seen, service) ?? []),
   left: stickinessLeft(plan, seen),
 });
 
-/** Services that keep their release and whose traffic goes to another color than when it all began: what serves them is what was observed there. */
-function movedServices(plan: Plan, seen: Observation): readonly MovedService[] {
-  return plan.services
-    .filter((service) => hasTwoColors(service) && !isChanged(service))
-    .flatMap((service) => {
-      const pairs = pairsOf(plan, seen, [service]) ?? [];
-      const away = pairs.filter(({ idle }) => idle > 0);
-      return away.length === 0 ? [] : [movedService(plan, seen, service, pairs, away)];
-    });
+/** Whoever asks for a service none of whose targets is healthy, in any color with traffic, gets an error. */
+function unserved(plan: Plan, seen: Observation, service: ServicePlan): MovedService | undefined {
+  const pairs = hasTwoColors(service) ? pairsOf(plan, seen, [service]) : [];
+  if (pairs === undefined || service.from.release === NO_RELEASE) return undefined;
+  const colors = [
+    ...(pairs.length === 0 || pairs.some(({ live }) => live > 0) ? [service.live] : []),
+    ...(pairs.some(({ idle }) => idle > 0) ? [otherColor(service.live)] : []),
+  ];
+  if (!colors.every((color) => healthOf(seen, service, color) === 'none')) return undefined;
+  return {
+    service: service.service,
+    images: [UNSERVED],
+    text: `${service.service}, which this ${plan.kind} does not change, has no healthy target in ${colors.join(' and ')}: its requests fail`,
+  };
 }
 
-function movedService(
-  plan: Plan,
-  seen: Observation,
-  service: ServicePlan,
-  pairs: readonly Pair[],
-  away: readonly Pair[],
-): MovedService {
+/** A service whose traffic goes to another color than when it all began: what serves it is what was observed there. */
+function movedService(plan: Plan, seen: Observation, service: ServicePlan): MovedService | undefined {
+  if (!hasTwoColors(service)) return undefined;
+  const pairs = pairsOf(plan, seen, [service]) ?? [];
+  const away = pairs.filter(({ idle }) => idle > 0);
+  if (away.length === 0) return undefined;
   const color = otherColor(service.live);
   const there = releasesIn(plan, seen, service);
   const shares = away.map(({ live, idle, route }) => `${String(share(live, idle))}% of ${route.name}`);

@@ -5,8 +5,8 @@ import type { Observation, ObservedTarget, Seen } from '../domain/observation.js
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import type { Pair } from './shift.js';
 import { isChanged } from './preload.js';
-import { canReturn } from './shared.js';
-import { allTo, hasTwoColors, pairOf } from './shift.js';
+import { canReturn, canTakeBack } from './shared.js';
+import { allTo, hasTwoColors, pairOf, pairsOf } from './shift.js';
 import { colorOf, membersOf, valueOf } from './standing.js';
 
 /** A color that gets requests and has no healthy target: they fail, or reach targets that fail their health checks. */
@@ -60,10 +60,11 @@ export function restoreTraffic(plan: Plan, seen: Observation, now: Instant): Dec
   return { is: 'act', actions: [first, ...rest], waits: [], reason: reason.join('; '), urgent: true };
 }
 
-/** A blue-green rollback gives the traffic of all its services back first, in its own order, but not while one of a service's routes cannot be read. */
+/** A blue-green rollback gives the traffic of all its services back first, in its own order, but not while one of their routes cannot be read. */
 function isOnItsWay(plan: Plan, seen: Observation, service: ServicePlan, healthy: Color): boolean {
-  const isReturn = plan.aim.to === 'old' && plan.how.is === 'blue-green' && isChanged(service);
-  return isReturn && healthy === service.live && pairedRoutes(plan, seen, service).length === service.routes.length;
+  if (plan.aim.to !== 'old' || plan.how.is !== 'blue-green' || !isChanged(service)) return false;
+  const isGiven = healthy === service.live && canTakeBack(plan, seen, valueOf(seen.fleet) ?? [], service);
+  return isGiven && pairsOf(plan, seen, plan.services.filter(isChanged)) !== undefined;
 }
 
 /** One reading that shows a color with traffic empty is checked at once by another, before anything is concluded. */

@@ -65,9 +65,9 @@ export function endOfWayBack(
   return { is: 'done', outcome: 'rolled-back', reason: because };
 }
 
-/** Somebody has taken the traffic from both colors. It is not given to either: nobody knows why. */
+/** Somebody has taken the traffic from both colors, or an outage has moved it where it cannot come back from. It is not given to either: nobody knows why. */
 function withoutTraffic({ route, service }: Pair): string {
-  return `${route.name}: ${service.live}, where ${service.from.release} of ${service.service} runs, has weight 0: another hand changed the weights`;
+  return `${route.name}: ${service.live}, where ${service.from.release} of ${service.service} runs, has weight 0: another hand took its traffic, or it had no healthy target of the fleet`;
 }
 
 /** The writes that put the stickiness of all routes back as it was, where a shift or an outage has turned it off. */
@@ -116,7 +116,10 @@ function checkContainers(
   const members = new Set(services.flatMap((service) => membersOf(plan, fleet, service.live)));
   const due = [...members].filter((instance) => {
     if (isExcluded(plan, instance)) return false;
-    const containers = seen.hosts.get(instance.id)?.containers;
+    const { containers, op } = seen.hosts.get(instance.id) ?? {};
+    // One whose last command was lost, and of which nothing is known for as long as a command may take, is left out here as everywhere.
+    const isSilent = containers?.is === 'unknown' && now >= containers.since + plan.timing.hostCommand;
+    if (isSilent && op?.is === 'lost') return false;
     return containers?.is !== 'known' || containers.at < since;
   });
   if (due.length === 0 || now >= until) return undefined;

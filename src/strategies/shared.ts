@@ -4,12 +4,23 @@ import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { NO_RELEASE } from '../domain/release.js';
 import type { Standing } from './standing.js';
-import { membersOf, targetOf } from './standing.js';
+import { colorOf, healthyIn, membersOf, targetOf } from './standing.js';
 import { describeBad } from './work.js';
 
 /** Whether there is anything to go back to. A first installation has no way back: nothing is started, stopped or taken out of traffic for it. */
 export function canReturn(service: ServicePlan): boolean {
   return service.from.release !== NO_RELEASE;
+}
+
+/** Whether a rollback gives a service's traffic to the color that had it: there is something to go back to, and an instance of the fleet serves it. */
+export function canTakeBack(
+  plan: Plan,
+  seen: Observation,
+  fleet: readonly FleetInstance[],
+  service: ServicePlan,
+): boolean {
+  const { live } = service;
+  return canReturn(service) && healthyIn(seen, colorOf(service, live), membersOf(plan, fleet, live)) > 0;
 }
 
 /** `backend: nothing ran before this rollout, so there is nothing to go back to` */

@@ -25,7 +25,10 @@ export interface Promised {
 }
 
 /** What is read of a stored outcome here. */
-const outcomeShape = z.looseObject({ kind: z.string(), outcome: z.string() });
+const outcomeShape = z.looseObject({ generation: z.number(), kind: z.string(), outcome: z.string() });
+
+/** What is read of a stored record here. */
+const recordShape = z.looseObject({ kind: z.string(), excluded: z.array(z.string()).default([]) });
 
 /** What is read of a stored lease here, by a reader of its own. */
 const leaseShape = z.looseObject({ holder: z.looseObject({ name: z.string() }), beat: z.number() });
@@ -62,6 +65,8 @@ export class Auditor implements Watcher {
   #lastTick: Ms = 0;
   /** Since when targets of instances outside of the fleet have been healthy in their groups. */
   readonly #outside = new Map<Target, Ms>();
+  /** When the outcome of each generation was stored. */
+  readonly storedAt = new Map<number, Ms>();
   /** Parameters that somebody has deleted or damaged, and when. */
   readonly damages = new Map<string, Ms>();
   /** Services whose traffic was moved away from a color without healthy targets, and that have not yet as many targets as they should. */
@@ -76,6 +81,8 @@ export class Auditor implements Watcher {
   /** Instances per service and color when it all began. */
   readonly #members = new Map<string, number>();
   #lost = 0;
+  /** Instances that could not be reached, and that a rollback has left out. */
+  readonly #excluded = new Set<string>();
   /** Slots that the world has struck and that do not serve again yet. */
   readonly #struck = new Set<string>();
   readonly #restarted = new WeakSet<Box>();
@@ -143,6 +150,11 @@ export class Auditor implements Watcher {
   left(): void {
     this.#lost += 1;
     for (const { name } of this.#world.shape.services) this.disturbed.set(name, this.#world.timeline.now);
+  }
+
+  /** Somebody edits a rule: what was written without an effect was written to another one. */
+  edited(route: RouteArn): void {
+    this.#duties.edited(route);
   }
 
   damaged(name: string): void {
@@ -277,7 +289,7 @@ export class Auditor implements Watcher {
     }
     if (serving >= this.#floor(members)) this.#rescued.delete(service.name);
     if (this.#rescued.has(service.name)) return;
-    const floor = this.#floor(members) - this.#lost - struck * (this.readsLag ? 2 : 1);
+    const floor = this.#floor(members) - this.#lost - this.#excluded.size - struck * (this.readsLag ? 2 : 1);
     if (serving < floor)
       this.violated('I1', `${service.name} has ${String(serving)} serving targets, the floor is ${String(floor)}`);
   }
@@ -293,7 +305,7 @@ export class Auditor implements Watcher {
     const isOurs = box.release !== undefined || box.adopted !== undefined;
     if (!isOurs) this.violated('I14', `a container of somebody else on ${host.id} is stopped: ${box.service}`);
     const since = host.awaySince;
-    if (since !== undefined && this.#lastTick - since > unawares)
+    if (since !== undefined && host.orderedAt - since > unawares)
       this.violated('I14', `a container on ${host.id} is stopped, which is no instance of the fleet`);
     this.#count(`stop ${host.id} ${box.service} ${box.color}`);
     this.crowd.ends(box, !this.#isStruck(host, box));
@@ -360,6 +372,10 @@ export class Auditor implements Watcher {
       for (const [arn, weight] of route.weights)
         if (weight > 0 && (weights.get(arn) ?? 0) === 0) this.#fading.set(arn, until);
     }
+    // What this write does not change reaches the nodes with it.
+    for (const [arn, until] of this.#fading)
+      if (weights.has(arn) && this.#world.timeline.now <= until)
+        this.#fading.set(arn, this.#world.timeline.now + takes.propagation);
     this.#duties.weighed(route.arn);
     if (this.#isEmpty(route)) {
       this.#rescued.add(route.service);
@@ -441,10 +457,15 @@ export class Auditor implements Watcher {
       const since = before?.by === holder.name ? before.since : this.#world.timeline.now;
       this.#leases.set(number, { by: holder.name, beats: beat > 0, since });
       this.#beats.set(holder.name, this.#world.timeline.now);
+    } else if (name.includes('/rollouts/')) {
+      const { kind, excluded } = recordShape.parse(JSON.parse(unpack(value)));
+      if (kind === 'rollback') for (const id of excluded) this.#excluded.add(id);
     } else if (name.includes('/outcomes/')) {
       this.#count(`outcome ${name}`);
       this.#wayBack();
-      this.#served(outcomeShape.parse(JSON.parse(unpack(value))));
+      const stored = outcomeShape.parse(JSON.parse(unpack(value)));
+      this.storedAt.set(stored.generation, this.#world.timeline.now);
+      this.#served(stored);
     }
   }
 

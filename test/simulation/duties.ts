@@ -107,6 +107,11 @@ export class Duties {
       for (const key of counts.keys()) if (`${key} `.includes(` weights of ${route} `)) counts.delete(key);
   }
 
+  /** A rule is another one now: what was written to it before counts no more. */
+  edited(route: RouteArn): void {
+    for (const key of this.#idle.keys()) if (`${key} `.includes(` weights of ${route} `)) this.#idle.delete(key);
+  }
+
   #count(key: string): void {
     const count = (this.#idle.get(key) ?? 0) + 1;
     this.#idle.set(key, count);

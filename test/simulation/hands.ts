@@ -30,6 +30,8 @@ export const isHand = (id: string): id is HandId => Object.hasOwn(hands, id);
 export interface Told {
   /** Somebody has changed the weights of a route, or taken it away. */
   meddled(route: RouteArn): void;
+  /** Somebody has edited a rule, and left its weights. */
+  edited(route: RouteArn): void;
   /** Somebody takes what serves in these slots of a service. */
   takes(service: string, slots: readonly string[], act: () => void): void;
   lost(): void;
@@ -113,6 +115,7 @@ export class Hand {
     const route = this.#route();
     if (route === undefined) return false;
     route.frame = this.#world.id('frame-');
+    this.#told.edited(route.arn);
     this.#world.changed(`${route.arn} is edited by another hand`);
     return true;
   }

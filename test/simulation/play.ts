@@ -6,6 +6,7 @@ import { resume } from '../../src/operations/resume.js';
 import { rollback } from '../../src/operations/rollback.js';
 import { rollout } from '../../src/operations/rollout.js';
 import type { Toolbox } from '../../src/operations/toolbox.js';
+import { UNSERVED } from '../../src/strategies/moved.js';
 import { Auditor } from './auditor.js';
 import type { ProcessOptions } from './process.js';
 import { Process } from './process.js';
@@ -178,8 +179,10 @@ export class Play {
   recordTruth(): void {
     const stored = this.outcome();
     if ((stored?.outcome !== 'succeeded' && stored?.outcome !== 'rolled-back') || this.isOutcomeLost()) return;
+    // Its process may have emptied the idle color after it had stored how it ended.
+    const storedAt = Math.min(this.endedAt, this.auditor.storedAt.get(stored.generation) ?? Infinity);
     const isOurs = ({ name }: ServiceShape): boolean =>
-      (this.auditor.disturbed.get(name) ?? -Infinity) < this.endedAt - notice;
+      (this.auditor.disturbed.get(name) ?? -Infinity) < storedAt - notice;
     // What the fleet did not have at the end no rollout reaches; the auditor says where it must have said so (I18).
     const isReached = (host: Host | undefined): boolean =>
       host?.wasAway(this.endedAt - unnoticed, this.endedAt) !== true;
@@ -194,6 +197,7 @@ export class Play {
       const said = image.match(/sha256:[0-9a-f]+/g) ?? [image];
       const digests = there.get(name);
       if (digests === undefined) continue;
+      if (image === UNSERVED && digests.every((digest) => digest === 'nothing')) continue;
       const isSaid = (digest: string): boolean => said.some((short) => digest.startsWith(short));
       const serves = (short: string): boolean => digests.some((digest) => digest.startsWith(short));
       // Where nothing serves at all, the world took it afterwards: what an end reports was healthy then (I15).

@@ -100,7 +100,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
 /** Whether the world took every instance that had the previous release, so that there is nothing to go back to. */
 function isColorLost({ world }: Play): boolean {
   const had = [...world.hosts.values()].filter(({ color, joined }) => color !== 'green' && !joined);
-  return had.length > 0 && !had.some(({ alive }) => alive);
+  return had.length > 0 && !had.some(({ alive, inFleet }) => alive && inFleet);
 }
 
 /** Whether the world has left one instance of a fleet, so that nothing can be replaced in place without a downtime, which nobody has allowed. */

@@ -4,6 +4,7 @@ import type { TargetState } from '../../src/domain/observation.js';
 import type { Plan } from '../../src/domain/plan.js';
 import { redirect } from '../../src/domain/plan.js';
 import { decideNext } from '../../src/strategies/index.js';
+import { seenAtEnd } from '../../src/strategies/moved.js';
 import { outagesOf } from '../../src/strategies/outage.js';
 import { blueGreenHow, planOf, rollingHow, serviceRelease, servicePlan, twoSets } from '../_helpers/plan.js';
 import { Scene } from '../_helpers/observation.js';
@@ -93,6 +94,12 @@ describe('a color with traffic and without a healthy target', () => {
     expect(next(s, back(s))).toMatchObject({ is: 'act', urgent: true, actions: [{ route: 'arn:rule/backend' }] });
   });
 
+  it('moves on a blue-green rollback too where no instance of the fleet is healthy in the color that had it', () => {
+    const s = all(shifted(0, 100), 'green', 'unhealthy');
+    all(s, 'blue', 'absent').target('i-foreign', s.service(), 'blue', 'healthy', 100);
+    expect(next(s, back(s))).toMatchObject({ is: 'act', urgent: true, actions: [{ is: 'weights' }] });
+  });
+
   it('turns off the stickiness that binds clients to it', () => {
     const s = all(shifted(50, 50), 'blue', 'unhealthy');
     s.weights(s.service(), 50, 50, { sticky: true });
@@ -159,6 +166,31 @@ describe('the end of a rollback', () => {
     expect(next(s.sees({ waiting: new Map([[key, s.now - 1000]]) }), back(s))).toMatchObject({
       outcome: 'rolled-back',
     });
+  });
+
+  it('does not check an instance again that has not answered for as long as a command may take', () => {
+    const s = new Scene(planOf(blueGreenHow), 2);
+    s.weights(s.service(), 100, 0).blind(s.id(1), 130);
+    s.op(s.id(1), { is: 'lost', phase: 'inspect', since: s.now - 1000, why: 'TimedOut' });
+    const key = 'check the containers of the previous release';
+    expect(said(next(s.sees({ waiting: new Map([[key, s.now + 1]]) }), back(s)))).toBe('inspect 2');
+  });
+
+  it('names a service that it does not change and that nobody is served by', () => {
+    const frontend = servicePlan('frontend', { to: serviceRelease('frontend', 'old') });
+    const s = new Scene(planOf(blueGreenHow, { services: [servicePlan('backend'), frontend] }), 2);
+    s.weights(s.service(), 100, 0).weights(frontend, 100, 0);
+    expect(seenAtEnd(s.plan, s.seen()).moved).toEqual([]);
+    for (const { id } of s.fleet) s.target(id, frontend, 'blue', 'unhealthy');
+    expect(seenAtEnd(s.plan, s.seen()).moved).toEqual([
+      {
+        service: 'frontend',
+        images: ['no healthy target'],
+        text: 'frontend, which this rollout does not change, has no healthy target in blue: its requests fail',
+      },
+    ]);
+    s.target(s.id(1), frontend, 'blue', 'healthy');
+    expect(seenAtEnd(s.plan, s.seen()).moved).toEqual([]);
   });
 
   it('has failed where something else answers on the healthy targets', () => {

@@ -81,7 +81,10 @@ export class Commands {
     const share = sent.request.phase === 'inspect' ? 0.9 : 0.5;
     const patience = this.#world.timeline.now + sent.timeout * share;
     const begin = (): void => {
-      if (!host.alive) return;
+      if (!host.alive) {
+        release();
+        return;
+      }
       if (this.#world.timeline.now >= patience) {
         release();
         this.#answer(host, sent, { ok: false, code: 'lock-timeout', message: 'another command still runs' });
@@ -129,6 +132,7 @@ export class Commands {
 
   #steps(host: Host, sent: Sent, delivery: Delivery, release: () => void): void {
     const { timeline } = this.#world;
+    host.orderedAt = sent.at;
     const work = host.run(sent.request, sent.fence !== undefined);
     const { phase } = sent.request;
     this.#world.note(`${host.id} begins ${phase}`);

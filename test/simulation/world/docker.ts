@@ -85,6 +85,8 @@ export class Host {
   fence: Fence | undefined;
   readonly answers = new Map<string, HostReply>();
   readonly tasks = new Map<string, 'done' | 'running'>();
+  /** When the command that runs was sent: it may have been on its way for long. */
+  orderedAt: Ms = 0;
   busy = false;
   readonly queue: (() => void)[] = [];
   /** What ran when the instance was stopped. */
