@@ -15,12 +15,11 @@ import type {
 import type { Decision } from '../domain/decision.js';
 import type { Plan } from '../domain/plan.js';
 import { isDenied, messageOf, PortError } from '../domain/errors.js';
-import { WaitClock } from '../strategies/waiting.js';
+import { BREAK, WaitClock } from '../strategies/waiting.js';
 import type { HostBook } from './book.js';
+import { Expectations, STALE_FOR } from './expectations.js';
 import type { Clock, FleetPort, TrafficPort } from './ports.js';
 
-/** A read that comes sooner than this after our own change and contradicts it is taken for stale. */
-export const STALE_FOR: Ms = 10_000;
 /** Added to the time between two readings of the fleet for each instance: the agents of 50 are one call, and there is about one a second to spare. */
 const FLEET_STEP = 20;
 /** Readings that are further apart than this say nothing of the time between them. */
@@ -73,13 +72,6 @@ export interface Unread {
   readonly refusals: readonly PortError[];
 }
 
-interface Expected {
-  readonly registered: boolean;
-  readonly at: Instant;
-  /** When we registered what we have deregistered since, if a reading may still be older than that. */
-  readonly born?: Instant;
-}
-
 /**
  * Reads the world once a tick, and keeps what one reading cannot tell: since when a state has been seen without a break. A failed read is `unknown`;
  * what was seen before it is not taken for the present.
@@ -96,7 +88,7 @@ export class Observer {
     TargetGroupArn,
     { readonly value: Map<TargetKey, ObservedTarget>; readonly at: Instant }
   >();
-  readonly #expected = new Map<string, Expected>();
+  readonly #expectations = new Expectations();
   #steering: readonly ObservedSteer[] = [];
   #steeringError: string | undefined;
   /** Reads of the last round that the service refused this identity. */
@@ -106,6 +98,8 @@ export class Observer {
   readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string; readonly until: Instant }>();
   #forgiven = false;
   #bake: { key: string; since: Instant } | undefined;
+  /** The bake that something else has broken off, and when. */
+  #broken: { readonly key: string; readonly since: Instant; readonly at: Instant } | undefined;
 
   constructor(deps: ObserverDeps, scope: Scope) {
     this.#deps = deps;
@@ -124,10 +118,13 @@ export class Observer {
     return this.#bake;
   }
 
-  /** The strategy says which bake is on; a new key starts a new one. */
+  /** The strategy says which bake is on; a new key starts a new one. One that was broken off a moment ago goes on: a lost command is no new beginning. */
   setBake(key: string | undefined): void {
     if (key === this.#bake?.key) return;
-    this.#bake = key === undefined ? undefined : { key, since: this.#deps.clock.now() };
+    const now = this.#deps.clock.now();
+    if (key === undefined && this.#bake !== undefined) this.#broken = { ...this.#bake, at: now };
+    const goesOn = this.#broken?.key === key && now - (this.#broken?.at ?? 0) <= BREAK;
+    this.#bake = key === undefined ? undefined : { key, since: goesOn ? (this.#broken?.since ?? now) : now };
   }
 
   /** One round of reads, all at once. Rejects only for aborts and bugs. */
@@ -196,7 +193,8 @@ export class Observer {
     this.#waits.clear();
     this.#refused.clear();
     this.#kept.clear();
-    this.setBake(undefined);
+    this.#bake = undefined;
+    this.#broken = undefined;
   }
 
   #lookOf(route: RouteArn): string {
@@ -208,9 +206,7 @@ export class Observer {
   changed(group: TargetGroupArn, keys: readonly TargetKey[], registered: boolean): void {
     const at = this.#deps.clock.now();
     for (const key of keys) {
-      const earlier = this.#expected.get(`${group} ${key}`);
-      const born = !registered && earlier?.registered === true ? { born: earlier.at } : {};
-      this.#expected.set(`${group} ${key}`, { registered, at, ...born });
+      this.#expectations.changed(group, key, registered, at);
       const seen = this.#targets.get(group);
       if (seen?.is !== 'known') continue;
       const before = seen.value.get(key);
@@ -296,16 +292,10 @@ export class Observer {
     before: ObservedTarget | undefined,
     now: Instant,
   ): ObservedTarget {
-    const expected = this.#expected.get(`${group} ${key}`);
     const shows = view !== undefined && !isOut(view);
-    // One that agrees does not end this: the next one may be older.
-    if (expected !== undefined && now - expected.at >= STALE_FOR) this.#expected.delete(`${group} ${key}`);
-    else if (expected !== undefined && shows !== expected.registered && before !== undefined) return before;
-    // It still drains: what does not show it any more does not show it yet, from before it was registered.
-    else if (expected?.born !== undefined && view === undefined && before !== undefined) {
-      const drain = this.#scope.groups.find((each) => each.group === group)?.drain ?? STALE_FOR;
-      if (now - expected.born < STALE_FOR && now - expected.at < drain) return before;
-    }
+    const drain = this.#scope.groups.find((each) => each.group === group)?.drain ?? STALE_FOR;
+    const shown = shows ? 'in' : view === undefined ? 'absent' : 'out';
+    if (this.#expectations.isOlder(group, key, shown, now, drain) && before !== undefined) return before;
     const state = view?.state ?? 'absent';
     const since = before?.state === state ? before.since : now;
     return {
@@ -334,10 +324,11 @@ export class Observer {
         if (!seen.value.has(key)) seen.value.set(key, { state: 'absent', since: now, outSince: now });
       }
       for (const [key, target] of seen.value) {
-        const out = isOut(target);
-        const { unroutedSince = now, ...rest } = target;
-        // Where its group has weight, only that it is out keeps requests from it, and the nodes learn of that one by one.
-        const quiet = sends ? Math.max(unroutedSince, target.outSince ?? now) : unroutedSince;
+        const { unroutedSince, ...rest } = target;
+        // Where its group has weight, only that it is out keeps requests from it, and the nodes learn of that one by one. Our own deregistration may have had no effect.
+        const out = isOut(target) && target.assumed !== true;
+        const outSince = target.outSince ?? now;
+        const quiet = sends ? Math.max(unroutedSince ?? outSince, outSince) : (unroutedSince ?? now);
         seen.value.set(key, sends && !out ? rest : { ...rest, unroutedSince: quiet });
       }
     }

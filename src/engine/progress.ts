@@ -4,7 +4,7 @@ import type { PortError } from '../domain/errors.js';
 import type { Instant, Ms } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import type { Observation } from '../domain/observation.js';
-import { STALE_FOR } from './observer.js';
+import { STALE_FOR } from './expectations.js';
 
 /** So often may a change be accepted without an effect before that counts as its failure. */
 const MOST_WITHOUT_EFFECT = 3;

@@ -1,5 +1,5 @@
 import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
-import type { RolloutSummary } from '../domain/event.js';
+import type { EventBody, RolloutSummary } from '../domain/event.js';
 import type { Color } from '../domain/ids.js';
 import { otherColor } from '../domain/ids.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
@@ -107,6 +107,14 @@ function whatIsGivenUp(box: Toolbox, { topology, live, seen }: Ground): readonly
   });
 }
 
+/** What of its events is of interest after the end of the rollout: the outages that it repairs, too. */
+const toldAfterTheEnd: ReadonlySet<EventBody['type']> = new Set<EventBody['type']>([
+  'phase.changed',
+  'note',
+  'outage.started',
+  'outage.ended',
+]);
+
 /**
  * After a success: an idle color that is not kept warm, or that holds neither of the two releases after a rolling rollout, is drained and stopped. The
  * outcome stands already; what fails here is a warning, and the next rollout finds it again.
@@ -148,7 +156,7 @@ export async function retireAfter(box: Toolbox, lease: Lease, fences: Fences, pl
       gates: { watch: () => ({ probes: [], commands: [] }), close: () => Promise.resolve() },
       lease,
       emit: (event) => {
-        if (event.type === 'phase.changed' || event.type === 'note') box.emit(event);
+        if (toldAfterTheEnd.has(event.type)) box.emit(event);
       },
       onEpoch: fences.epochIs,
       changeLimit: box.changeLimit,

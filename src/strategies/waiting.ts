@@ -8,7 +8,7 @@ export function waitingSince(seen: Pick<Observation, 'waiting'>, key: string, no
 }
 
 /** A wait that other decisions interrupt for no longer than this goes on: one failed read is no new beginning. */
-const BREAK: Ms = 20_000;
+export const BREAK: Ms = 20_000;
 
 interface Waited {
   readonly since: Instant;

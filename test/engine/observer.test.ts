@@ -109,6 +109,26 @@ describe('since when', () => {
     expect(await look(8000)).toMatchObject({ state: 'absent' });
   });
 
+  it('a registration that a reading has shown is over when two in a row show it no more', async () => {
+    observer.changed(group, [key], true);
+    shown = { state: 'healthy' };
+    await look(1000);
+    shown = { state: 'draining' };
+    expect(await look(1000)).toMatchObject({ state: 'healthy' });
+    expect(await look(1000)).toMatchObject({ state: 'draining' });
+  });
+
+  it('our own deregistration that has no effect is no time without requests', async () => {
+    idle = 100;
+    await look();
+    observer.changed(group, [key], false);
+    expect(await look(2000)).not.toHaveProperty('unroutedSince');
+    idle = 0;
+    await look(2000);
+    const quiet = clock.now();
+    expect(await look(7000)).toMatchObject({ state: 'healthy', unroutedSince: quiet });
+  });
+
   it('our own registration starts it again, and a reading from before it is not believed for a while', async () => {
     shown = { state: 'draining' };
     await look();
@@ -193,6 +213,35 @@ describe('without a reason to get requests', () => {
     observer.routeWritten(view());
     broken = false;
     expect((await look(1000))?.unroutedSince).toBe(clock.now());
+  });
+});
+
+describe('a bake', () => {
+  it('goes on after a short break, and begins anew after a long one, another one, or a turn', async () => {
+    observer.setBake('final');
+    const since = clock.now();
+    const breakOff = async (duration: number): Promise<void> => {
+      observer.setBake(undefined);
+      expect(observer.bake).toBeUndefined();
+      await clock.advance(duration);
+    };
+    await clock.advance(10_000);
+    await breakOff(20_000);
+    observer.setBake('final');
+    expect(observer.bake).toEqual({ key: 'final', since });
+
+    await breakOff(20_001);
+    observer.setBake('final');
+    expect(observer.bake).toEqual({ key: 'final', since: clock.now() });
+
+    await breakOff(1000);
+    observer.setBake('shift/10');
+    expect(observer.bake).toEqual({ key: 'shift/10', since: clock.now() });
+
+    await breakOff(1000);
+    observer.turn();
+    observer.setBake('shift/10');
+    expect(observer.bake).toEqual({ key: 'shift/10', since: clock.now() });
   });
 });
 

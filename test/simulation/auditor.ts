@@ -25,7 +25,13 @@ export interface Promised {
 }
 
 /** What is read of a stored outcome here. */
-const outcomeShape = z.looseObject({ generation: z.number(), kind: z.string(), outcome: z.string() });
+const outcomeShape = z.looseObject({
+  generation: z.number(),
+  kind: z.string(),
+  outcome: z.string(),
+  from: z.string(),
+  to: z.string(),
+});
 
 /** What is read of a stored record here. */
 const recordShape = z.looseObject({ kind: z.string(), excluded: z.array(z.string()).default([]) });
@@ -33,8 +39,8 @@ const recordShape = z.looseObject({ kind: z.string(), excluded: z.array(z.string
 /** What is read of a stored lease here, by a reader of its own. */
 const leaseShape = z.looseObject({ holder: z.looseObject({ name: z.string() }), beat: z.number() });
 
-/** A weight may be raised on what was healthy this long ago: a reading may be 6 s old, and the calls that follow it take their time. */
-const reaction: Ms = 7000;
+/** A weight may be raised on what was healthy this long ago: a reading may be 6 s old, and what is decided by it is sent within 4 s. */
+const reaction: Ms = 10_000;
 
 /** So long may a process not know that an instance has left the fleet, or has come: the fleet is read every 10 s, a reading may be old, and the next call under way. */
 const unawares: Ms = 25_000;
@@ -56,11 +62,15 @@ export class Auditor implements Watcher {
   readonly #foreign = new Set<RouteArn>();
   /** Groups to which another hand has given traffic that deployctl has taken away again, until the last node has heard of that. */
   readonly #fading = new Map<TargetGroupArn, Ms>();
+  /** Groups from which another hand has taken the last healthy target: nobody but the duty to repair that (I13) is concerned. */
+  readonly #emptied = new Set<Group>();
   /** Groups to which traffic comes from a color without a healthy target: until all nodes know their new targets, nobody loses more than before. */
   readonly #arriving = new Map<TargetGroupArn, Ms>();
   /** When the world or another hand last disturbed what serves a service. */
   readonly disturbed = new Map<string, Ms>();
   #blind = false;
+  /** Who has last begun to write weights. */
+  #writer = '';
   /** When a process last made an observation. */
   #lastTick: Ms = 0;
   /** Since when targets of instances outside of the fleet have been healthy in their groups. */
@@ -71,6 +81,8 @@ export class Auditor implements Watcher {
   readonly damages = new Map<string, Ms>();
   /** Services whose traffic was moved away from a color without healthy targets, and that have not yet as many targets as they should. */
   readonly #rescued = new Set<string>();
+  /** When the traffic of a service was last moved away from a color without healthy targets. */
+  readonly rescuedAt = new Map<string, Ms>();
   readonly #weightsBefore = new Map<RouteArn, ReadonlyMap<TargetGroupArn, number>>();
   /** When a process last renewed its lease. */
   readonly #beats = new Map<string, Ms>();
@@ -138,9 +150,16 @@ export class Auditor implements Watcher {
 
   /** Another hand takes what serves in these slots of a service. */
   takes(service: string, slots: readonly string[], act: () => void): void {
+    const groups = [...this.#world.balancer.groups.values()].filter((group) => group.service === service);
+    const served = groups.filter(isServed);
     this.#blind = true;
     act();
     this.#blind = false;
+    for (const group of served.filter((each) => !isServed(each))) {
+      this.#emptied.add(group);
+      // A rollout that begins later finds that the other color serves.
+      this.#forget(service);
+    }
     for (const slot of slots) this.#struck.add(slot);
     this.disturbed.set(service, this.#world.timeline.now);
     this.changed();
@@ -157,12 +176,22 @@ export class Auditor implements Watcher {
     this.#duties.edited(route);
   }
 
+  /** What ran at the beginning is no longer what the next outcome has to leave. */
+  #forget(service: string | undefined): void {
+    const left = this.#original.filter(({ box }) => service !== undefined && box.service !== service);
+    this.#original.splice(0, this.#original.length, ...left);
+  }
+
   damaged(name: string): void {
+    // Whoever comes after that cannot know where the rollout had begun.
+    if (name.includes('/rollouts/')) this.#forget(undefined);
     this.damages.set(name, this.#world.timeline.now);
   }
 
-  meddled(route: RouteArn): void {
+  /** @param takesAll all traffic of blue, so that what a later rollout replaces is what serves then */
+  meddled(route: RouteArn, takesAll = false): void {
     this.#foreign.add(route);
+    if (takesAll) this.#forget(this.#world.balancer.routes.get(route)?.service);
     const service = this.#world.balancer.routes.get(route)?.service;
     if (service !== undefined) this.disturbed.set(service, this.#world.timeline.now);
   }
@@ -189,6 +218,7 @@ export class Auditor implements Watcher {
   }
 
   attempting(by: string, route: RouteArn): void {
+    this.#writer = by;
     this.#duties.attempting(by, route);
   }
 
@@ -206,6 +236,7 @@ export class Auditor implements Watcher {
     this.crowd.changed();
     this.#duties.changed();
     for (const group of this.#world.balancer.groups.values()) {
+      if (isServed(group)) this.#emptied.delete(group);
       this.#traffic(group);
       this.#outsiders(group);
     }
@@ -259,7 +290,7 @@ export class Auditor implements Watcher {
   /** Whether deployctl, not the world and not a downtime that was allowed, left a group without targets. */
   #isOurs(group: Group): boolean {
     const members = this.#members.get(`${group.service} ${group.color}`) ?? 0;
-    if (this.#promised.allowDowntime && members <= 1) return false;
+    if (this.#emptied.has(group) || (this.#promised.allowDowntime && members <= 1)) return false;
     const struck = [...group.targets.values()].filter((target) => this.#struck.has(slotOf(target, group))).length;
     const window = this.#promised.strategy === 'rolling' ? this.#promised.maxParallel : 0;
     return members - window - struck * (this.readsLag ? 2 : 1) - this.#lost > 0 && group.targets.size > 0;
@@ -379,6 +410,7 @@ export class Auditor implements Watcher {
     this.#duties.weighed(route.arn);
     if (this.#isEmpty(route)) {
       this.#rescued.add(route.service);
+      this.rescuedAt.set(route.service, this.#world.timeline.now);
       for (const arn of weights.keys()) this.#arriving.set(arn, this.#world.timeline.now + takes.propagation);
     }
     if ([...weights.values()].every((weight) => weight === 0)) this.violated('I3', `${route.arn}: all weights are 0`);
@@ -395,7 +427,8 @@ export class Auditor implements Watcher {
       if (weight <= before) continue;
       const targets = [...group.targets.values()];
       const { now } = this.#world.timeline;
-      const healthy = targets.filter(({ state, lastHealthy }) => state === 'healthy' || now - lastHealthy < reaction);
+      const allowed = this.#duties.wasBlind(this.#writer) ? 2 * reaction : reaction;
+      const healthy = targets.filter(({ state, lastHealthy }) => state === 'healthy' || now - lastHealthy < allowed);
       if (healthy.length === 0) this.violated('I3', `${route.arn}: weight for ${arn}, which has no healthy target`);
     }
   }
@@ -470,14 +503,14 @@ export class Auditor implements Watcher {
   }
 
   /** What is said to serve has a healthy target at that moment, or had one a moment ago. */
-  #served({ kind, outcome }: z.infer<typeof outcomeShape>): void {
+  #served({ kind, outcome, from, to }: z.infer<typeof outcomeShape>): void {
     if ((kind !== 'rollout' && kind !== 'rollback') || outcome === 'failed') return;
     const { balancer, timeline } = this.#world;
     for (const { name } of this.#world.shape.services.filter((each) => this.#promised.changes.includes(each.name))) {
       const groups = [...balancer.groups.values()].filter((group) => group.service === name);
       const routes = [...balancer.routes.values()].filter((route) => route.service === name);
       const routed = groups.filter((group) => this.#isRouted(group));
-      if (kind === 'rollout' && outcome === 'succeeded') this.#covered(routed);
+      if (kind === 'rollout' && outcome === 'succeeded' && from !== to) this.#covered(routed);
       const serves = routed
         .flatMap((group) => [...group.targets.values()])
         .some(({ state, lastHealthy }) => state === 'healthy' || timeline.now - lastHealthy < reaction);
@@ -518,5 +551,7 @@ export class Auditor implements Watcher {
     this.writes.set(what, (this.writes.get(what) ?? 0) + 1);
   }
 }
+
+const isServed = ({ targets }: Group): boolean => [...targets.values()].some(({ state }) => state === 'healthy');
 
 const slotOf = (target: Target, group: Group): string => `${target.instance} ${group.service} ${group.color}`;

@@ -15,6 +15,10 @@ const mostMoves = 4;
 interface Ticks {
   at: Ms;
   blind: boolean;
+  /** Whether its last observation had reads that failed, lagged or took long. */
+  wasBlind: boolean;
+  /** When it last had such a one. */
+  blindAt: Ms;
   /** Per route: since when its traffic could be saved, and how many observations have shown it. */
   readonly seen: Map<RouteArn, { readonly since: Ms; count: number }>;
   waits: ReadonlyMap<string, { readonly until: number; readonly moves: number }>;
@@ -57,6 +61,10 @@ export class Duties {
     this.#ticksOf(by).blind = true;
   }
 
+  wasBlind(by: string): boolean {
+    return this.#ticksOf(by).wasBlind;
+  }
+
   /** A process has observed and decided. `able`: its lease lets it change something. */
   ticked(by: string, view: View, able: boolean): void {
     const ticks = this.#ticksOf(by);
@@ -70,17 +78,21 @@ export class Duties {
       const idle = this.#attempts.get(`${by} weights of ${route}`) ?? 0;
       if (entry.count <= mostTicks + (idle === 0 ? 0 : 2 ** idle)) continue;
       // After several it may turn to other things, and come back to it.
-      if (idle >= 3 && this.#world.timeline.now - (this.#attempted.get(route) ?? -Infinity) < longestPause) continue;
+      const tried = Math.max(this.#attempted.get(route) ?? -Infinity, ticks.blindAt);
+      if (idle >= 3 && this.#world.timeline.now - tried < longestPause) continue;
       entry.count = -Infinity;
       this.#violated('I13', `${route} sends requests to a color without a healthy target, and ${by} has seen it`);
     }
     this.#deadlines(by, ticks, view);
+    ticks.wasBlind = ticks.blind;
+    if (ticks.blind) ticks.blindAt = this.#world.timeline.now;
     [ticks.at, ticks.blind] = [this.#world.timeline.now, false];
   }
 
   /** A process is about to write weights. */
   attempting(by: string, route: RouteArn): void {
-    this.#ticksOf(by).seen.delete(route);
+    // One write waits for another, and each of them counts as one (I16).
+    this.#ticksOf(by).seen.clear();
     const key = `${by} weights of ${route}`;
     this.#attempted.set(route, this.#world.timeline.now);
     this.#attempts.set(key, (this.#attempts.get(key) ?? 0) + 1);
@@ -134,7 +146,14 @@ export class Duties {
   #ticksOf(by: string): Ticks {
     const known = this.#processes.get(by);
     if (known !== undefined) return known;
-    const made: Ticks = { at: -1, blind: false, seen: new Map(), waits: new Map() };
+    const made: Ticks = {
+      at: -1,
+      blind: false,
+      wasBlind: false,
+      blindAt: -Infinity,
+      seen: new Map(),
+      waits: new Map(),
+    };
     this.#processes.set(by, made);
     return made;
   }

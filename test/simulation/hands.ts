@@ -29,7 +29,7 @@ export const isHand = (id: string): id is HandId => Object.hasOwn(hands, id);
 /** Who is told of what another hand takes, so that it is not blamed on deployctl. */
 export interface Told {
   /** Somebody has changed the weights of a route, or taken it away. */
-  meddled(route: RouteArn): void;
+  meddled(route: RouteArn, takesAll?: boolean): void;
   /** Somebody has edited a rule, and left its weights. */
   edited(route: RouteArn): void;
   /** Somebody takes what serves in these slots of a service. */
@@ -84,7 +84,7 @@ export class Hand {
       [0, 1],
     ];
     const [blue, green] = this.#dice.pick(shares);
-    this.#told.meddled(route.arn);
+    this.#told.meddled(route.arn, blue === 0);
     this.#world.balancer.writtenByHand(
       route.arn,
       new Map([...route.weights, [shape.colors.blue.group, blue], [shape.colors.green.group, green]]),

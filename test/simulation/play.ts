@@ -155,6 +155,11 @@ export class Play {
     return [...found].sort();
   }
 
+  /** As `serving`, but for what the fleet did not have at the end, which no rollout reaches: the auditor says where it must have said so (I18). */
+  reached(service: string): readonly string[] {
+    return this.serving(service, (host) => host?.wasAway(this.endedAt - unnoticed, this.endedAt) !== true);
+  }
+
   /** Holds what a command said, and what it stored, against the world. For when the world has come to rest. */
   truth(ended: Ended): void {
     if (ended.is !== 'result') return;
@@ -182,13 +187,9 @@ export class Play {
     // Its process may have emptied the idle color after it had stored how it ended.
     const storedAt = Math.min(this.endedAt, this.auditor.storedAt.get(stored.generation) ?? Infinity);
     const isOurs = ({ name }: ServiceShape): boolean =>
-      (this.auditor.disturbed.get(name) ?? -Infinity) < storedAt - notice;
-    // What the fleet did not have at the end no rollout reaches; the auditor says where it must have said so (I18).
-    const isReached = (host: Host | undefined): boolean =>
-      host?.wasAway(this.endedAt - unnoticed, this.endedAt) !== true;
-    const there = new Map(
-      this.world.shape.services.filter(isOurs).map(({ name }) => [name, this.serving(name, isReached)]),
-    );
+      (this.auditor.disturbed.get(name) ?? -Infinity) < storedAt - notice &&
+      (this.auditor.rescuedAt.get(name) ?? -Infinity) <= storedAt;
+    const there = new Map(this.world.shape.services.filter(isOurs).map(({ name }) => [name, this.reached(name)]));
     for (const [name, digests] of there)
       // Another hand may divide a service that the rollout does not change; the record then has to name both.
       if (digests.length > 1 && !this.auditor.isDivided(name))
@@ -197,7 +198,8 @@ export class Play {
       const said = image.match(/sha256:[0-9a-f]+/g) ?? [image];
       const digests = there.get(name);
       if (digests === undefined) continue;
-      if (image === UNSERVED && digests.every((digest) => digest === 'nothing')) continue;
+      // It was observed at the end, and may be well again since.
+      if (image === UNSERVED) continue;
       const isSaid = (digest: string): boolean => said.some((short) => digest.startsWith(short));
       const serves = (short: string): boolean => digests.some((digest) => digest.startsWith(short));
       // Where nothing serves at all, the world took it afterwards: what an end reports was healthy then (I15).

@@ -254,11 +254,13 @@ export class Storm implements Weather {
     const before = route.weights;
     const changed = new Map([...before].map(([group, weight]) => [group, weight > 0 ? weight - 1 : weight]));
     route.weights = changed;
+    this.#told.edited(route.arn);
     this.foreign = true;
     this.#world.changed(`${route.arn} ${[...changed.values()].join('/')} by another hand`);
     this.#world.timeline.after(15_000, () => {
       this.foreign = false;
       if (route.weights === changed) route.weights = before;
+      this.#told.edited(route.arn);
       this.#world.changed(`${route.arn} back by another hand`);
     });
   }

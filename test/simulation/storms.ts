@@ -73,12 +73,17 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   else play.truth(repaired ?? ended);
   const good = scenario.fate === 'good';
   // Of two operators one may have gone back: that succeeds, and what serves is the old release.
-  const serves = changed(scenario).some((name) => play.serving(name).includes(digestOf(name, 'new')));
-  if (!good && ended.exit === 0 && serves) auditor.violated('I11', `a release that is ${scenario.fate} has succeeded`);
+  const serves = changed(scenario).some((name) => play.reached(name).includes(digestOf(name, 'new')));
+  // What serves already is found again by whoever rolls it out once more.
+  const isFound = ended.is === 'result' && ended.result.from === ended.result.to;
+  if (!good && ended.exit === 0 && serves && !isFound)
+    auditor.violated('I11', `a release that is ${scenario.fate} has succeeded`);
   // A load balancer that did nothing for a minute may have kept it from being put back: then the end says so.
   const isToldOf =
     storm.enabled.has('F43') && ended.is === 'result' && /stickiness could not be put back/.test(ended.result.reason);
-  if ((ended.exit === 0 || ended.exit === 10) && !isToldOf && stickinessIn(play) !== stickiness)
+  // What it was before only the record of the rollout that changed it knows.
+  const isRecordLost = [...auditor.damages.keys()].some((name) => name.includes('/rollouts/'));
+  if ((ended.exit === 0 || ended.exit === 10) && !isToldOf && !isRecordLost && stickinessIn(play) !== stickiness)
     auditor.violated('I12', `stickiness was ${stickiness} and is ${stickinessIn(play)}`);
   world.counted('F39', auditor.crowd.cutLong);
   world.counted(`exit ${String(ended.exit)}`);

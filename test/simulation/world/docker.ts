@@ -212,7 +212,17 @@ export class Host {
       [box.status, box.startedAt] = ['running', this.#world.timeline.now];
       box.restartCount += 1;
       this.#moved(`${this.id} ${box.service} ${box.color} was started again`);
+      this.#starts(box);
       this.#loop(box);
+    });
+  }
+
+  /** What starts slowly passes its first check later. */
+  #starts({ startedAt }: Box): void {
+    const { balancer, slowStart, timeline } = this.#world;
+    if (startedAt < slowStart.since) return;
+    timeline.after(slowStart.takes, () => {
+      balancer.wake(this.id);
     });
   }
 
@@ -352,6 +362,7 @@ export class Host {
       });
     [box.status, box.startedAt, box.restart, box.witnessed] = ['running', this.#world.timeline.now, true, false];
     this.#world.started(this, box);
+    this.#starts(box);
     this.#loop(box);
   }
 
