@@ -107,11 +107,9 @@ export function shiftTo(plan: Plan, pair: Pair, percent: number, stickiness?: St
   });
 }
 
-/** One write that gives the live color all of the pair, in the numbers that the route had before the first change. */
+/** One write that gives the live color all of the pair, in the numbers that the route had before the first change: what both colors had then. */
 export function giveBack(plan: Plan, pair: Pair, stickiness?: Stickiness): Action {
-  const group = colorOf(pair.service, pair.service.live).group;
-  const before = weightIn(plan.weightsBefore.get(pair.route.route) ?? [], group);
-  const live = before > 0 ? before : pair.base > 0 ? pair.base : pair.total;
+  const live = pair.base > 0 ? pair.base : pair.total;
   return weightsAction(pair, { live, idle: 0 }, { others: scaledOthers(plan, pair, 1), stickiness });
 }
 

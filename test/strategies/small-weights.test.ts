@@ -56,6 +56,21 @@ const next = (s: Scene, plan: Plan = s.plan): Decision => decideNext(plan, s.see
 const baked = (s: Scene, percent: number): Scene =>
   s.sees({ bake: { key: `shift/${String(percent)}`, since: s.now - timing.bake - 5000 } });
 
+it('a pair that was split when the rollout began gets all that it had, and the share of others stays', () => {
+  const before = [
+    { group: blue, weight: 10 },
+    { group: green, weight: 90 },
+    { group: other, weight: 100 },
+  ];
+  const plan = planOf(blueGreenHow, {
+    weightsBefore: new Map([[route, before]]),
+    services: [servicePlan('backend')],
+  });
+  const s = new Scene(plan, 2).routeHas(route, before);
+  for (const { id } of s.fleet) s.target(id, s.service(), 'green', 'unhealthy', 100);
+  expect(of(next(s))).toEqual({ [blue]: 100, [green]: 0 });
+});
+
 describe('a pair of weight 1 beside a group of somebody else', () => {
   it.each([
     [100, 0, 1],

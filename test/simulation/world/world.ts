@@ -212,7 +212,7 @@ export class World {
         for (const { instance } of group.targets.values()) {
           const host = this.hosts.get(instance);
           const box = host?.on(group.port);
-          if (host === undefined || box === undefined || this.app(box.digest).fate !== fate) continue;
+          if (host?.inFleet !== true || box === undefined || this.app(box.digest).fate !== fate) continue;
           if (fate === 'hiccup') this.app(box.digest).fate = 'good';
           host.crash(box, fate === 'dies');
           if (!all) return;
