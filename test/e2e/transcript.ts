@@ -106,7 +106,8 @@ function excerpt(printed: readonly string[], output: readonly string[]): readonl
 }
 
 /** All but the lines about an answer that is slow to come: whether there are any depends on the machine. */
-const isDocumented = (line: string): boolean => !/^\d\d:\d\d:\d\d +waiting for \d+ of \d+ instances? to answer: /.test(line);
+const isDocumented = (line: string): boolean =>
+  !/^\d\d:\d\d:\d\d +waiting for \d+ of \d+ instances? to answer: /.test(line);
 
 /** Without what differs from one run to the next: ids, times, ports, sizes, who. */
 function plain(line: string): string {

@@ -191,6 +191,7 @@ export class Auditor implements Watcher {
   /** @param takesAll all traffic of blue, so that what a later rollout replaces is what serves then */
   meddled(route: RouteArn, takesAll = false): void {
     this.#foreign.add(route);
+    this.#duties.edited(route);
     if (takesAll) this.#forget(this.#world.balancer.routes.get(route)?.service);
     const service = this.#world.balancer.routes.get(route)?.service;
     if (service !== undefined) this.disturbed.set(service, this.#world.timeline.now);
@@ -410,6 +411,7 @@ export class Auditor implements Watcher {
     this.#duties.weighed(route.arn);
     if (this.#isEmpty(route)) {
       this.#rescued.add(route.service);
+      this.#forget(route.service);
       this.rescuedAt.set(route.service, this.#world.timeline.now);
       for (const arn of weights.keys()) this.#arriving.set(arn, this.#world.timeline.now + takes.propagation);
     }

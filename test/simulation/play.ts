@@ -19,7 +19,7 @@ import { isUp } from './world/docker.js';
 import type { ServiceShape } from './world/shape.js';
 import type { World } from './world/world.js';
 
-export type Command = 'rollout' | 'resume' | 'rollback';
+export type Command = 'rollout' | 'resume' | 'rollback' | `rollback --to ${string}`;
 
 /** What is read of a stored outcome here, by a reader of its own. */
 const outcomeShape = z.looseObject({
@@ -279,5 +279,7 @@ async function operate(
       return resume(box, { lockWait });
     case 'rollback':
       return rollback(box, { lockWait, force: false, confirm });
+    default:
+      return rollback(box, { to: command.slice('rollback --to '.length), lockWait, force: false, confirm });
   }
 }

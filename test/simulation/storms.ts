@@ -67,6 +67,8 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   // A way back that the world has kept from its end is a person's to end, once the world is well again.
   let repaired = ended.exit === 11 ? await play.run(play.process(), 'rollback') : undefined;
   if (repaired !== undefined && heed(play, repaired)) repaired = await play.run(play.process(), 'rollback');
+  const to = repaired === undefined ? undefined : namedIn(repaired);
+  if (to !== undefined) repaired = await play.run(play.process(), `rollback --to ${to}`);
   if (repaired !== undefined) await play.rest(30_000);
   // What the other one has stored before it was refused something is what the record tells of.
   if (repaired === undefined && other?.is === 'refused' && isStoredByAnother(play, ended)) play.recordTruth();
@@ -93,6 +95,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
     isColorLost(play) ||
     isUnadopted(play) ||
     isLastOne(play, repaired) ||
+    isThere(repaired) ||
     (repaired?.is === 'result' && repaired.result.reason.includes('nothing ran before'));
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
@@ -162,8 +165,18 @@ function isBlockedForGood(ended: Ended): boolean {
   return /another hand changed them|one-off task|no instance can be spared/.test(ended.result.reason);
 }
 
+/** The first release that a refused rollback suggests. */
+function namedIn(ended: Ended): string | undefined {
+  if (ended.is !== 'refused' || ended.error.code !== 'rollback.refused') return undefined;
+  return /rollback --env sim --to (\S+)/.exec(ended.error.next.join('\n'))?.[1];
+}
+
+/** Whether nothing is to be undone: what a rollback would go to serves. */
+const isThere = (ended: Ended | undefined): boolean =>
+  ended?.is === 'refused' && /serves (?:everywhere )?already/.test(ended.error.message);
+
 /** What a refusal says that only a person can do: a record of which nothing is to be undone is removed, a release that no container tells is restored. */
-function heed({ world }: Play, ended: Ended): boolean {
+function heed({ world, auditor }: Play, ended: Ended): boolean {
   if (ended.is !== 'refused') return false;
   const advice = ended.error.next.join('\n');
   // Where a rollback needs less, it comes first.
@@ -179,6 +192,7 @@ function heed({ world }: Play, ended: Ended): boolean {
   const isAdvice = ['rollback.refused', 'release.damaged', 'release.missing'].includes(ended.error.code);
   if (!isAdvice || name === undefined) return false;
   world.note(`somebody deletes ${name}`);
+  auditor.damaged(name);
   world.store.remove([name]);
   return true;
 }
