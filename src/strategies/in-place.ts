@@ -1,13 +1,13 @@
 import type { Instant } from '../domain/ids.js';
 import type { Action, Wait } from '../domain/decision.js';
-import type { FleetInstance, Observation } from '../domain/observation.js';
+import type { FleetInstance, Observation, ObservedTarget } from '../domain/observation.js';
 import { isRegistered } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import type { Amount } from '../domain/settings.js';
 import { alternateZones, atMost, floorOf } from './amounts.js';
-import { healthOf } from './outage.js';
+import { healthOf, mayServe } from './outage.js';
 import type { Standing } from './standing.js';
-import { healthyIn, membersOf, runsRelease } from './standing.js';
+import { membersOf, runsRelease, targetOf } from './standing.js';
 import type { Work } from './work.js';
 import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf, watched } from './work.js';
 
@@ -86,6 +86,10 @@ export function moveInPlace(
   };
 }
 
+/** A target that serves, or that will as soon as its group gets requests: while a rule is gone, no health check says so. */
+const isCapacity = (target: ObservedTarget | undefined): boolean =>
+  target !== undefined && (target.state === 'healthy' || mayServe(target));
+
 /** What an instance that is already on its way needs now. */
 function stepOf(
   plan: Plan,
@@ -144,13 +148,14 @@ function next(
     slots -= 1;
     actions.push(startOf(plan, standing));
   }
-  let spare = healthyIn(seen, color, members) - fresh - floorOf(members.length, window);
+  const serving = members.filter(({ id }) => isCapacity(targetOf(seen, color, id))).length;
+  let spare = serving - fresh - floorOf(members.length, window);
   const order = new Map(alternateZones(members).map((instance, index) => [instance.id, index]));
   const candidates = standings
     .filter((standing) => standing.place === 'old' && !isEmpty(standing))
     .sort(
       (a, b) =>
-        Number(a.target?.state === 'healthy') - Number(b.target?.state === 'healthy') ||
+        Number(isCapacity(a.target)) - Number(isCapacity(b.target)) ||
         (order.get(a.instance.id) ?? 0) - (order.get(b.instance.id) ?? 0),
     );
   const there = standings.filter(({ target }) => target !== undefined && isRegistered(target));
@@ -158,7 +163,7 @@ function next(
   let away = standings.filter((each) => inFlight.has(each.place) && !there.includes(each)).length;
   for (const standing of candidates) {
     if (slots <= 0) break;
-    const costs = standing.target?.state === 'healthy' ? 1 : 0;
+    const costs = isCapacity(standing.target) ? 1 : 0;
     if (costs > 0 && spare <= 0) break;
     // Where none is healthy the load balancer asks them all, and where none is registered it answers 503: the last one waits for one that is on its way.
     if (registered <= 1 && away > 0) break;
@@ -182,7 +187,7 @@ export function leaveOut(standings: readonly Standing[], spare: number): readonl
   let left = spare;
   for (const standing of standings) {
     if (!mustLeave(standing)) continue;
-    const costs = standing.target?.state === 'healthy' ? 1 : 0;
+    const costs = isCapacity(standing.target) ? 1 : 0;
     if (costs > left) continue;
     left -= costs;
     actions.push(deregisterOf(standing));

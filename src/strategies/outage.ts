@@ -127,6 +127,6 @@ function isNewlyEmpty(seen: Observation, service: ServicePlan, color: Color): bo
 }
 
 /** What the state does not tell: health checks are off, or the group has only just been attached and the reading is from before. */
-function mayServe({ state, reason }: ObservedTarget): boolean {
+export function mayServe({ state, reason }: ObservedTarget): boolean {
   return state === 'unavailable' || (state === 'unused' && reason === 'Target.NotInUse');
 }

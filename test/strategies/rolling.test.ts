@@ -12,6 +12,14 @@ const scene = (size: number, of: Plan = plan): Scene => new Scene(of, size);
 const next = (s: Scene, of: Plan = s.plan): Decision => decideNext(of, s.seen(), s.now);
 const back = (s: Scene): Plan => redirect(s.plan, 'the release is bad');
 
+it('a target whose health is not checked, since its rule is gone, is not taken out for nothing', () => {
+  const s = scene(3);
+  for (const { id } of s.fleet) s.runs(id, s.service(), 'blue', s.service().to, 1);
+  s.target(s.id(1), s.service(), 'blue', 'draining', 10, 10);
+  for (const number of [2, 3]) s.target(s.id(number), s.service(), 'blue', 'unavailable');
+  expect(said(next(s, back(s)))).toBe('wait');
+});
+
 describe('one instance on its way', () => {
   it('leaves the load balancer first', () => {
     expect(said(next(scene(3)))).toBe('deregister 1');
