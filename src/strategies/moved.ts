@@ -12,7 +12,7 @@ import { colorOf, membersOf, occupantOf, releaseOf, targetOf, valueOf } from './
 /** A service that the plan does not change, and that is not served at the end as the record says: by its other color, or by nothing. */
 export interface MovedService {
   readonly service: ServiceName;
-  /** What was observed to serve: images for people, one for each release, or {@link UNSERVED}. */
+  /** What was observed to serve: images for people, one for each release, {@link UNSERVED} or {@link UNROUTED}. */
   readonly images: readonly string[];
   /** `backend, which this rollout does not change, is served by green (r-1): 100% of HTTP:80 default. It was left as it is` */
   readonly text: string;
@@ -26,8 +26,9 @@ export interface SeenAtEnd {
   readonly left: readonly string[];
 }
 
-/** In the place of an image, where no target is healthy. */
+/** In the place of an image, where no target is healthy, and where no request is sent to either color. */
 export const UNSERVED = 'no healthy target';
+export const UNROUTED = 'no traffic';
 
 export const seenAtEnd = (plan: Plan, seen: Observation): SeenAtEnd => ({
   moved: plan.services
@@ -44,11 +45,18 @@ function unserved(plan: Plan, seen: Observation, service: ServicePlan): MovedSer
     ...(pairs.length === 0 || pairs.some(({ live }) => live > 0) ? [service.live] : []),
     ...(pairs.some(({ idle }) => idle > 0) ? [otherColor(service.live)] : []),
   ];
+  const name = `${service.service}, which this ${plan.kind} does not change,`;
+  if (colors.length === 0)
+    return {
+      service: service.service,
+      images: [UNROUTED],
+      text: `${name} has weight 0 in both colors: no request reaches it`,
+    };
   if (!colors.every((color) => healthOf(seen, service, color) === 'none')) return undefined;
   return {
     service: service.service,
     images: [UNSERVED],
-    text: `${service.service}, which this ${plan.kind} does not change, has no healthy target in ${colors.join(' and ')}: its requests fail`,
+    text: `${name} has no healthy target in ${colors.join(' and ')}: its requests fail`,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Ms, RouteArn, TargetGroupArn } from '../../src/domain/ids.js';
 import { z } from 'zod';
 import type { View } from '../../src/domain/event.js';
 import { unpack } from '../../src/state/codec.js';
+import { UNROUTED, UNSERVED } from '../../src/strategies/moved.js';
 import { Crowd } from './crowd.js';
 import { Duties } from './duties.js';
 import type { Group, Route, Target } from './world/balancer.js';
@@ -31,6 +32,7 @@ const outcomeShape = z.looseObject({
   outcome: z.string(),
   from: z.string(),
   to: z.string(),
+  images: z.record(z.string(), z.string()),
 });
 
 /** What is read of a stored record here. */
@@ -93,6 +95,8 @@ export class Auditor implements Watcher {
   /** Instances per service and color when it all began. */
   readonly #members = new Map<string, number>();
   #lost = 0;
+  /** When the world last took an instance. */
+  lostAt: Ms = -Infinity;
   /** Instances that could not be reached, and that a rollback has left out. */
   readonly #excluded = new Set<string>();
   /** Slots that the world has struck and that do not serve again yet. */
@@ -146,6 +150,7 @@ export class Auditor implements Watcher {
 
   lost(): void {
     this.#lost += 1;
+    this.lostAt = this.#world.timeline.now;
   }
 
   /** Another hand takes what serves in these slots of a service. */
@@ -237,7 +242,9 @@ export class Auditor implements Watcher {
     this.crowd.changed();
     this.#duties.changed();
     for (const group of this.#world.balancer.groups.values()) {
-      if (isServed(group)) this.#emptied.delete(group);
+      // Its nodes learn one by one that it has targets again.
+      if (isServed(group) && this.#emptied.delete(group))
+        this.#arriving.set(group.arn, this.#world.timeline.now + takes.propagation);
       this.#traffic(group);
       this.#outsiders(group);
     }
@@ -505,7 +512,7 @@ export class Auditor implements Watcher {
   }
 
   /** What is said to serve has a healthy target at that moment, or had one a moment ago. */
-  #served({ kind, outcome, from, to }: z.infer<typeof outcomeShape>): void {
+  #served({ kind, outcome, from, to, images }: z.infer<typeof outcomeShape>): void {
     if ((kind !== 'rollout' && kind !== 'rollback') || outcome === 'failed') return;
     const { balancer, timeline } = this.#world;
     for (const { name } of this.#world.shape.services.filter((each) => this.#promised.changes.includes(each.name))) {
@@ -516,7 +523,10 @@ export class Auditor implements Watcher {
       const serves = routed
         .flatMap((group) => [...group.targets.values()])
         .some(({ state, lastHealthy }) => state === 'healthy' || timeline.now - lastHealthy < reaction);
-      if (!serves && routes.length > 0) this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy`);
+      // It says so itself.
+      const isSaid = images[name] === UNSERVED || images[name] === UNROUTED;
+      if (!serves && !isSaid && routes.length > 0)
+        this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy`);
     }
   }
 

@@ -6,7 +6,7 @@ import { resume } from '../../src/operations/resume.js';
 import { rollback } from '../../src/operations/rollback.js';
 import { rollout } from '../../src/operations/rollout.js';
 import type { Toolbox } from '../../src/operations/toolbox.js';
-import { UNSERVED } from '../../src/strategies/moved.js';
+import { UNROUTED, UNSERVED } from '../../src/strategies/moved.js';
 import { Auditor } from './auditor.js';
 import type { ProcessOptions } from './process.js';
 import { Process } from './process.js';
@@ -199,11 +199,12 @@ export class Play {
       const digests = there.get(name);
       if (digests === undefined) continue;
       // It was observed at the end, and may be well again since.
-      if (image === UNSERVED) continue;
+      if (image === UNSERVED || image === UNROUTED) continue;
       const isSaid = (digest: string): boolean => said.some((short) => digest.startsWith(short));
       const serves = (short: string): boolean => digests.some((digest) => digest.startsWith(short));
-      // Where nothing serves at all, the world took it afterwards: what an end reports was healthy then (I15).
-      if (digests.length > 0 && !(digests.every(isSaid) && said.every(serves)))
+      // Where nothing serves at all, or a part of it no more, the world took it afterwards: what an end reports was healthy then (I15).
+      const isTaken = this.auditor.lostAt > storedAt;
+      if (digests.length > 0 && !(digests.every(isSaid) && (isTaken || said.every(serves))))
         this.auditor.violated(
           'I11',
           `${stored.outcome}: ${name} is said to serve ${image}, and serves ${digests.join(', ')}`,

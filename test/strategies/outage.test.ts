@@ -191,6 +191,14 @@ describe('the end of a rollback', () => {
     ]);
     s.target(s.id(1), frontend, 'blue', 'healthy');
     expect(seenAtEnd(s.plan, s.seen()).moved).toEqual([]);
+    s.weights(frontend, 0, 0);
+    expect(seenAtEnd(s.plan, s.seen()).moved).toEqual([
+      {
+        service: 'frontend',
+        images: ['no traffic'],
+        text: 'frontend, which this rollout does not change, has weight 0 in both colors: no request reaches it',
+      },
+    ]);
   });
 
   it('has failed where something else answers on the healthy targets', () => {
