@@ -239,7 +239,14 @@ function withWanted(
     case 'healthy': {
       if (trusted && !stillSame) return { ...base, place: 'serving' };
       const settled = target.since + plan.timing.minHealthy;
-      if (plan.aim.to === 'old' || plan.kind === 'rollback') return { ...base, place: 'serving' };
+      if (plan.aim.to === 'old') return { ...base, place: 'serving' };
+      if (plan.kind === 'rollback') {
+        // The nodes of the load balancer learn of a target one by one: a color that was brought up a moment ago gets no traffic yet.
+        const isNew = base.color.color !== base.service.live && target.unroutedSince !== undefined && now < settled;
+        return isNew
+          ? { ...base, place: 'settling', until: settled, why: 'healthy; must stay so' }
+          : { ...base, place: 'serving' };
+      }
       const lookFrom = lookBefore(plan, settled, target.since);
       const unseen = ofThis !== undefined && ofThis.at < lookFrom;
       if (now < settled)

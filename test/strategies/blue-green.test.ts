@@ -86,6 +86,14 @@ describe('the idle color', () => {
     expect(said(next(s))).toBe('weights 90/10');
   });
 
+  it('gets no traffic by a rollback that has brought it up before its targets have been healthy for a while', () => {
+    const s = up(scene(2, planOf({ ...blueGreenHow, steps: [100] }, { kind: 'rollback' })), 100, 0);
+    for (const { id } of s.fleet) s.target(id, s.service(), 'green', 'healthy', 3, 100);
+    expect(said(next(s))).toBe('wait');
+    for (const { id } of s.fleet) s.target(id, s.service(), 'green', 'healthy', 10, 100);
+    expect(said(next(s))).toBe('weights 0/100');
+  });
+
   it('in two sets of instances only the idle set is touched', () => {
     const s = scene(2, planOf(blueGreenHow, { layout: twoSets }));
     expect(said(next(s.weights(s.service(), 100, 0)))).toBe('start 3, start 4');
