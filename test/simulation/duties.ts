@@ -7,8 +7,8 @@ import type { World } from './world/world.js';
 const mostTicks = 3;
 /** No longer than this may a process do other things between two of several attempts: it waits 8 s for an effect, turns away for 20 s, and its reads may be slow. */
 const longestPause: Ms = 44_000;
-/** So often in a row may the same change be sent, or tried, without an effect. */
-const mostIdle = 6;
+/** So often in a row may the same change be sent, or tried, without an effect: three times, once more later, and as often after a turn to the way back. */
+const mostIdle = 8;
 /** In so many observations in a row may the end of one and the same wait move. */
 const mostMoves = 4;
 

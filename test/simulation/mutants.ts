@@ -126,8 +126,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/blue-green.ts',
     'the way back leaves the weights',
-    '.filter(({ service, idle }) => idle > 0 && canReturn(service))',
-    '.filter(({ service, idle }) => idle > 999 && canReturn(service))',
+    '.filter(({ service, idle }) => idle > 0 && canTakeBack(plan, seen, fleet, service))',
+    '.filter(({ service, idle }) => idle > 999 && canTakeBack(plan, seen, fleet, service))',
   ),
   mutant(
     'strategies/standing.ts',
