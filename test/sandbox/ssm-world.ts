@@ -151,6 +151,8 @@ function runFile(
       kill();
     };
     options.signal?.addEventListener('abort', stop, { once: true });
+    // It may have been cancelled while its script was written.
+    if (options.signal?.aborted === true) stop();
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output.stdout += chunk));
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (output.stderr += chunk));
     child.once('error', reject);

@@ -190,10 +190,13 @@ export class Play {
       (this.auditor.disturbed.get(name) ?? -Infinity) < storedAt - notice &&
       (this.auditor.rescuedAt.get(name) ?? -Infinity) <= storedAt;
     const there = new Map(this.world.shape.services.filter(isOurs).map(({ name }) => [name, this.reached(name)]));
-    for (const [name, digests] of there)
-      // Another hand may divide a service that the rollout does not change; the record then has to name both.
-      if (digests.length > 1 && !this.auditor.isDivided(name))
+    for (const [name, digests] of there) {
+      // Another hand may divide a service that the rollout does not change, or of which nothing is to be undone; the record then has to name both.
+      const named = stored.images[name]?.match(/sha256:[0-9a-f]+/g) ?? [];
+      const areNamed = digests.every((digest) => named.some((short) => digest.startsWith(short)));
+      if (digests.length > 1 && !this.auditor.isDivided(name) && !areNamed)
         this.auditor.violated('I7', `${name} serves ${digests.join(' and ')}`);
+    }
     for (const [name, image] of Object.entries(stored.images)) {
       const said = image.match(/sha256:[0-9a-f]+/g) ?? [image];
       const digests = there.get(name);
