@@ -118,10 +118,10 @@ export const mutants: readonly Mutant[] = [
     'return 0;',
   ),
   mutant(
-    'strategies/amounts.ts',
+    'strategies/shift.ts',
     'a full shift leaves both colors at 0',
-    'return { live: 0, idle: total };',
-    'return { live: 0, idle: 0 };',
+    'return weightsAction(pair, { live: 0, idle: whole }',
+    'return weightsAction(pair, { live: 0, idle: 0 * whole }',
   ),
   mutant(
     'strategies/blue-green.ts',
