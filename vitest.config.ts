@@ -74,9 +74,8 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/*.test.ts'],
           exclude: [...wide, ...rare],
-          // After everything else, more fleets than processors at a time: most of their time is waiting.
+          // After everything else: two fleets at a time, most of whose time is waiting.
           sequence: { groupOrder: 1 },
-          maxWorkers: 3,
           testTimeout: 360_000,
           hookTimeout: 120_000,
         },
