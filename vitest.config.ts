@@ -10,10 +10,8 @@ const wide = files([
   'e2e/iam-policy',
   'e2e/tutorial',
   'e2e/terminal',
-  'host/docker',
   'host/foreign',
   'host/shells',
-  'sandbox/docker-lifecycle',
 ]);
 
 /** What `.ci/run` leaves to the deep run, to stay well below its hour on a machine that starts processes slowly. */
@@ -32,9 +30,11 @@ const rare = files([
   'e2e/two-sets',
   'e2e/validate',
   'e2e/verdicts',
+  'host/docker',
   'host/docker-kill',
   'host/kill',
   'sandbox/docker-faults',
+  'sandbox/docker-lifecycle',
 ]);
 
 export default defineConfig({
@@ -86,7 +86,6 @@ export default defineConfig({
           name: 'wide',
           include: wide,
           sequence: { groupOrder: 2 },
-          maxWorkers: 3,
           testTimeout: 360_000,
           hookTimeout: 120_000,
         },

@@ -129,8 +129,8 @@ function quick(file: Json): void {
     'min-healthy': '500ms',
     bake: '1s',
     'health-timeout': '15s',
-    'host-command': '30s',
-    'pull-timeout': '30s',
+    'host-command': '1m',
+    'pull-timeout': '1m',
     poll: '250ms',
     hold: '5s',
   };
@@ -196,7 +196,7 @@ export async function openShop(options: ShopOptions = {}): Promise<Shop> {
       stdin: 'ignore',
       stripFinalNewline: false,
       reject: false,
-      timeout: options.longest ?? 150_000,
+      timeout: options.longest ?? 300_000,
       killSignal: 'SIGKILL',
     });
     let seen = '';

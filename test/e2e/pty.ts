@@ -32,7 +32,7 @@ export function inTerminal(
     readonly cwd?: string;
     /** Shell around the command line, in the same terminal. */
     readonly shell?: (line: string) => string;
-    /** Longest run in ms, after which the terminal is closed; 120,000 when left out. */
+    /** Longest run in ms, after which the terminal is closed; 300,000 when left out. */
     readonly longest?: number;
   } = {},
 ): InTerminal {
@@ -46,7 +46,7 @@ export function inTerminal(
     // Open as long as the command runs: the end of it would be an end-of-file typed into the terminal.
     stdin: 'pipe',
     reject: false,
-    timeout: options.longest ?? 120_000,
+    timeout: options.longest ?? 300_000,
     killSignal: 'SIGKILL',
   });
   const waiting = new Set<() => void>();
