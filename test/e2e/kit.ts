@@ -78,7 +78,7 @@ export interface ShopOptions {
   readonly timeScale?: number;
   /** Deregistration delay of all groups in AWS seconds; 20 when left out, one second of the test's time. */
   readonly drainSeconds?: number;
-  /** Longest run of one command in ms, after which it is killed; 150,000 when left out. */
+  /** Longest run of one command in ms, after which it is killed; 300,000 when left out. */
   readonly longest?: number;
   /** Further arguments of `sandbox up`. */
   readonly up?: readonly string[];
