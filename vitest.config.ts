@@ -9,7 +9,6 @@ const wide = files([
   'e2e/doctor',
   'e2e/iam-policy',
   'e2e/tutorial',
-  'e2e/terminal',
   'host/foreign',
   'host/shells',
 ]);
@@ -27,6 +26,7 @@ const rare = files([
   'e2e/on-instances',
   'e2e/quiet-drain',
   'e2e/steering',
+  'e2e/terminal',
   'e2e/two-sets',
   'e2e/validate',
   'e2e/verdicts',
