@@ -4,14 +4,7 @@ import { plantMutants } from './test/simulation/mutate.js';
 const files = (names: readonly string[]): string[] => names.map((name) => `test/${name}.test.ts`);
 
 /** What `npm test` leaves to `.ci/run`, to stay below ten minutes on two cores: `npm run test:wide`. */
-const wide = files([
-  'e2e/action',
-  'e2e/doctor',
-  'e2e/iam-policy',
-  'e2e/tutorial',
-  'host/foreign',
-  'host/shells',
-]);
+const wide = files(['e2e/action', 'e2e/doctor', 'e2e/iam-policy', 'e2e/tutorial', 'host/foreign', 'host/shells']);
 
 /** What `.ci/run` leaves to the deep run, to stay well below its hour on a machine that starts processes slowly. */
 const rare = files([
