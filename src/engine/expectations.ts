@@ -3,7 +3,7 @@ import type { Instant, Ms, TargetGroupArn, TargetKey } from '../domain/ids.js';
 /** A read that comes sooner than this after our own change and contradicts it is taken for stale. */
 export const STALE_FOR: Ms = 10_000;
 
-/** So many readings in a row that contradict a registration which one has shown are believed: one may be older, they hardly are. */
+/** After a reading has shown our registration, so many in a row that contradict it are believed: one may be stale, two in a row hardly ever are. */
 const MOST_OLDER = 2;
 
 interface Expected {
@@ -11,7 +11,7 @@ interface Expected {
   readonly at: Instant;
   /** When we registered what we have deregistered since, if a reading may still be older than that. */
   readonly born?: Instant;
-  /** A registration that a reading has shown, and how many readings in a row have shown it no more: another hand may have taken it out. */
+  /** A reading has shown the registration; so many in a row have contradicted it since. Somebody else may have deregistered the target. */
   shown?: { against: number };
 }
 

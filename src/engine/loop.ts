@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Action, Decision, Outcome } from '../domain/decision.js';
+import { isLook } from '../domain/decision.js';
 import { isDenied, messageOf, PortError } from '../domain/errors.js';
 import type { HostRequest } from '../domain/host.js';
 import type { Instant, Ms, RouteArn } from '../domain/ids.js';
@@ -120,7 +121,7 @@ export class Loop {
     if (decision.is === 'act') this.#heldSince = undefined;
     switch (decision.is) {
       case 'act':
-        this.#bakeIs(decision.bake);
+        this.#bakeIs(decision.bake, !decision.actions.every(isLook));
         if (decision.urgent !== true && movesTraffic(this.#plan, decision.actions)) {
           const may = this.#deps.preTraffic?.() ?? { is: 'passed' };
           if (may.is === 'failed') return this.#abort(`the hook pre-traffic failed: ${may.why}`, now);
@@ -161,8 +162,8 @@ export class Loop {
   }
 
   /** Samples are taken from the moment at which the bake begins: the next observation may take long. */
-  #bakeIs(key: string | undefined): void {
-    this.#deps.observer.setBake(key);
+  #bakeIs(key: string | undefined, changes = false): void {
+    this.#deps.observer.setBake(key, changes);
     this.#deps.gates.watch(key);
   }
 

@@ -98,7 +98,7 @@ export class Observer {
   readonly #refused = new Map<RouteArn, { readonly why: string; readonly view: string; readonly until: Instant }>();
   #forgiven = false;
   #bake: { key: string; since: Instant } | undefined;
-  /** The bake that something else has broken off, and when. */
+  /** The bake that was interrupted, and when. */
   #broken: { readonly key: string; readonly since: Instant; readonly at: Instant } | undefined;
 
   constructor(deps: ObserverDeps, scope: Scope) {
@@ -118,13 +118,18 @@ export class Observer {
     return this.#bake;
   }
 
-  /** The strategy says which bake is on; a new key starts a new one. One that was broken off a moment ago goes on: a lost command is no new beginning. */
-  setBake(key: string | undefined): void {
+  /**
+   * The strategy says which bake is on; a new key starts a new one. A short break in which nothing was changed does not start it again.
+   * @param changes whether this decision changes anything: then a bake that it breaks off is over
+   */
+  setBake(key: string | undefined, changes = false): void {
+    if (changes && key === undefined) this.#broken = undefined;
     if (key === this.#bake?.key) return;
     const now = this.#deps.clock.now();
-    if (key === undefined && this.#bake !== undefined) this.#broken = { ...this.#bake, at: now };
-    const goesOn = this.#broken?.key === key && now - (this.#broken?.at ?? 0) <= BREAK;
-    this.#bake = key === undefined ? undefined : { key, since: goesOn ? (this.#broken?.since ?? now) : now };
+    if (key === undefined && this.#bake !== undefined && !changes) this.#broken = { ...this.#bake, at: now };
+    const { key: before, since = now, at = now } = this.#broken ?? {};
+    const continues = before === key && now - at <= BREAK;
+    this.#bake = key === undefined ? undefined : { key, since: continues ? since : now };
   }
 
   /** One round of reads, all at once. Rejects only for aborts and bugs. */

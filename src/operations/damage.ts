@@ -13,7 +13,7 @@ export const damageText = ({ name, why }: Damage): string => `the parameter ${na
 /** How to get an earlier version back: a parameter that was deleted has none. Deleting is for what nothing needs. */
 export const restoreFix = ({ name, missing }: Damage): string =>
   missing === true
-    ? `create it again from a copy of its value (aws ssm put-parameter --name ${name}): Parameter Store keeps no versions of a deleted parameter`
+    ? `create it again from a copy of its value (aws ssm put-parameter --name ${name} --type String --value file://FILE): Parameter Store keeps no versions of a deleted parameter`
     : `restore it (aws ssm get-parameter-history --name ${name} has its earlier versions), or, if it is of no use: aws ssm delete-parameter --name ${name}`;
 
 /** Records that cannot be read and that nothing needs: named, and skipped. */

@@ -96,7 +96,7 @@ export async function targetOf(
   }
   const not = notATarget(box, release, present, ground.past);
   if (not !== undefined) refuseRollback(not);
-  const text = `release ${id} is known by its containers only: ${damagedText(parts)}. It is stored anew`;
+  const text = `release ${id} is known by its containers only: ${damagedText(parts)}. It will be stored again`;
   const why = found === undefined ? [text] : [];
   return { release, warnings: why };
 }

@@ -15,8 +15,8 @@ const MOST_PARTS = 16;
 
 /**
  * Stores a release for good: one parameter a service, and further parts where that is not enough. The parts are written first, so what has a
- * head is whole. Storing the same release again is fine, and completes one that was left half written. What is stored under its id and cannot
- * be read is replaced: Parameter Store keeps it among the earlier versions.
+ * head is whole. Storing the same release again is fine, and completes one that was left half written. A service that is
+ * stored under its id and cannot be read is replaced: Parameter Store keeps it among the earlier versions.
  * @throws DeployctlError `release.differs` when the id is taken by another content, `state.newer`, `state.too-large`
  */
 export async function putRelease(deps: StateDeps, release: Release, signal?: AbortSignal): Promise<void> {
@@ -28,11 +28,21 @@ export async function putRelease(deps: StateDeps, release: Release, signal?: Abo
     if (!isTaken) throw error;
     const damage = (await readRelease(deps, release.id, signal))?.damage ?? [];
     if (damage.length === 0 || damage.some(({ newer }) => newer)) throw error;
-    for (const { name, value } of parameters) await put(deps, name, value, { signal });
+    for (const { head, name, value, isSame } of parameters) {
+      // A service that can be read never changes, and one that a list does not show may be there.
+      const isDamaged = damage.some((each) => each.missing !== true && isOf(each.name, head));
+      if (isDamaged) await put(deps, name, value, { signal });
+      else await createRelease(deps, release.id, [{ head, name, value, isSame }], signal);
+    }
   }
 }
 
+/** Whether a parameter belongs to the service whose first parameter is `head`. */
+const isOf = (name: string, head: string): boolean => name === head || name.startsWith(`${head}/`);
+
 interface ReleaseParameter {
+  /** Name of the first parameter of its service. */
+  readonly head: string;
   readonly name: string;
   readonly value: string;
   readonly isSame: (stored: string) => boolean;
@@ -46,11 +56,17 @@ function parametersOf(deps: StateDeps, release: Release): readonly ReleaseParame
     const name = deps.names.service(release.id, service);
     return [
       ...parts.map((part, index) => ({
+        head: name,
         name: deps.names.part(release.id, service, index + 2),
         value: part,
         isSame: (stored: string) => stored === part,
       })),
-      { name, value: toJson(head), isSame: (stored: string) => sameHead(decode(name, stored, headSchema), head) },
+      {
+        head: name,
+        name,
+        value: toJson(head),
+        isSame: (stored: string) => sameHead(decode(name, stored, headSchema), head),
+      },
     ];
   });
 }

@@ -65,9 +65,9 @@ export function endOfWayBack(
   return { is: 'done', outcome: 'rolled-back', reason: because };
 }
 
-/** Somebody has taken the traffic from both colors, or an outage has moved it where it cannot come back from. It is not given to either: nobody knows why. */
+/** Somebody else has removed the traffic, or an outage has moved it to a color from which it cannot come back. It is not moved: nobody knows why it is so. */
 function withoutTraffic({ route, service }: Pair): string {
-  return `${route.name}: ${service.live}, where ${service.from.release} of ${service.service} runs, has weight 0: another hand took its traffic, or it had no healthy target of the fleet`;
+  return `${route.name}: ${service.live}, where ${service.from.release} of ${service.service} runs, has weight 0: somebody else removed its traffic, or no instance of the fleet was healthy there`;
 }
 
 /** The writes that put the stickiness of all routes back as it was, where a shift or an outage has turned it off. */

@@ -217,7 +217,7 @@ describe('without a reason to get requests', () => {
 });
 
 describe('a bake', () => {
-  it('goes on after a short break, and begins anew after a long one, another one, or a turn', async () => {
+  it('continues after a short break, and starts again after a long one, a change, another one, or a turn', async () => {
     observer.setBake('final');
     const since = clock.now();
     const breakOff = async (duration: number): Promise<void> => {
@@ -231,6 +231,17 @@ describe('a bake', () => {
     expect(observer.bake).toEqual({ key: 'final', since });
 
     await breakOff(20_001);
+    observer.setBake('final');
+    expect(observer.bake).toEqual({ key: 'final', since: clock.now() });
+
+    observer.setBake(undefined, true);
+    await clock.advance(1000);
+    observer.setBake('final');
+    expect(observer.bake).toEqual({ key: 'final', since: clock.now() });
+
+    observer.setBake(undefined);
+    observer.setBake(undefined, true);
+    await clock.advance(1000);
     observer.setBake('final');
     expect(observer.bake).toEqual({ key: 'final', since: clock.now() });
 

@@ -105,6 +105,10 @@ describe('releases', () => {
       await clock.run(state.putRelease(big));
       expect(await clock.run(state.getRelease('r-1'))).toEqual(big);
     }
+    // What can be read stays, whatever is damaged beside it.
+    store.set(`${BASE}/releases/r-1/frontend`, '{"schema":');
+    expect(await code(clock.run(state.putRelease(rebuilt)))).toBe('release.differs');
+    await clock.run(state.putRelease(big));
     const newer = '{"schema":99}';
     store.set(`${BASE}/releases/r-1/frontend`, newer);
     expect(await code(clock.run(state.putRelease(big)))).toBe('state.newer');

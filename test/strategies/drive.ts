@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { PortError } from '../../src/domain/errors.js';
 import type { Action } from '../../src/domain/decision.js';
+import { isLook } from '../../src/domain/decision.js';
 import type { Instant, Ms } from '../../src/domain/ids.js';
 import type { Observation } from '../../src/domain/observation.js';
 import type { Plan } from '../../src/domain/plan.js';
@@ -95,7 +96,7 @@ export async function drive(
     if (decision.is === 'act') heldSince = undefined;
     switch (decision.is) {
       case 'act': {
-        observer.setBake(decision.bake);
+        observer.setBake(decision.bake, !decision.actions.every(isLook));
         const order = [...decision.actions].sort((a, b) => Number(b.is === 'weights') - Number(a.is === 'weights'));
         for (const action of order) if (!(await perform(action))) break;
         if (!decision.actions.some(({ is }) => is === 'register' || is === 'deregister')) world.advance(250);
