@@ -195,7 +195,7 @@ export class Loop {
     // An outage is not given up: the strategy goes on meanwhile, and what would end it is tried again.
     const until = urgent === true ? now + OUTAGE_AGAIN : Infinity;
     return actions.filter((action) => {
-      const verdict = this.#progress.judge(action, now);
+      const verdict = this.#progress.judge(action, now, urgent === true);
       if (verdict.is === 'stuck') {
         const text = describeAction(this.#plan, seen, action);
         this.#giveUp(action, `"${text}" was accepted ${String(verdict.times)} times and changed nothing`, now, until);
@@ -227,7 +227,10 @@ export class Loop {
       if (action.is === 'task') await this.#save({ tasks: { ...this.#record.tasks, [action.service]: 'intended' } });
     }
     const others = actions.filter((action) => action.is !== 'weights');
-    await Promise.all(others.map((action) => this.#perform(action, turn, stop)));
+    // All of them end before an error is told: the lease is given up after it, and no change may land later than that.
+    const ends = await Promise.allSettled(others.map((action) => this.#perform(action, turn, stop)));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     const tasks = withoutUnsent(others, this.#record.tasks, this.#deps.book.tasks);
     if (tasks !== undefined) await this.#save({ tasks });
     if (others.some((action) => action.is === 'register' || action.is === 'deregister')) return;

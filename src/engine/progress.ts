@@ -55,11 +55,13 @@ export class Progress {
     }
   }
 
-  judge(action: Action, now: Instant): Verdict {
+  /** @param urgent it would end an outage: what had no effect some time ago may have one now */
+  judge(action: Action, now: Instant, urgent = false): Verdict {
     const sent = this.#sent.get(keyOf(action));
     if (sent === undefined || isLook(action)) return { is: 'send' };
     if (now < sent.next) return { is: 'later', at: sent.next };
-    return sent.times >= MOST_WITHOUT_EFFECT ? { is: 'stuck', times: sent.times } : { is: 'send' };
+    if (sent.times < MOST_WITHOUT_EFFECT || (urgent && now - sent.at >= OUTAGE_AGAIN)) return { is: 'send' };
+    return { is: 'stuck', times: sent.times };
   }
 
   /** The change was accepted. @param before what `evidenceOf` said of it before it was sent */

@@ -1,6 +1,6 @@
 import { shortened } from '../domain/text.js';
 import type { ExitCode } from '../domain/errors.js';
-import { DeployctlError, EXIT, messageOf } from '../domain/errors.js';
+import { DeployctlError, EXIT, fixFor, messageOf, PortError } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
 import type { OutcomeRecord } from '../domain/record.js';
@@ -31,6 +31,15 @@ function afterLoss({ environment, kind }: Plan): readonly string[] {
 
 /** What ends a rollout in its midst is no refusal, even where it would have been one before the first change. */
 export function midway(error: unknown, kind: Plan['kind'], next: readonly string[]): unknown {
+  if (error instanceof PortError && error.kind !== 'aborted') {
+    return new DeployctlError({
+      code: `aws.${error.kind}`,
+      message: `${error.message}. The ${kind} has begun, and stands half-way`,
+      exitCode: EXIT.inProgress,
+      next: [fixFor(error), ...next],
+      cause: error,
+    });
+  }
   if (!(error instanceof DeployctlError)) return error;
   if (error.exitCode !== EXIT.refused && error.exitCode !== EXIT.leaseHeld) return error;
   return new DeployctlError({

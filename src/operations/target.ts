@@ -87,8 +87,7 @@ export async function targetOf(
       throw refused(`release ${id} cannot be restored: ${damageText(damage)}. No container tells enough of it`, [
         restoreFix(damage),
       ]);
-    const listed = (await beforeChange(() => box.state.listReleases(box.signal))).releases.map((each) => each.id);
-    const known = [...new Set([...listed, ...observedIds(ground)])];
+    const known = await rollbackable(box, ground);
     throw refused(`there is no release ${id} of ${environment}; known: ${known.slice(-10).join(', ') || 'none'}`, [
       ...known.slice(-1).map((each) => `deployctl rollback --env ${environment} --to ${each}`),
       `deployctl history --env ${environment}`,
@@ -99,6 +98,18 @@ export async function targetOf(
   const text = `release ${id} is known by its containers only: ${damagedText(parts)}. It will be stored again`;
   const why = found === undefined ? [text] : [];
   return { release, warnings: why };
+}
+
+/** The releases that `--to` takes: those that are stored, and those that containers tell whole. */
+async function rollbackable(box: Toolbox, ground: Ground): Promise<readonly ReleaseId[]> {
+  const known = (await beforeChange(() => box.state.listReleases(box.signal))).releases.map((each) => each.id);
+  for (const id of observedIds(ground)) {
+    if (known.includes(id)) continue;
+    const parts = await beforeChange(() => box.state.readRelease(id, box.signal));
+    const find = ofTarget(box, ground.seen, ground.live, { id, isDefault: false, present: ground.present.release });
+    if ((await rebuilt(box, ground.topology, id, parts, find)) !== undefined) known.push(id);
+  }
+  return known;
 }
 
 const damagedText = (parts: ReleaseParts | undefined): string =>

@@ -99,7 +99,7 @@ function shift(
 function finish(plan: Plan, seen: Observation, now: Instant): Decision {
   const unread = unreadRoutes(plan, seen, now);
   if (unread !== undefined) return unread;
-  const borrowed = giveStickinessBack(plan, seen);
+  const borrowed = giveStickinessBack(plan, seen, now);
   if (borrowed !== undefined) return borrowed;
   const reason =
     plan.kind === 'rollback'
@@ -151,7 +151,7 @@ function wayBack(plan: Plan, seen: Observation, now: Instant, fleet: readonly Fl
   return (
     decide(work, 'take the failed color out of service', now, plan) ??
     unreadRoutes(plan, seen, now) ??
-    giveStickinessBack(plan, seen) ??
+    giveStickinessBack(plan, seen, now) ??
     endOfWayBack(plan, seen, now, fleet, stuck)
   );
 }

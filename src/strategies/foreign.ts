@@ -34,7 +34,7 @@ export function guardForeign(plan: Plan, seen: Observation, now: Instant, decisi
   if (foreign.length === 0 || (decision.is === 'act' && decision.urgent === true)) return decision;
   const sure = foreign.filter((each) => isSure(seen, each));
   if (plan.foreignTargets === 'deregister') {
-    const removal = removeForeign(plan, seen, sure);
+    const removal = removeForeign(plan, seen, now, sure);
     if (removal !== undefined) return removal;
   }
   if (!isForward(plan) || !concludes(plan, decision)) return decision;
@@ -80,14 +80,22 @@ function isSure(seen: Observation, foreign: ForeignTarget): boolean {
   return seen.fleet.is === 'known' && target !== undefined && seen.fleet.at - target.since >= FLEET_LATER;
 }
 
-/** One deregistration per group. Not of the last healthy targets of a group that gets requests: those go when instances of the fleet serve there. */
-function removeForeign(plan: Plan, seen: Observation, foreign: readonly ForeignTarget[]): Decision | undefined {
+/**
+ * One deregistration per group. Not of the last healthy targets of a group that gets requests, or of which some nodes of the load balancer have not heard yet
+ * that it gets none: those go when instances of the fleet serve there, or after the settle time.
+ */
+function removeForeign(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  foreign: readonly ForeignTarget[],
+): Decision | undefined {
   const fleet = valueOf(seen.fleet) ?? [];
   const leaving = foreign.filter((each) => {
     const { color, instance, port } = each;
     const target = targetOf(seen, each);
     if (target === undefined || seen.kept?.has(keptKey(color.group, targetKey(instance, port))) === true) return false;
-    if (target.state !== 'healthy' || target.unroutedSince !== undefined) return true;
+    if (target.state !== 'healthy' || now >= (target.unroutedSince ?? Infinity) + plan.timing.settle) return true;
     return healthyIn(seen, color, membersOf(plan, fleet, color.color)) > 0;
   });
   const groups = [...new Set(leaving.map(({ color }) => color.group))];

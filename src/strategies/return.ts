@@ -1,5 +1,6 @@
 import type { Action, Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { redirect } from '../domain/plan.js';
@@ -10,7 +11,7 @@ import { isChanged } from './preload.js';
 import { canReturn } from './shared.js';
 import type { Pair } from './shift.js';
 import { hasTwoColors, pairsOf, returnStickiness } from './shift.js';
-import { isExcluded, membersOf, occupantOf, runsRelease, targetOf, valueOf } from './standing.js';
+import { colorOf, isExcluded, membersOf, occupantOf, runsRelease, targetOf, valueOf } from './standing.js';
 import type { Work } from './work.js';
 import { nothing, oneCommandPerHost } from './work.js';
 import { waitingSince } from './waiting.js';
@@ -71,13 +72,31 @@ function withoutTraffic({ route, service }: Pair): string {
 }
 
 /** The writes that put the stickiness of all routes back as it was, where a shift or an outage has turned it off. */
-export function giveStickinessBack(plan: Plan, seen: Observation): Decision | undefined {
-  const [first, ...rest] = (pairsOf(plan, seen, plan.services.filter(hasTwoColors)) ?? [])
-    .filter(({ route }) => !seen.refused.has(route.route))
-    .map((pair) => returnStickiness(plan, pair))
-    .filter((action) => action !== undefined);
+export function giveStickinessBack(plan: Plan, seen: Observation, now: Instant): Decision | undefined {
+  const pairs = (pairsOf(plan, seen, plan.services.filter(hasTwoColors)) ?? []).filter(
+    (pair) => !seen.refused.has(pair.route.route) && returnStickiness(plan, pair) !== undefined,
+  );
+  const until = Math.max(-Infinity, ...pairs.map((pair) => forgotten(plan, seen, pair)));
+  if (now < until) {
+    const what = 'clients forget the color that lost its traffic, then group stickiness comes back';
+    return { is: 'wait', waits: [{ what, until }], recheckAt: now + plan.timing.poll, reason: what };
+  }
+  const [first, ...rest] = pairs.map((pair) => returnStickiness(plan, pair)).filter((action) => action !== undefined);
   if (first === undefined) return undefined;
   return { is: 'act', actions: [first, ...rest], waits: [], reason: 'put the stickiness back' };
+}
+
+/**
+ * Until when a route goes without its stickiness because of a color that has just lost its traffic and has no healthy target. Clients that are still bound to it would
+ * get 503 from the moment it is back. Cookies that last longer than the settle time are not waited for.
+ */
+function forgotten(plan: Plan, seen: Observation, { service, route, live, idle }: Pair): Instant {
+  if (plan.stickinessBefore.get(route.route)?.enabled !== true) return -Infinity;
+  const empty = [live === 0 ? service.live : undefined, idle === 0 ? otherColor(service.live) : undefined]
+    .filter((color) => color !== undefined)
+    .filter((color) => healthOf(seen, service, color) !== 'some');
+  const since = empty.map((color) => route.since.get(colorOf(service, color).group) ?? -Infinity);
+  return Math.max(-Infinity, ...since) + plan.timing.settle;
 }
 
 /** Routes whose stickiness is not what it was before, at an end that could not put it back. */

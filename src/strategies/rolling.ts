@@ -56,7 +56,7 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   // What cannot be read keeps nobody from going on, and nobody knows what serves without it.
   const paired = plan.services.filter(hasTwoColors);
   if (pairsOf(plan, seen, paired) === undefined) return unreadableWeights(plan, seen, now, paired);
-  const borrowed = giveStickinessBack(plan, seen);
+  const borrowed = giveStickinessBack(plan, seen, now);
   if (borrowed !== undefined) return borrowed;
   if (plan.aim.to === 'old') {
     const end = endOfWayBack(plan, seen, now, fleet, []);

@@ -1,4 +1,4 @@
-import type { Color, InstanceId, Instant, TargetKey } from '../../src/domain/ids.js';
+import type { Color, InstanceId, Instant, TargetGroupArn, TargetKey } from '../../src/domain/ids.js';
 import { targetKey } from '../../src/domain/ids.js';
 import type {
   Connections,
@@ -44,6 +44,7 @@ export class Scene {
   readonly #weights = new Map<string, Map<`arn:${string}`, number>>();
   readonly #unreadable = new Set<string>();
   #sticky = false;
+  #weightsAge: number | undefined;
   #more: Partial<Observation> = {};
   #serial = 0;
 
@@ -166,7 +167,13 @@ export class Scene {
     return this;
   }
 
-  weights(service: ServicePlan, live: number, idle: number, options: { readonly sticky?: boolean } = {}): this {
+  /** `seconds`: for so long they have been seen; absent: for long. */
+  weights(
+    service: ServicePlan,
+    live: number,
+    idle: number,
+    options: { readonly sticky?: boolean; readonly seconds?: number } = {},
+  ): this {
     const idleColor = service.live === 'blue' ? 'green' : 'blue';
     for (const route of service.routes) {
       const weights = this.#weights.get(route);
@@ -175,7 +182,13 @@ export class Scene {
       if (to !== undefined) weights?.set(to.group, idle);
     }
     this.#sticky = options.sticky ?? false;
+    this.#weightsAge = options.seconds;
     return this;
+  }
+
+  #since(weights: readonly GroupWeight[]): ReadonlyMap<TargetGroupArn, Instant> {
+    const age = this.#weightsAge;
+    return new Map(age === undefined ? [] : weights.map(({ group }) => [group, this.now - age * 1000]));
   }
 
   /** Exactly these weights, other groups included. */
@@ -280,7 +293,7 @@ export class Scene {
         service.routes.map((route) => {
           const weights = [...(this.#weights.get(route) ?? [])].map(([group, weight]) => ({ group, weight }));
           const stickiness = { enabled: this.#sticky };
-          const view = { route, name: route, weights, stickiness, frame: 'frame', since: new Map() };
+          const view = { route, name: route, weights, stickiness, frame: 'frame', since: this.#since(weights) };
           return [route, this.#unreadable.has(route) ? unknown : known(view)] as const;
         }),
       ),

@@ -198,6 +198,29 @@ describe.each([
     expect(intents).toMatch(/^(- )*(intended )+(- )+(intended )+(- )+(intended ?)+/);
   });
 
+  it('an error ends it only after the other changes that were sent with it have ended', async () => {
+    const denied = new PortError({ kind: 'access-denied', operation: 'ssm:SendCommand', message: 'not authorized' });
+    let [sent, open] = [0, 0];
+    const ended = run({
+      plan: planOf(blueGreenHow),
+      arrange: (w) => {
+        const send = w.hosts.send.bind(w.hosts);
+        vi.spyOn(w.hosts, 'send').mockImplementation(async (command, signal) => {
+          if (command.request.phase !== 'start') return send(command, signal);
+          sent += 1;
+          if (sent === 1) throw denied;
+          open += 1;
+          // After everything that follows from the refusal alone.
+          await new Promise(setImmediate);
+          open -= 1;
+          return send(command, signal);
+        });
+      },
+    });
+    await expect(ended).rejects.toThrow('was refused in the middle of the rollout');
+    expect([sent, open]).toEqual([3, 0]);
+  });
+
   it('an interrupt ends it at once, with nothing sent afterwards', async () => {
     let at = Infinity;
     const { result, world } = await run({

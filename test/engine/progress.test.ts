@@ -53,6 +53,15 @@ describe('a change that has no effect', () => {
     expect(progress.judge(action, 2000)).toEqual({ is: 'later', at: 5000 });
   });
 
+  it('is sent once more some time later where it would end an outage', () => {
+    const s = scene();
+    const action = weights(s, 50);
+    const progress = new Progress(5000);
+    for (const at of [0, 5000, 15_000]) progress.accepted(action, evidenceOf(action, s.seen()), at);
+    expect(progress.judge(action, 35_000)).toEqual({ is: 'stuck', times: 3 });
+    expect(progress.judge(action, 35_000, true)).toEqual({ is: 'send' });
+  });
+
   it('a look is no change', () => {
     const s = scene();
     expect(sendAll({ is: 'inspect', instance: s.id(1) }, s).stuck).toBe(Infinity);

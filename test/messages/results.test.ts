@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PortError } from '../../src/domain/errors.js';
 import type { EventBody } from '../../src/domain/event.js';
 import type { OperationResult } from '../../src/operations/drive.js';
 import { breakLease } from '../../src/operations/lease.js';
@@ -366,6 +367,32 @@ describe('the lease is lost in the midst of it (130)', () => {
 });
 
 describe('an error in the midst of a rollout is no refusal', () => {
+  it('a store that does not answer any more', async () => {
+    const shop = await Shop.open();
+    const { box } = shop.person('anna');
+    let writes = 0;
+    const state: Toolbox['state'] = {
+      ...box.state,
+      writeRecord: (...args) => {
+        writes += 1;
+        if (writes < 4) return box.state.writeRecord(...args);
+        const message = 'connect ETIMEDOUT';
+        return Promise.reject(new PortError({ kind: 'network', operation: 'ssm:PutParameter', message }));
+      },
+    };
+    const act = () => shop.run(() => rollout({ ...box, state }, request()));
+    expect(await says('aws.network', 'rollout --backend new', act)).toMatchInlineSnapshot(`
+      "$ deployctl rollout --backend new
+      Error: connect ETIMEDOUT. The rollout has begun, and stands half-way
+
+      Next:
+        check the connection to AWS (region, AWS_ENDPOINT_URL, proxy) and try again
+        deployctl resume --env sim     # goes on from what is observed
+        deployctl rollback --env sim   # goes back
+      (exit 14)"
+    `);
+  });
+
   it('a record that has no room in the store', async () => {
     const shop = await Shop.open();
     const { box } = shop.person('anna');

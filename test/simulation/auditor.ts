@@ -47,6 +47,9 @@ const reaction: Ms = 10_000;
 /** So long may a process not know that an instance has left the fleet, or has come: the fleet is read every 10 s, a reading may be old, and the next call under way. */
 const unawares: Ms = 25_000;
 
+/** From when a heartbeat is sent until it is stored. */
+const slowestBeat: Ms = 8000;
+
 /** Between two heartbeats of a lease, and the longest that one takes. */
 const heartbeat: Ms = 15_000;
 
@@ -83,11 +86,15 @@ export class Auditor implements Watcher {
   readonly damages = new Map<string, Ms>();
   /** Services whose traffic was moved away from a color without healthy targets, and that have not yet as many targets as they should. */
   readonly #rescued = new Set<string>();
+  /** Groups without a healthy target, and when others last were so: a reading from then may still be acted on. */
+  readonly #unhealthy = new Set<Group>();
+  readonly #lastUnhealthy = new Map<TargetGroupArn, Ms>();
   /** When the traffic of a service was last moved away from a color without healthy targets. */
   readonly rescuedAt = new Map<string, Ms>();
   readonly #weightsBefore = new Map<RouteArn, ReadonlyMap<TargetGroupArn, number>>();
   /** When a process last renewed its lease. */
   readonly #beats = new Map<string, Ms>();
+  #clockSet: Ms = -Infinity;
   /** Reads may lag: what the world struck may have been taken for healthy once more, elsewhere. */
   readsLag = false;
   readonly #world: World;
@@ -214,9 +221,16 @@ export class Auditor implements Watcher {
 
   ticked(by: string, view: View): void {
     this.#lastTick = this.#world.timeline.now;
-    // A lease of 30 s, less what a change may take and what a beat does.
-    const able = this.#world.timeline.now - (this.#beats.get(by) ?? -Infinity) < 17_000;
+    // A lease of 30 s, less what a change may take and what a beat did: it counts from when that was sent, by a clock that nobody has set since.
+    const { now } = this.#world.timeline;
+    const beat = this.#beats.get(by) ?? -Infinity;
+    const able = now - beat < 12_000 && this.#clockSet < beat - slowestBeat;
     this.#duties.ticked(by, view, able);
+  }
+
+  /** Somebody sets the clock of a machine: its processes trust their leases again once they have renewed them. */
+  clockSet(): void {
+    this.#clockSet = this.#world.timeline.now;
   }
 
   blind(by: string): void {
@@ -245,6 +259,8 @@ export class Auditor implements Watcher {
       // Its nodes learn one by one that it has targets again.
       if (isServed(group) && this.#emptied.delete(group))
         this.#arriving.set(group.arn, this.#world.timeline.now + takes.propagation);
+      if (!isServed(group)) this.#unhealthy.add(group);
+      else if (this.#unhealthy.delete(group)) this.#lastUnhealthy.set(group.arn, this.#world.timeline.now);
       this.#traffic(group);
       this.#outsiders(group);
     }
@@ -448,11 +464,12 @@ export class Auditor implements Watcher {
     return own.reduce((sum, [, weight]) => sum + weight, 0);
   }
 
-  /** Whether a color to which it sends requests has no healthy target. */
+  /** Whether a color to which it sends requests has no healthy target, or had none a moment ago. */
   #isEmpty({ weights }: Route): boolean {
     return [...weights].some(([arn, weight]) => {
-      const targets = [...(this.#world.balancer.groups.get(arn)?.targets.values() ?? [])];
-      return weight > 0 && targets.length > 0 && targets.every(({ state }) => state !== 'healthy');
+      const group = this.#world.balancer.groups.get(arn);
+      if (group === undefined || weight === 0 || group.targets.size === 0) return false;
+      return !isServed(group) || this.#world.timeline.now - (this.#lastUnhealthy.get(arn) ?? -Infinity) < reaction;
     });
   }
 
@@ -500,6 +517,7 @@ export class Auditor implements Watcher {
       this.#leases.set(number, { by: holder.name, beats: beat > 0, since });
       this.#beats.set(holder.name, this.#world.timeline.now);
     } else if (name.includes('/rollouts/')) {
+      this.#duties.recorded(name);
       const { kind, excluded } = recordShape.parse(JSON.parse(unpack(value)));
       if (kind === 'rollback') for (const id of excluded) this.#excluded.add(id);
     } else if (name.includes('/outcomes/')) {

@@ -1,12 +1,15 @@
 import type { View } from '../../src/domain/event.js';
 import type { Ms, RouteArn } from '../../src/domain/ids.js';
 import type { Group, Route } from './world/balancer.js';
+import type { ServiceShape } from './world/shape.js';
 import type { World } from './world/world.js';
 
 /** So many observations of a process may show a color with traffic and without a healthy target before it has begun to move the traffic away: one, one that confirms it, and one that was under way. */
 const mostTicks = 3;
 /** No longer than this may a process do other things between two of several attempts: it waits 8 s for an effect, turns away for 20 s, and its reads may be slow. */
 const longestPause: Ms = 44_000;
+/** So long is a deregistration believed that no reading has shown, until two of them have shown the opposite. */
+const assumed: Ms = 15_000;
 /** So often in a row may the same change be sent, or tried, without an effect: three times, once more later, and as often after a turn to the way back. */
 const mostIdle = 8;
 /** In so many observations in a row may the end of one and the same wait move. */
@@ -17,8 +20,10 @@ interface Ticks {
   blind: boolean;
   /** Whether its last observation had reads that failed, lagged or took long. */
   wasBlind: boolean;
-  /** When it last had such a one. */
+  /** When it last had such a one, or no lease that lets it change something. */
   blindAt: Ms;
+  /** When it last deregistered targets and nothing came of it: it takes them for gone. */
+  assumedAt: Ms;
   /** Per route: since when its traffic could be saved, and how many observations have shown it. */
   readonly seen: Map<RouteArn, { readonly since: Ms; count: number }>;
   waits: ReadonlyMap<string, { readonly until: number; readonly moves: number }>;
@@ -35,6 +40,9 @@ export class Duties {
   /** How often each process has tried to write the weights of a route, also where its first read was not answered. */
   readonly #attempts = new Map<string, number>();
   readonly #attempted = new Map<RouteArn, Ms>();
+  readonly #records = new Set<string>();
+  /** Services of which the fleet ran nothing, in the colors with traffic, when the newest rollout began: no release of theirs is known, and it leaves them alone. */
+  readonly #unknown = new Set<string>();
 
   constructor(world: World, violated: (id: string, text: string) => void) {
     this.#world = world;
@@ -56,6 +64,27 @@ export class Duties {
     return groups.some((group) => (weights.get(group.arn) ?? 0) > 0 && !isHealthy(group)) && groups.some(isHealthy);
   }
 
+  /** A rollout has stored its record. */
+  recorded(name: string): void {
+    if (this.#records.has(name)) return;
+    this.#records.add(name);
+    this.#unknown.clear();
+    for (const service of this.#world.shape.services) if (!this.#runs(service)) this.#unknown.add(service.name);
+  }
+
+  #runs({ name, routes }: ServiceShape): boolean {
+    const { balancer, hosts } = this.#world;
+    const isRouted = ({ arn }: Group): boolean =>
+      routes.some((route) => (balancer.routes.get(route)?.weights.get(arn) ?? 0) > 0);
+    const members = [...hosts.values()].filter(({ inFleet }) => inFleet);
+    return [...balancer.groups.values()].some(
+      (group) =>
+        group.service === name &&
+        isRouted(group) &&
+        members.some((host) => (host.color ?? group.color) === group.color && host.on(group.port) !== undefined),
+    );
+  }
+
   /** A read of the load balancer failed, or showed the past. */
   blind(by: string): void {
     this.#ticksOf(by).blind = true;
@@ -68,24 +97,27 @@ export class Duties {
   /** A process has observed and decided. `able`: its lease lets it change something. */
   ticked(by: string, view: View, able: boolean): void {
     const ticks = this.#ticksOf(by);
+    const { now } = this.#world.timeline;
+    const isSure = !ticks.blind && able && now - ticks.assumedAt >= assumed;
     for (const [route, since] of this.#savable) {
+      if (this.#unknown.has(this.#world.balancer.routes.get(route)?.service ?? '')) continue;
       const before = ticks.seen.get(route);
       const entry = before?.since === since ? before : { since, count: 0 };
       ticks.seen.set(route, entry);
       // What this observation has read, it has read after the one before.
-      if (!ticks.blind && able && ticks.at >= since) entry.count += 1;
+      if (isSure && ticks.at >= since) entry.count += 1;
       // After each write without an effect the next one waits twice as long.
       const idle = this.#attempts.get(`${by} weights of ${route}`) ?? 0;
       if (entry.count <= mostTicks + (idle === 0 ? 0 : 2 ** idle)) continue;
       // After several it may turn to other things, and come back to it.
       const tried = Math.max(this.#attempted.get(route) ?? -Infinity, ticks.blindAt);
-      if (idle >= 3 && this.#world.timeline.now - tried < longestPause) continue;
+      if (idle >= 3 && now - tried < longestPause) continue;
       entry.count = -Infinity;
       this.#violated('I13', `${route} sends requests to a color without a healthy target, and ${by} has seen it`);
     }
     this.#deadlines(by, ticks, view);
     ticks.wasBlind = ticks.blind;
-    if (ticks.blind) ticks.blindAt = this.#world.timeline.now;
+    if (ticks.blind || !able) ticks.blindAt = this.#world.timeline.now;
     [ticks.at, ticks.blind] = [this.#world.timeline.now, false];
   }
 
@@ -105,6 +137,7 @@ export class Duties {
 
   /** A change that a process has sent and that changed nothing. */
   idle(by: string, what: string): void {
+    if (what.startsWith('elbv2:DeregisterTargets')) this.#ticksOf(by).assumedAt = this.#world.timeline.now;
     this.#count(`${by} ${what}`);
   }
 
@@ -151,6 +184,7 @@ export class Duties {
       blind: false,
       wasBlind: false,
       blindAt: -Infinity,
+      assumedAt: -Infinity,
       seen: new Map(),
       waits: new Map(),
     };

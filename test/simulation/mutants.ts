@@ -309,14 +309,14 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/rolling.ts',
     'stickiness that an outage has turned off stays off',
-    'const borrowed = giveStickinessBack(plan, seen);',
-    'const borrowed = plan.deadline < 0 ? giveStickinessBack(plan, seen) : undefined;',
+    'const borrowed = giveStickinessBack(plan, seen, now);',
+    'const borrowed = plan.deadline < 0 ? giveStickinessBack(plan, seen, now) : undefined;',
   ),
   mutant(
     'strategies/blue-green.ts',
     'stickiness of the shift stays on',
-    'const borrowed = giveStickinessBack(plan, seen);',
-    'const borrowed = plan.deadline < 0 ? giveStickinessBack(plan, seen) : undefined;',
+    'const borrowed = giveStickinessBack(plan, seen, now);',
+    'const borrowed = plan.deadline < 0 ? giveStickinessBack(plan, seen, now) : undefined;',
   ),
   mutant(
     'strategies/shift.ts',

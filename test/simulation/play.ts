@@ -224,9 +224,11 @@ export class Play {
     return parsed.sort((a, b) => b.generation - a.generation)[0];
   }
 
-  /** Whether somebody has deleted or damaged an outcome since the last command ended. */
+  /** Whether somebody has deleted or damaged an outcome since the last command stored its own, or ended. */
   isOutcomeLost(): boolean {
-    return [...this.auditor.damages].some(([name, at]) => name.includes('/outcomes/') && at >= this.endedAt);
+    const stored = Math.max(-Infinity, ...this.auditor.storedAt.values());
+    const since = Math.min(this.endedAt, stored);
+    return [...this.auditor.damages].some(([name, at]) => name.includes('/outcomes/') && at >= since);
   }
 
   /** What an end is compared by: weights, what runs and what is registered, slot by slot. */

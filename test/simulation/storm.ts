@@ -18,6 +18,8 @@ const clear: readonly [PortErrorKind, ...PortErrorKind[]] = ['throttled', 'serve
 
 /** Who is told of what the world itself takes, so that it is not blamed on deployctl. */
 export interface Told extends HandsTold {
+  /** Somebody sets a wall clock. */
+  clockSet(): void;
   removed(lease: string): void;
 }
 
@@ -113,6 +115,7 @@ export class Storm implements Weather {
     time.skew = this.#dice.pick([0, 600_000, -600_000]);
     this.#world.timeline.after(this.#dice.between(5000, 100_000), () => {
       time.skew += this.#dice.pick([15_000, 60_000, -3_600_000, 8 * 3_600_000, -5000]);
+      this.#told.clockSet();
       this.#world.note(`a wall clock is set to ${String(time.skew / 1000)} s off`);
     });
     return time;

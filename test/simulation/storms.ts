@@ -6,7 +6,7 @@ import type { FaultId } from './faults.js';
 import { faultIds } from './faults.js';
 import { Storm } from './storm.js';
 import type { Box } from './world/docker.js';
-import { digestOf } from './world/shape.js';
+import { digestOf, latestDeath } from './world/shape.js';
 
 /** A rollout in bad weather: the scenario's seed decides what goes wrong, and when. `only`: these faults, whatever the seed says. */
 export interface StormCase {
@@ -51,7 +51,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
     await play.rest(turn < 8 ? 15_000 : 120_000);
     heed(play, ended);
     const begun = [...world.store.values.keys()].some((name) => name.includes('/rollouts/'));
-    ended = await next(!begun ? 'rollout' : isBlockedForGood(ended) ? 'rollback' : 'resume', turn);
+    ended = await next(begun ? after(ended) : 'rollout', turn);
   }
   const other = rival === undefined ? undefined : await play.finish(rival);
   if (other !== undefined) ended = lastOf(play, ended, other);
@@ -59,7 +59,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   let later = other ?? ended;
   for (let turn = 8; !isOver(later) && turn <= 12; turn += 1) {
     await play.rest(120_000);
-    later = await next(isBlockedForGood(later) ? 'rollback' : 'resume', turn);
+    later = await next(later === other ? unlessEnded(later) : after(later), turn);
     if (later.is === 'result') ended = later;
   }
   if (!isOver(later)) auditor.violated('L1', `after twelve turns: ${JSON.stringify(later)}`);
@@ -78,7 +78,11 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const serves = changed(scenario).some((name) => play.reached(name).includes(digestOf(name, 'new')));
   // What serves already is found again by whoever rolls it out once more.
   const isFound = ended.is === 'result' && ended.result.from === ended.result.to;
-  if (!good && ended.exit === 0 && serves && !isFound)
+  // Traffic that an outage has moved skips the steps, and with them their bakes: then the release may die after the last one.
+  const isRushed = [...auditor.rescuedAt.values()].some((at) => play.endedAt - at < latestDeath);
+  // The one whose container ended may be the one that was taken.
+  const isTaken = play.endedAt - auditor.lostAt < 30_000;
+  if (!good && ended.exit === 0 && serves && !isFound && !isRushed && !isTaken)
     auditor.violated('I11', `a release that is ${scenario.fate} has succeeded`);
   // A load balancer that did nothing for a minute may have kept it from being put back: then the end says so.
   const isToldOf =
@@ -164,6 +168,15 @@ function isBlockedForGood(ended: Ended): boolean {
   if (ended.is !== 'result' || ended.exit !== 14) return false;
   return /another hand changed them|one-off task|no instance can be spared/.test(ended.result.reason);
 }
+
+/** What a person types after a command that did not bring the rollout to its end. */
+function after(ended: Ended): Command {
+  const named = namedIn(ended);
+  return named === undefined ? unlessEnded(ended) : `rollback --to ${named}`;
+}
+
+/** The same, where another process may have ended the rollout since: a release is named only after a look at what there is now. */
+const unlessEnded = (ended: Ended): Command => (isBlockedForGood(ended) ? 'rollback' : 'resume');
 
 /** The first release that a refused rollback suggests. */
 function namedIn(ended: Ended): string | undefined {

@@ -221,6 +221,17 @@ describe('the way back', () => {
     expect(next(s, back(s))).toMatchObject({ actions: [{ stickiness: { enabled: true, seconds: 60 } }] });
   });
 
+  it('puts it back only after the clients of the color that lost its traffic have been let go', () => {
+    const stickinessBefore = new Map([['arn:rule/backend', { enabled: true, seconds: 20 }]] as const);
+    const s = up(scene(1, planOf(blueGreenHow, { stickinessBefore })), 100, 0);
+    const { settle } = s.plan.timing;
+    s.empty(s.id(1), s.service(), 'green').target(s.id(1), s.service(), 'green', 'absent', 5, 100);
+    s.weights(s.service(), 100, 0, { seconds: 2 });
+    expect(next(s, back(s))).toMatchObject({ is: 'wait', waits: [{ until: s.now - 2000 + settle }] });
+    s.weights(s.service(), 100, 0, { seconds: settle / 1000 });
+    expect(next(s, back(s))).toMatchObject({ actions: [{ stickiness: { enabled: true, seconds: 20 } }] });
+  });
+
   it('lets go of the clients that are bound to the failed color before it takes it out, although it has no weight', () => {
     const stickinessBefore = new Map([['arn:rule/backend', { enabled: true, seconds: 60 }]] as const);
     const s = up(scene(1, planOf(blueGreenHow, { stickinessBefore })), 100, 0);

@@ -105,6 +105,14 @@ describe('with foreign-targets: deregister', () => {
     expect(said(next(s))).not.toContain('9');
   });
 
+  it('nor that of a group of which a node of the load balancer may not have heard yet that it gets none', () => {
+    const s = new Scene(deregisters(planOf(blueGreenHow)), 2);
+    s.weights(s.service(), 100, 0).target(outside, s.service(), 'green', 'healthy', 60, 2);
+    expect(said(next(s))).not.toContain('9');
+    s.target(outside, s.service(), 'green', 'healthy', 60, s.plan.timing.settle / 1000);
+    expect(said(next(s))).toBe('deregister 9');
+  });
+
   it('one that stays whatever is sent blocks the success, with the reason', () => {
     const s = withForeign(rolled(deregisters(planOf(rollingHow))), 'blue');
     expect(said(next(s))).toBe('deregister 9');

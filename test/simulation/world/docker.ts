@@ -145,6 +145,7 @@ export class Host {
     for (const box of this.#interrupted) {
       if (!this.boxes.includes(box) || !box.restart || this.on(box.port) !== undefined) continue;
       [box.status, box.startedAt] = ['running', this.#world.timeline.now];
+      this.#starts(box);
       this.#loop(box);
     }
     this.#interrupted.clear();

@@ -30,6 +30,9 @@ export interface App {
   fate: Fate;
 }
 
+/** So long after all of it has begun to serve a release may die that does so then: the bakes of two steps. */
+export const latestDeath: Ms = 12_000;
+
 /** How long the world takes for things. Small numbers: what counts is their order and that nothing is instantaneous. */
 export const takes = {
   /** Between two health checks of a target. */

@@ -11,6 +11,7 @@ import type { Box } from './docker.js';
 import type { HostFacts } from './docker.js';
 import { Host } from './docker.js';
 import type { App, Fate, Shape } from './shape.js';
+import { latestDeath } from './shape.js';
 import { listed, Store } from './store.js';
 
 /** Whoever looks on: told before each change that could break a promise, and after every change. */
@@ -204,7 +205,7 @@ export class World {
       const fate = this.#fateOf(group);
       if (fate === undefined || this.#dying.has(group)) continue;
       this.#dying.add(group);
-      this.timeline.after(this.dice.between(3000, 12_000), () => {
+      this.timeline.after(this.dice.between(3000, latestDeath), () => {
         this.#dying.delete(group);
         if (this.#fateOf(group) === undefined) return;
         this.counted('release dies in its bake');
