@@ -6,6 +6,7 @@ import { isRegistered } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { emptyColor } from './empty-color.js';
 import { refusedWeights, unreadableWeights } from './other-hands.js';
+import { giveStickinessBack } from './return.js';
 import { waitForFleet } from './shared.js';
 import { pairsOf } from './shift.js';
 import { colorOf, membersOf, targetOf } from './standing.js';
@@ -46,7 +47,9 @@ export function retire(plan: Plan, seen: Observation, now: Instant): Decision {
   );
   if (work.failure !== undefined) return { is: 'done', outcome: 'failed', reason: work.failure };
   return (
-    decide(work, 'take the idle color out of service', now, plan) ?? {
+    decide(work, 'take the idle color out of service', now, plan) ??
+    // The repair of an outage may have turned it off.
+    giveStickinessBack(plan, seen, now) ?? {
       is: 'done',
       outcome: 'succeeded',
       reason: 'the idle color is drained and stopped; its containers are kept',

@@ -346,6 +346,12 @@ describe('retire', () => {
     expect(next(served)).toMatchObject({ is: 'done', outcome: 'failed' });
   });
 
+  it('puts a stickiness back that the repair of an outage has turned off meanwhile', () => {
+    const stickinessBefore = new Map([['arn:rule/backend', { enabled: true, seconds: 60 }]] as const);
+    const s = scene(1, planOf({ is: 'retire' }, { stickinessBefore })).weights(servicePlan('backend'), 100, 0);
+    expect(next(s)).toMatchObject({ actions: [{ stickiness: { enabled: true, seconds: 60 } }] });
+  });
+
   it('refuses where clients may be bound to it', () => {
     const s = up(scene(1, planOf({ is: 'retire' })), 100, 0).weights(servicePlan('backend'), 100, 0, { sticky: true });
     expect(next(s)).toMatchObject({
