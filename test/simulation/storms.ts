@@ -171,9 +171,12 @@ function isBlockedForGood(ended: Ended): boolean {
 
 /** What a person types after a command that did not bring the rollout to its end. */
 function after(ended: Ended): Command {
-  const named = namedIn(ended);
+  const named = isDone(ended) ? undefined : namedIn(ended);
   return named === undefined ? unlessEnded(ended) : `rollback --to ${named}`;
 }
+
+/** Whether a rollback is refused since somebody has rolled back already: nobody wants to go further. */
+const isDone = (ended: Ended): boolean => ended.is === 'refused' && / rolled back already/.test(ended.error.message);
 
 /** The same, where another process may have ended the rollout since: a release is named only after a look at what there is now. */
 const unlessEnded = (ended: Ended): Command => (isBlockedForGood(ended) ? 'rollback' : 'resume');
