@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { retire } from '../../src/operations/retire.js';
 import { rollout } from '../../src/operations/rollout.js';
+import type { Toolbox } from '../../src/operations/toolbox.js';
 import { resultLine } from '../../src/presentation/result.js';
 import { instanceId } from '../simulation/world/shape.js';
 import { says } from './say.js';
@@ -85,4 +86,24 @@ describe('retire', () => {
     `);
     expect(stored(shop)).toEqual(before);
   });
+});
+
+it('after a rollout: an outage that is repaired meanwhile is told, and the traffic is back on the color that is healthy', async () => {
+  const shop = await Shop.open({ strategy: 'blue-green', extras: ['cold'] });
+  const { box } = shop.person('anna');
+  const { balancer, shape } = shop.world;
+  const { colors } = shape.services.find(({ name }) => name === 'backend') ?? {};
+  if (colors === undefined) throw new Error('no backend');
+  const told: string[] = [];
+  const emit: Toolbox['emit'] = (event) => {
+    told.push(event.type);
+    if (event.type !== 'rollout.ended') return;
+    // Another hand empties the color that has just been given all the traffic.
+    const targets = [...(balancer.groups.get(colors.green.group)?.targets.values() ?? [])];
+    balancer.deregister(colors.green.group, targets);
+  };
+  expect(await shop.run(() => rollout({ ...box, emit }, request()))).toMatchObject({ outcome: 'succeeded' });
+  expect(told.slice(told.indexOf('rollout.ended'))).toEqual(expect.arrayContaining(['outage.started', 'outage.ended']));
+  const weights = [...balancer.routes.values()].flatMap((route) => route.weights.get(colors.blue.group) ?? []);
+  expect(weights.every((weight) => weight > 0)).toBe(true);
 });

@@ -106,6 +106,8 @@ export class Auditor implements Watcher {
   lostAt: Ms = -Infinity;
   /** Instances that could not be reached, and that a rollback has left out. */
   readonly #excluded = new Set<string>();
+  /** The newest record is that of a rollback, which goes on without instances that do not answer. */
+  #isRollback = false;
   /** Slots that the world has struck and that do not serve again yet. */
   readonly #struck = new Set<string>();
   readonly #restarted = new WeakSet<Box>();
@@ -344,9 +346,18 @@ export class Auditor implements Watcher {
     }
     if (serving >= this.#floor(members)) this.#rescued.delete(service.name);
     if (this.#rescued.has(service.name)) return;
-    const floor = this.#floor(members) - this.#lost - this.#excluded.size - struck * (this.readsLag ? 2 : 1);
+    const floor =
+      this.#floor(members) - this.#lost - this.#excluded.size - this.#silent() - struck * (this.readsLag ? 2 : 1);
     if (serving < floor)
       this.violated('I1', `${service.name} has ${String(serving)} serving targets, the floor is ${String(floor)}`);
+  }
+
+  /** Instances without which a rollback goes on, though its record does not name them. */
+  #silent(): number {
+    if (!this.#isRollback) return 0;
+    return [...this.#world.hosts.values()].filter(
+      ({ id, agent, inFleet }) => agent === 'offline' && inFleet && !this.#excluded.has(id),
+    ).length;
   }
 
   #floor(members: number): number {
@@ -363,6 +374,7 @@ export class Auditor implements Watcher {
     if (since !== undefined && host.orderedAt - since > unawares)
       this.violated('I14', `a container on ${host.id} is stopped, which is no instance of the fleet`);
     this.#count(`stop ${host.id} ${box.service} ${box.color}`);
+    const open = this.crowd.openIn(box);
     this.crowd.ends(box, !this.#isStruck(host, box));
     const group = [...this.#world.balancer.groups.values()].find(
       (each) => each.service === box.service && each.port === box.port && (host.color ?? each.color) === each.color,
@@ -373,6 +385,8 @@ export class Auditor implements Watcher {
     // Where drains may end sooner, those who are still connected judge.
     const ended = target.state === 'gone' || (this.#promised.quiet && target.state === 'draining');
     if (!ended) this.violated('I2', `${what} while its target is ${target.state}`);
+    if (target.state === 'draining' && open > 0)
+      this.violated('I2', `${what} while it drains, with ${String(open)} requests`);
     const quiet = this.#world.timeline.now - (this.#lastRouted.get(target) ?? -Infinity);
     if (quiet < takes.request) this.violated('I2', `${what} ${String(quiet)} ms after it may have got a request`);
   }
@@ -519,6 +533,7 @@ export class Auditor implements Watcher {
     } else if (name.includes('/rollouts/')) {
       this.#duties.recorded(name);
       const { kind, excluded } = recordShape.parse(JSON.parse(unpack(value)));
+      this.#isRollback = kind === 'rollback';
       if (kind === 'rollback') for (const id of excluded) this.#excluded.add(id);
     } else if (name.includes('/outcomes/')) {
       this.#count(`outcome ${name}`);
@@ -541,8 +556,8 @@ export class Auditor implements Watcher {
       const serves = routed
         .flatMap((group) => [...group.targets.values()])
         .some(({ state, lastHealthy }) => state === 'healthy' || timeline.now - lastHealthy < reaction);
-      // It says so itself.
-      const isSaid = images[name] === UNSERVED || images[name] === UNROUTED;
+      // It says so itself. No rollback ends so that a rollout has begun by itself.
+      const isSaid = outcome !== 'rolled-back' && (images[name] === UNSERVED || images[name] === UNROUTED);
       if (!serves && !isSaid && routes.length > 0)
         this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy`);
     }

@@ -55,6 +55,12 @@ const watched: readonly Scenario[] = [
   { ...base, strategy: 'blue-green', layout: 'ports', fate: 'hiccup' },
 ];
 
+/** A standby color is healthy when the one with the traffic is emptied. */
+const emptied: readonly Scenario[] = [
+  { ...base, strategy: 'blue-green', layout: 'ports', fate: 'good', extras: ['warm'] },
+  { ...base, strategy: 'blue-green', layout: 'instances', fate: 'good', extras: ['warm'] },
+];
+
 /** Faults that show a defect best alone or in company. */
 const weathers: readonly (readonly FaultId[])[] = [
   ['F2', 'F4'],
@@ -77,6 +83,15 @@ const weathers: readonly (readonly FaultId[])[] = [
   ['H16', 'K1'],
   ['H14', 'H2', 'H9'],
   ['H15', 'S1'],
+];
+
+/** Weathers that show something only where an environment has what it is about. */
+const aimed: readonly (readonly [Scenario, readonly FaultId[]])[] = [
+  [{ ...base, strategy: 'rolling', layout: 'ports', fate: 'good', extras: ['quiet'] }, ['F39']],
+  [
+    { ...base, strategy: 'rolling', layout: 'ports', fate: 'good', change: 'backend', fleet: 2, extras: ['task'] },
+    ['K1', 'F3', 'H15'],
+  ],
 ];
 
 /** Looks for a broken promise, the cheap ways first: undisturbed runs, deaths, storms, leases. `references` are those of the sound code. */
@@ -115,6 +130,12 @@ function* places(references: readonly Reference[]): Generator<string> {
   for (const scenario of equipped) yield `calm ${describeScenario(scenario)}`;
   for (const scenario of watched) yield `watched ${describeScenario(scenario)}`;
   for (const scenario of hunted.slice(0, 2)) yield `foreign ${describeScenario(scenario)}`;
+  for (const scenario of emptied) yield `outage ${describeScenario(scenario)}`;
+  for (const scenario of hunted.filter(({ fate }) => fate !== 'good')) yield `unserved ${describeScenario(scenario)}`;
+  for (const strategy of ['rolling', 'blue-green'] as const)
+    yield `absent ${describeScenario({ ...base, strategy, layout: 'ports', fate: 'good', change: 'backend', before: 'adopted' })}`;
+  for (const [scenario, only] of aimed)
+    for (let seed = 1; seed <= 12; seed += 1) yield describeStorm({ scenario: { ...scenario, seed }, only });
   const dice = new Dice(11);
   for (let round = 0; round < 8; round += 1) {
     for (const [index, scenario] of hunted.entries()) {

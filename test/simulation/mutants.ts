@@ -290,12 +290,6 @@ export const mutants: readonly Mutant[] = [
   ),
   mutant(
     'strategies/return.ts',
-    'a rollback ends although nobody is served',
-    "const ill = returned.find((service) => healthOf(seen, service, service.live) !== 'some');",
-    'const ill = returned.find(() => plan.deadline < 0);',
-  ),
-  mutant(
-    'strategies/return.ts',
     'what served is not brought back where nobody is served',
     "if (!canReturn(service) || healthOf(seen, service, service.live) !== 'none') return nothing;",
     'if (plan.deadline > 0) return nothing;',
@@ -333,7 +327,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'engine/progress.ts',
     'a change without an effect is sent again at once, for ever',
-    "if (now < sent.next) return { is: 'later', at: sent.next };\n    return sent.times >= MOST_WITHOUT_EFFECT ? { is: 'stuck', times: sent.times } : { is: 'send' };",
+    "if (now < sent.next) return { is: 'later', at: sent.next };\n    if (sent.times < MOST_WITHOUT_EFFECT || (urgent && now - sent.at >= OUTAGE_AGAIN)) return { is: 'send' };\n    return { is: 'stuck', times: sent.times };",
     "return { is: 'send' };",
   ),
   mutant(

@@ -82,11 +82,15 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const isRushed = [...auditor.rescuedAt.values()].some((at) => play.endedAt - at < latestDeath);
   // The one whose container ended may be the one that was taken.
   const isTaken = play.endedAt - auditor.lostAt < 30_000;
-  if (!good && ended.exit === 0 && serves && !isFound && !isRushed && !isTaken)
+  // A rollback says itself which part of the traffic it has left there.
+  const isBack = ended.is === 'result' && ended.result.outcome === 'rolled-back';
+  if (!good && ended.exit === 0 && !isBack && serves && !isFound && !isRushed && !isTaken)
     auditor.violated('I11', `a release that is ${scenario.fate} has succeeded`);
-  // A load balancer that did nothing for a minute may have kept it from being put back: then the end says so.
+  // A load balancer that did nothing for a minute, or another hand's weights, may have kept it from being put back: then the end says so.
   const isToldOf =
-    storm.enabled.has('F43') && ended.is === 'result' && /stickiness could not be put back/.test(ended.result.reason);
+    (storm.enabled.has('F43') || storm.enabled.has('F19')) &&
+    ended.is === 'result' &&
+    /stickiness could not be put back/.test(ended.result.reason);
   // What it was before only the record of the rollout that changed it knows.
   const isRecordLost = [...auditor.damages.keys()].some((name) => name.includes('/rollouts/'));
   if ((ended.exit === 0 || ended.exit === 10) && !isToldOf && !isRecordLost && stickinessIn(play) !== stickiness)
