@@ -388,7 +388,8 @@ export class Auditor implements Watcher {
     if (target.state === 'draining' && open > 0)
       this.violated('I2', `${what} while it drains, with ${String(open)} requests`);
     const quiet = this.#world.timeline.now - (this.#lastRouted.get(target) ?? -Infinity);
-    if (quiet < takes.request) this.violated('I2', `${what} ${String(quiet)} ms after it may have got a request`);
+    if (quiet < takes.request && !this.#isFading(group))
+      this.violated('I2', `${what} ${String(quiet)} ms after it may have got a request`);
   }
 
   started(host: Host, box: Box): void {
@@ -556,9 +557,10 @@ export class Auditor implements Watcher {
       const serves = routed
         .flatMap((group) => [...group.targets.values()])
         .some(({ state, lastHealthy }) => state === 'healthy' || timeline.now - lastHealthy < reaction);
-      // It says so itself. No rollback ends so that a rollout has begun by itself.
-      const isSaid = outcome !== 'rolled-back' && (images[name] === UNSERVED || images[name] === UNROUTED);
-      if (!serves && !isSaid && routes.length > 0)
+      // It says so itself. No rollback that a rollout has begun by itself ends so, but where something has just happened.
+      const isFresh = timeline.now - (this.disturbed.get(name) ?? -Infinity) < reaction;
+      const isSaid = (outcome !== 'rolled-back' || isFresh) && (images[name] === UNSERVED || images[name] === UNROUTED);
+      if (!serves && !isSaid && !isFresh && routes.length > 0)
         this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy`);
     }
   }
