@@ -32,6 +32,8 @@ import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
 
 /** What was seen is good for a change for so long at least. */
 const SEEN_FOR: Ms = 3000;
+/** A look at the world takes seconds, also where AWS is slow. One that took longer is repeated. */
+const LONGEST_LOOK: Ms = 30_000;
 /** So often is an end decided anew because its observation took long: where every read is slow, it has to be believed. */
 const mostDoubts = 3;
 
@@ -57,6 +59,7 @@ export class Loop {
   readonly #troubles: Troubles;
   readonly #progress: Progress;
   readonly #outages: Outages;
+  #looksDoubted = 0;
   /** Since when changes wait for the lease. */
   readonly #leaseWatch: LeaseWatch;
 
@@ -111,6 +114,12 @@ export class Loop {
     this.#leaseWatch.reportRefusal();
     await this.#steer(seen);
     const now = clock.now();
+    // It stood still while it looked: what it read first may be long past, such as the instances of the fleet.
+    if (now - began > LONGEST_LOOK && this.#looksDoubted < mostDoubts) {
+      this.#looksDoubted += 1;
+      return undefined;
+    }
+    this.#looksDoubted = 0;
     this.#progress.observe(seen, now);
     this.#outages.observe(outagesOf(this.#plan, seen));
     const decision = decideNext(this.#plan, seen, now);

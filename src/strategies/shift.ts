@@ -99,7 +99,7 @@ export function percentOf(pair: Pick<Pair, 'live' | 'idle'>): number {
 export function shiftTo(plan: Plan, pair: Pair, percent: number, stickiness?: Stickiness): Action {
   if (percent >= 100) {
     const whole = pair.scale > 1 || pair.total !== 100 ? pair.base : pair.total;
-    return weightsAction(pair, { live: 0, idle: whole }, { others: scaledOthers(plan, pair, 1), stickiness });
+    return atTheEnd(plan, pair, (sum) => ({ live: 0, idle: sum ?? whole }), stickiness);
   }
   return weightsAction(pair, splitWeight(pair.total, percent), {
     others: scaledOthers(plan, pair, pair.scale),
@@ -109,8 +109,34 @@ export function shiftTo(plan: Plan, pair: Pair, percent: number, stickiness?: St
 
 /** One write that gives the live color all of the pair, in the numbers that the route had before the first change: what both colors had then. */
 export function giveBack(plan: Plan, pair: Pair, stickiness?: Stickiness): Action {
-  const live = pair.base > 0 ? pair.base : pair.total;
-  return weightsAction(pair, { live, idle: 0 }, { others: scaledOthers(plan, pair, 1), stickiness });
+  const whole = pair.base > 0 ? pair.base : pair.total;
+  return atTheEnd(plan, pair, (sum) => ({ live: sum ?? whole, idle: 0 }), stickiness);
+}
+
+/**
+ * The write that ends a shift, in the numbers of before. Where somebody has meanwhile given a group of others another number than ours, those cannot come back without
+ * another share for it: then `sum`, what the pair has now, stays.
+ */
+function atTheEnd(
+  plan: Plan,
+  pair: Pair,
+  set: (sum: number | undefined) => Pick<Pair, 'live' | 'idle'>,
+  stickiness: Stickiness | undefined,
+): Action {
+  if (areOthersOurs(plan, pair))
+    return weightsAction(pair, set(undefined), { others: scaledOthers(plan, pair, 1), stickiness });
+  return weightsAction(pair, set(pair.live + pair.idle), { stickiness });
+}
+
+/** Whether the groups of others have what they had before the first change, or that in proportion. */
+function areOthersOurs(plan: Plan, pair: Pair): boolean {
+  if (pair.scale <= 1) return true;
+  const ours = groupsOf(pair);
+  const before = plan.weightsBefore.get(pair.route.route) ?? [];
+  return pair.route.weights.every(({ group, weight }) => {
+    const was = weightIn(before, group);
+    return ours.has(group) || was === 0 || weight === was || weight === was * pair.scale;
+  });
 }
 
 /** One write that gives all of the pair to one color, in numbers that the route had before; where somebody else has set its weights, in theirs. */

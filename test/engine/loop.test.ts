@@ -221,6 +221,33 @@ describe.each([
     expect([sent, open]).toEqual([3, 0]);
   });
 
+  it('changes nothing on what it saw before it stood still in the middle of a look', async () => {
+    for (let at = 2; at < 40; at += 1) {
+      const log: string[] = [];
+      await run({
+        plan,
+        arrange: ({ traffic, hosts, clock }) => {
+          const [targets, register] = [traffic.targets.bind(traffic), traffic.register.bind(traffic)];
+          const [write, send] = [traffic.setWeights.bind(traffic), hosts.send.bind(hosts)];
+          vi.spyOn(traffic, 'register').mockImplementation((...args) => (log.push('change'), register(...args)));
+          vi.spyOn(traffic, 'setWeights').mockImplementation((...args) => (log.push('change'), write(...args)));
+          vi.spyOn(hosts, 'send').mockImplementation((...args) => (log.push('change'), send(...args)));
+          let looks = 0;
+          vi.spyOn(traffic, 'targets').mockImplementation(async (...args) => {
+            log.push('look');
+            looks += 1;
+            if (looks !== at) return targets(...args);
+            await clock.sleep(60_000);
+            log.push('stood still');
+            return targets(...args);
+          });
+        },
+      });
+      const after = log.slice(log.indexOf('stood still') + 1);
+      expect(after.find((each) => each !== 'stood still')).toBe('look');
+    }
+  });
+
   it('an interrupt ends it at once, with nothing sent afterwards', async () => {
     let at = Infinity;
     const { result, world } = await run({
