@@ -160,6 +160,13 @@ export class Loop {
       case 'hold':
         return this.#hold(decision, now, stop);
       case 'done':
+        // An end is stored under the lease: what was seen would be long past by the time that this is renewed.
+        if (!this.#leaseWatch.mayChange()) {
+          await clock.sleep(this.#pause(now, now), stop);
+          return undefined;
+        }
+        // The store may not answer for a while: what is said of the end is looked at after that.
+        if (decision.outcome !== 'failed') await this.#save({ phase: decision.reason });
         // A process that stood still has seen what was: an end says what is.
         if (this.#isOld(began) && this.#endsDoubted < mostDoubts) {
           this.#endsDoubted += 1;

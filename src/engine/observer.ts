@@ -255,6 +255,8 @@ export class Observer {
       else {
         const why = read.is === 'unknown' ? read.why : 'the listener or rule is gone';
         this.#routes.set(route, { is: 'unknown', why, since: unknownSince(before, now) });
+        // One that comes back takes writes again, also where it looks as before.
+        if (read.is === 'known') this.#refused.delete(route);
       }
     }
   }

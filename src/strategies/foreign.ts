@@ -81,7 +81,7 @@ function isSure(seen: Observation, foreign: ForeignTarget): boolean {
 }
 
 /**
- * One deregistration per group. Not of the last healthy targets of a group that gets requests, or of which some nodes of the load balancer have not heard yet
+ * One deregistration per group. Not where no instance of the fleet is healthy in a group that gets requests, or of which some nodes of the load balancer have not heard yet
  * that it gets none: those go when instances of the fleet serve there, or after the settle time.
  */
 function removeForeign(
@@ -95,7 +95,7 @@ function removeForeign(
     const { color, instance, port } = each;
     const target = targetOf(seen, each);
     if (target === undefined || seen.kept?.has(keptKey(color.group, targetKey(instance, port))) === true) return false;
-    if (target.state !== 'healthy' || now >= (target.unroutedSince ?? Infinity) + plan.timing.settle) return true;
+    if (now >= (target.unroutedSince ?? Infinity) + plan.timing.settle) return true;
     return healthyIn(seen, color, membersOf(plan, fleet, color.color)) > 0;
   });
   const groups = [...new Set(leaving.map(({ color }) => color.group))];

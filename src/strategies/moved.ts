@@ -29,6 +29,7 @@ export interface SeenAtEnd {
 /** In the place of an image, where no target is healthy, and where no request is sent to either color. */
 export const UNSERVED = 'no healthy target';
 export const UNROUTED = 'no traffic';
+export const UNKNOWN = 'unknown';
 
 export const seenAtEnd = (plan: Plan, seen: Observation): SeenAtEnd => ({
   moved: plan.services
@@ -73,7 +74,7 @@ function movedService(plan: Plan, seen: Observation, service: ServicePlan): Move
   const stays = pairs.some(({ live }) => live > 0) ? [imageName(service.from.spec.image)] : [];
   return {
     service: service.service,
-    images: [...new Set([...stays, ...(there.size === 0 ? ['unknown'] : there.values())])],
+    images: [...new Set([...stays, ...(there.size === 0 ? [UNKNOWN] : there.values())])],
     text: `${service.service}, which this ${plan.kind} does not change, is served by ${color} (${runs}): ${shares.join(', ')}. It was left as it is`,
   };
 }

@@ -18,6 +18,7 @@ let shown: TargetView | undefined;
 let broken: boolean;
 let size: number;
 let fleetReads: number;
+let gone: boolean;
 let observer: Observer;
 
 const notUsed = (): Promise<never> => Promise.reject(new Error('not part of this test'));
@@ -30,7 +31,7 @@ const traffic: TrafficPort = {
   register: notUsed,
   deregister: notUsed,
   setWeights: notUsed,
-  routes: () => Promise.resolve(new Map([[route, view()]])),
+  routes: () => Promise.resolve(new Map(gone ? [] : [[route, view()]])),
   targets: (of) => {
     if (broken)
       return Promise.reject(new PortError({ kind: 'throttled', operation: 'elbv2:Test', message: 'slow down' }));
@@ -50,7 +51,7 @@ const view = (): Awaited<ReturnType<TrafficPort['setWeights']>> => ({
 
 beforeEach(() => {
   clock = new ManualClock();
-  [idle, sticky, shown, broken, size, fleetReads] = [0, false, { state: 'healthy' }, false, 1, 0];
+  [idle, sticky, shown, broken, size, fleetReads, gone] = [0, false, { state: 'healthy' }, false, 1, 0, false];
   const fleet = {
     instances: () => {
       fleetReads += 1;
@@ -268,4 +269,14 @@ describe('the fleet', () => {
     await look(1);
     expect(fleetReads).toBe(2);
   });
+});
+
+it('a rule that was gone, and is there again as it was, takes writes again', async () => {
+  await observer.observe(undefined);
+  observer.refuse(route, 'not found');
+  expect((await observer.observe(undefined)).refused.has(route)).toBe(true);
+  gone = true;
+  await observer.observe(undefined);
+  gone = false;
+  expect((await observer.observe(undefined)).refused.has(route)).toBe(false);
 });

@@ -6,7 +6,7 @@ import { resume } from '../../src/operations/resume.js';
 import { rollback } from '../../src/operations/rollback.js';
 import { rollout } from '../../src/operations/rollout.js';
 import type { Toolbox } from '../../src/operations/toolbox.js';
-import { UNROUTED, UNSERVED } from '../../src/strategies/moved.js';
+import { UNKNOWN, UNROUTED, UNSERVED } from '../../src/strategies/moved.js';
 import { Auditor } from './auditor.js';
 import type { ProcessOptions } from './process.js';
 import { Process } from './process.js';
@@ -202,7 +202,7 @@ export class Play {
       const digests = there.get(name);
       if (digests === undefined) continue;
       // It was observed at the end, and may be well again since.
-      if (image === UNSERVED || image === UNROUTED) continue;
+      if (image === UNSERVED || image === UNROUTED || image === UNKNOWN) continue;
       const isSaid = (digest: string): boolean => said.some((short) => digest.startsWith(short));
       const serves = (short: string): boolean => digests.some((digest) => digest.startsWith(short));
       // Where nothing serves at all, or a part of it no more, the world took it afterwards: what an end reports was healthy then (I15).

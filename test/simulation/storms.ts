@@ -1,3 +1,4 @@
+import type { Ms } from '../../src/domain/ids.js';
 import type { Command, Ended } from './play.js';
 import { Play } from './play.js';
 import type { Scenario } from './scenario.js';
@@ -59,6 +60,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   let later = other ?? ended;
   for (let turn = 8; !isOver(later) && turn <= 12; turn += 1) {
     await play.rest(120_000);
+    heed(play, later);
     later = await next(later === other ? unlessEnded(later) : after(later), turn);
     if (later.is === 'result') ended = later;
   }
@@ -69,6 +71,8 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   if (repaired !== undefined && heed(play, repaired)) repaired = await play.run(play.process(), 'rollback');
   const to = repaired === undefined ? undefined : namedIn(repaired);
   if (to !== undefined) repaired = await play.run(play.process(), `rollback --to ${to}`);
+  if (to !== undefined && repaired !== undefined && heed(play, repaired))
+    repaired = await play.run(play.process(), `rollback --to ${to}`);
   if (repaired !== undefined) await play.rest(30_000);
   // What the other one has stored before it was refused something is what the record tells of.
   if (repaired === undefined && other?.is === 'refused' && isStoredByAnother(play, ended)) play.recordTruth();
@@ -80,8 +84,11 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const isFound = ended.is === 'result' && ended.result.from === ended.result.to;
   // Traffic that an outage has moved skips the steps, and with them their bakes: then the release may die after the last one.
   const isRushed = [...auditor.rescuedAt.values()].some((at) => play.endedAt - at < latestDeath);
-  // The one whose container ended may be the one that was taken.
-  const isTaken = play.endedAt - auditor.lostAt < 30_000;
+  // The one whose container ended may be the one that was taken, and what has just joined makes the whole of it larger.
+  const hasJoined = [...world.hosts.values()].some(
+    ({ joined, since }) => joined && within(30_000, play.endedAt - since),
+  );
+  const isTaken = within(30_000, play.endedAt - auditor.lostAt) || hasJoined;
   // A rollback says itself which part of the traffic it has left there.
   const isBack = ended.is === 'result' && ended.result.outcome === 'rolled-back';
   if (!good && ended.exit === 0 && !isBack && serves && !isFound && !isRushed && !isTaken)
@@ -173,6 +180,8 @@ function isBlockedForGood(ended: Ended): boolean {
   return /another hand changed them|one-off task|no instance can be spared/.test(ended.result.reason);
 }
 
+const within = (limit: Ms, age: Ms): boolean => age >= 0 && age < limit;
+
 /** What a person types after a command that did not bring the rollout to its end. */
 function after(ended: Ended): Command {
   const named = isDone(ended) ? undefined : namedIn(ended);
@@ -207,6 +216,21 @@ function heed({ world, auditor }: Play, ended: Ended): boolean {
       world.note(`somebody restores ${name}`);
       return true;
     }
+  }
+  const [, service] = /else set one color of (\S+) to 100 and the other to 0/.exec(advice) ?? [];
+  const shape = world.shape.services.find((each) => each.name === service);
+  if (shape !== undefined && ended.error.code === 'preflight.refused') {
+    const { blue, green } = shape.colors;
+    for (const route of shape.routes) {
+      const set = new Map([
+        ...(world.balancer.routes.get(route)?.weights ?? []),
+        [blue.group, 100],
+        [green.group, 0],
+      ] as const);
+      auditor.meddled(route);
+      world.balancer.writtenByHand(route, set);
+    }
+    return true;
   }
   const [, name] = /delete-parameter --name (\S+)(?: +# gives it up)?/.exec(advice) ?? [];
   const isAdvice = ['rollback.refused', 'release.damaged', 'release.missing'].includes(ended.error.code);

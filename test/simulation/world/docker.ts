@@ -66,6 +66,8 @@ export class Host {
   readonly zone: string;
   readonly color: Color | undefined;
   readonly joined: boolean;
+  /** Since when there is such an instance. */
+  readonly since: Ms;
   /** It runs. */
   alive = true;
   /** It does not run, and may be started again. */
@@ -100,6 +102,7 @@ export class Host {
     this.zone = facts.zone;
     this.color = facts.color;
     this.joined = facts.joined === true;
+    this.since = world.timeline.now;
     this.tagged = facts.outside !== true;
     if (!this.tagged) this.away.push({ since: 0, until: Infinity });
   }
