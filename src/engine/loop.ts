@@ -23,19 +23,13 @@ import { failuresOf, withoutRights } from './failure.js';
 import { Movements } from './movements.js';
 import { Outages } from './outages.js';
 import { FIRST_STEP, Pace } from './pace.js';
+import { Doubts } from './doubts.js';
 import { evidenceOf, isRefusal, OUTAGE_AGAIN, Progress } from './progress.js';
 import type { StoredWait } from './waits.js';
 import { shareOf } from './share.js';
 import { Troubles } from './troubles.js';
 import { withoutUnsent } from './unsent.js';
 import { differ, isChangeDue, STORE_WAITS_EVERY, waitsOf } from './waits.js';
-
-/** What was seen is good for a change for so long at least. */
-const SEEN_FOR: Ms = 3000;
-/** A look at the world takes seconds, also where AWS is slow. One that took longer is repeated. */
-const LONGEST_LOOK: Ms = 30_000;
-/** So often is an end decided anew because its observation took long: where every read is slow, it has to be believed. */
-const mostDoubts = 3;
 
 type Acting = Extract<Decision, { is: 'act' }>;
 
@@ -50,7 +44,7 @@ export class Loop {
   #record: RolloutRecord;
   #failure: HostFailure | undefined;
   #heldSince: Instant | undefined;
-  #endsDoubted = 0;
+  readonly #doubts: Doubts;
   #phase = '';
   #storedAt: Instant = 0;
   readonly #pace = new Pace();
@@ -59,7 +53,6 @@ export class Loop {
   readonly #troubles: Troubles;
   readonly #progress: Progress;
   readonly #outages: Outages;
-  #looksDoubted = 0;
   /** Since when changes wait for the lease. */
   readonly #leaseWatch: LeaseWatch;
 
@@ -71,6 +64,7 @@ export class Loop {
     this.#troubles = new Troubles(deps.clock, deps.emit);
     this.#leaseWatch = new LeaseWatch(deps, this.#troubles);
     this.#progress = new Progress(plan.timing.poll);
+    this.#doubts = new Doubts(plan.timing.poll);
     this.#outages = new Outages(deps.clock, deps.emit);
   }
 
@@ -114,12 +108,7 @@ export class Loop {
     this.#leaseWatch.reportRefusal();
     await this.#steer(seen);
     const now = clock.now();
-    // It stood still while it looked: what it read first may be long past, such as the instances of the fleet.
-    if (now - began > LONGEST_LOOK && this.#looksDoubted < mostDoubts) {
-      this.#looksDoubted += 1;
-      return undefined;
-    }
-    this.#looksDoubted = 0;
+    if (this.#doubts.ofLook(began, now)) return undefined;
     this.#progress.observe(seen, now);
     this.#outages.observe(outagesOf(this.#plan, seen));
     const decision = decideNext(this.#plan, seen, now);
@@ -167,11 +156,7 @@ export class Loop {
         }
         // The store may not answer for a while: what is said of the end is looked at after that.
         if (decision.outcome !== 'failed') await this.#save({ phase: decision.reason });
-        // A process that stood still has seen what was: an end says what is.
-        if (this.#isOld(began) && this.#endsDoubted < mostDoubts) {
-          this.#endsDoubted += 1;
-          return undefined;
-        }
+        if (this.#doubts.ofEnd(began, clock.now())) return undefined;
         if (decision.outcome !== 'failed' && observer.forgive()) return void this.#progress.clear();
         return this.#result(decision.outcome, decision.reason);
     }
@@ -267,11 +252,6 @@ export class Loop {
       this.#deps.emit({ type: 'traffic.shifted', ...share });
   }
 
-  /** Whether what was seen then may be different by now. */
-  #isOld(at: Instant): boolean {
-    return this.#deps.clock.now() - at > Math.max(2 * this.#plan.timing.poll, SEEN_FOR);
-  }
-
   /** @returns whether the call was accepted. A refused or lost one is not an error here: the next observation shows what is. */
   async #perform(action: Action, turn: Turn, stop: AbortSignal): Promise<boolean> {
     const { emit, traffic, book, observer, lease, changeLimit } = this.#deps;
@@ -281,7 +261,7 @@ export class Loop {
       return false;
     }
     // The intent may have waited for the store, or a write before this one for its answer: what was seen then is looked at anew.
-    if (this.#isOld(turn.decidedAt)) return false;
+    if (this.#doubts.isOld(turn.decidedAt, this.#deps.clock.now())) return false;
     const text = describeAction(this.#plan, turn.seen, action);
     const before = evidenceOf(action, turn.seen);
     try {

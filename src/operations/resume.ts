@@ -214,8 +214,9 @@ function warningsOf(id: string, parts: ReleaseParts | undefined): readonly strin
 function unreadable(box: Toolbox, record: RolloutRecord, id: string, parts: ReleaseParts | undefined): DeployctlError {
   const { app, environment } = box.settings;
   const [first] = parts?.damage ?? [];
+  // Whoever asks for a rollback again goes on with the one that did not end.
   const back =
-    id === record.to && record.aim.to === 'new'
+    id === record.to && record.aim.to === 'new' && record.kind === 'rollout'
       ? [`deployctl rollback --env ${environment}   # needs nothing of a new release`]
       : [];
   // Its record makes every rollout wait for its end, which it cannot have any more.

@@ -205,6 +205,11 @@ export function exposed(plan: Plan, standings: readonly Standing[]): readonly St
   );
 }
 
+/** Left out, deregistered for that, and not yet seen to be gone: it may still get requests. */
+export function isLeaving({ place, target, service }: Standing): boolean {
+  return place === 'excluded' && target?.assumed === true && service.from.release !== service.to.release;
+}
+
 function mustLeave({ place, target, occupant, want, service }: Standing): boolean {
   if (place !== 'excluded' || service.from.release === service.to.release) return false;
   return target !== undefined && isRegistered(target) && !runsRelease(occupant, want);

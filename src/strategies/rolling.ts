@@ -4,7 +4,7 @@ import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { How, Plan, ServicePlan } from '../domain/plan.js';
 import { floorOf } from './amounts.js';
 import { bake } from './baking.js';
-import { exposed, moveInPlace } from './in-place.js';
+import { exposed, isLeaving, moveInPlace } from './in-place.js';
 import { foreignWeights, refusedWeights, unreadableWeights } from './other-hands.js';
 import { healthOf } from './outage.js';
 import { isChanged, preload } from './preload.js';
@@ -50,6 +50,18 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   if (stuck.length > 0)
     return { is: 'done', outcome: 'failed', reason: `${because}cannot be brought back: ${stuck.join('; ')}` };
   const standings = plan.services.flatMap((service) => standingsOf(plan, seen, now, fleet, service, service.live));
+  const leaving = standings.filter(isLeaving);
+  const [last] = leaving;
+  if (last !== undefined) {
+    const what = `the load balancer shows that ${leaving.map(({ instance }) => instance.name).join(', ')} left`;
+    const until = Math.max(...leaving.map(({ target }) => target?.since ?? now)) + plan.timing.healthTimeout;
+    return {
+      is: 'wait',
+      waits: [{ what, service: last.service.service, until }],
+      recheckAt: now + plan.timing.poll,
+      reason: what,
+    };
+  }
   const unknown = plan.aim.to === 'old' || plan.kind === 'rollback' ? exposed(plan, standings) : [];
   if (unknown.length > 0)
     return { is: 'done', outcome: 'failed', reason: `${because}${unknown.map(describeExposed).join('; ')}` };

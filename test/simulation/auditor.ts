@@ -316,7 +316,9 @@ export class Auditor implements Watcher {
   /** Whether deployctl, not the world and not a downtime that was allowed, left a group without targets. */
   #isOurs(group: Group): boolean {
     const members = this.#members.get(`${group.service} ${group.color}`) ?? 0;
-    if (this.#emptied.has(group) || (this.#promised.allowDowntime && members <= 1)) return false;
+    // One that got the traffic in an outage may not have more than one target yet.
+    if (this.#emptied.has(group) || this.#rescued.has(group.service) || (this.#promised.allowDowntime && members <= 1))
+      return false;
     const struck = [...group.targets.values()].filter((target) => this.#struck.has(slotOf(target, group))).length;
     const window = this.#promised.strategy === 'rolling' ? this.#promised.maxParallel : 0;
     return members - window - struck * (this.readsLag ? 2 : 1) - this.#lost > 0 && group.targets.size > 0;
@@ -557,9 +559,9 @@ export class Auditor implements Watcher {
       const serves = routed
         .flatMap((group) => [...group.targets.values()])
         .some(({ state, lastHealthy }) => state === 'healthy' || timeline.now - lastHealthy < reaction);
-      // It says so itself. No rollback that a rollout has begun by itself ends so, but where something has just happened.
+      // It says so itself, or something has just happened.
       const isFresh = timeline.now - (this.disturbed.get(name) ?? -Infinity) < reaction;
-      const isSaid = (outcome !== 'rolled-back' || isFresh) && (images[name] === UNSERVED || images[name] === UNROUTED);
+      const isSaid = images[name] === UNSERVED || images[name] === UNROUTED;
       if (!serves && !isSaid && !isFresh && routes.length > 0)
         this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy`);
     }

@@ -10,8 +10,8 @@ const mostTicks = 3;
 const longestPause: Ms = 44_000;
 /** So long is a deregistration believed that no reading has shown, until two of them have shown the opposite. */
 const assumed: Ms = 15_000;
-/** So often in a row may the same change be sent, or tried, without an effect: three times, once more later, and as often after a turn to the way back. */
-const mostIdle = 8;
+/** So often in a row may the same change be sent, or tried, without an effect: three times, once more later, and as often after a turn to the way back; where answers are lost, more often. */
+const mostIdle = 12;
 /** In so many observations in a row may the end of one and the same wait move. */
 const mostMoves = 4;
 

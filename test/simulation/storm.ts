@@ -255,7 +255,9 @@ export class Storm implements Weather {
     if (route === undefined) return;
     this.#world.counted('F19');
     const before = route.weights;
-    const changed = new Map([...before].map(([group, weight]) => [group, weight > 0 ? weight - 1 : weight]));
+    // None becomes 0: the nodes of the load balancer do not hear of it.
+    const other = (weight: number): number => (weight > 1 ? weight - 1 : 2 * weight);
+    const changed = new Map([...before].map(([group, weight]) => [group, other(weight)]));
     route.weights = changed;
     this.#told.edited(route.arn);
     this.foreign = true;

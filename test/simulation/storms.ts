@@ -69,9 +69,9 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   // A way back that the world has kept from its end is a person's to end, once the world is well again.
   let repaired = ended.exit === 11 ? await play.run(play.process(), 'rollback') : undefined;
   if (repaired !== undefined && heed(play, repaired)) repaired = await play.run(play.process(), 'rollback');
-  const to = repaired === undefined ? undefined : namedIn(repaired);
+  const to = repaired === undefined || isDone(repaired) ? undefined : namedIn(repaired);
   if (to !== undefined) repaired = await play.run(play.process(), `rollback --to ${to}`);
-  if (to !== undefined && repaired !== undefined && heed(play, repaired))
+  if (to !== undefined && repaired !== undefined && setWeights(play, repaired))
     repaired = await play.run(play.process(), `rollback --to ${to}`);
   if (repaired !== undefined) await play.rest(30_000);
   // What the other one has stored before it was refused something is what the record tells of.
@@ -108,9 +108,11 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const excused =
     (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) ||
     isColorLost(play) ||
+    isRecordLost ||
     isUnadopted(play) ||
     isLastOne(play, repaired) ||
     isThere(repaired) ||
+    (repaired !== undefined && isDone(repaired)) ||
     (repaired?.is === 'result' && repaired.result.reason.includes('nothing ran before'));
   if (repaired !== undefined && repaired.exit !== 0 && !excused)
     auditor.violated(
@@ -217,27 +219,29 @@ function heed({ world, auditor }: Play, ended: Ended): boolean {
       return true;
     }
   }
-  const [, service] = /else set one color of (\S+) to 100 and the other to 0/.exec(advice) ?? [];
-  const shape = world.shape.services.find((each) => each.name === service);
-  if (shape !== undefined && ended.error.code === 'preflight.refused') {
-    const { blue, green } = shape.colors;
-    for (const route of shape.routes) {
-      const set = new Map([
-        ...(world.balancer.routes.get(route)?.weights ?? []),
-        [blue.group, 100],
-        [green.group, 0],
-      ] as const);
-      auditor.meddled(route);
-      world.balancer.writtenByHand(route, set);
-    }
-    return true;
-  }
   const [, name] = /delete-parameter --name (\S+)(?: +# gives it up)?/.exec(advice) ?? [];
   const isAdvice = ['rollback.refused', 'release.damaged', 'release.missing'].includes(ended.error.code);
   if (!isAdvice || name === undefined) return false;
   world.note(`somebody deletes ${name}`);
   auditor.damaged(name);
   world.store.remove([name]);
+  return true;
+}
+
+/** Sets the weights of a service whose routes disagree, as a refusal says. */
+function setWeights({ world, auditor }: Play, ended: Ended): boolean {
+  if (ended.is !== 'refused' || ended.error.code !== 'preflight.refused') return false;
+  const [, service] = /else set one color of (\S+) to 100 and the other to 0/.exec(ended.error.next.join('\n')) ?? [];
+  const shape = world.shape.services.find((each) => each.name === service);
+  const there = shape?.routes.flatMap((route) => world.balancer.routes.get(route) ?? []) ?? [];
+  if (shape === undefined || there.length === 0) return false;
+  for (const { arn, weights } of there) {
+    auditor.meddled(arn);
+    world.balancer.writtenByHand(
+      arn,
+      new Map([...weights, [shape.colors.blue.group, 100], [shape.colors.green.group, 0]]),
+    );
+  }
   return true;
 }
 
