@@ -10,7 +10,7 @@ import { foreignWeights, refusedWeights, unreadableWeights } from './other-hands
 import { prepareIdle } from './prepare-idle.js';
 import { isChanged, preload } from './preload.js';
 import { endOfWayBack, giveStickinessBack, oneByOne, repairLive } from './return.js';
-import { canReturn, canTakeBack, failing, waitForFleet, withoutReturn } from './shared.js';
+import { canReturn, canTakeBack, failing, fillsUntil, waitForFleet, withoutReturn } from './shared.js';
 import type { Pair } from './shift.js';
 import { giveBack, hasTwoColors, isAt, pairsOf, reached, shiftTo, stickinessLost } from './shift.js';
 import { decide, describeBad, fleetOf, merge, standingsOf } from './work.js';
@@ -123,12 +123,21 @@ function wayBack(plan: Plan, seen: Observation, now: Instant, fleet: readonly Fl
   if (refused !== undefined) return { is: 'done', outcome: 'failed', reason: refused };
 
   // Weights never go to a group without a healthy target: until it has one, the traffic stays where it is.
-  const [first, ...rest] = pairs
-    .filter(({ service, idle }) => idle > 0 && canTakeBack(plan, seen, fleet, service))
+  const returning = pairs.filter(({ service, idle }) => idle > 0 && canTakeBack(plan, seen, fleet, service));
+  const [first, ...rest] = returning
+    .filter(({ service }) => fillsUntil(plan, seen, now, fleet, service) === undefined)
     .map((pair) => giveBack(plan, pair, pair.route.stickiness.enabled ? { enabled: false } : undefined));
   if (first !== undefined) {
     const reason = 'the traffic goes back to the previous release';
     return { is: 'act', actions: [first, ...rest], waits: [], reason };
+  }
+
+  const [filling] = returning;
+  if (filling !== undefined) {
+    const { service, live } = filling.service;
+    const what = `${service}: more targets of ${live} become healthy before it gets the traffic back`;
+    const until = fillsUntil(plan, seen, now, fleet, filling.service) ?? now;
+    return { is: 'wait', waits: [{ what, service, until }], recheckAt: now + plan.timing.poll, reason: what };
   }
 
   // A color that still has traffic keeps it: that of a first installation, or one to whose predecessor nothing can be given yet.

@@ -1,5 +1,6 @@
 import type { Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
+import { otherColor } from '../domain/ids.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import { NO_RELEASE } from '../domain/release.js';
@@ -21,6 +22,30 @@ export function canTakeBack(
 ): boolean {
   const { live } = service;
   return canReturn(service) && healthyIn(seen, colorOf(service, live), membersOf(plan, fleet, live)) > 0;
+}
+
+/**
+ * Until when the color that had a service's traffic is about to get more healthy targets, where the other one has more than it: its containers have just been brought
+ * back, and all traffic on the first of them would be too much. undefined: it has what it will get.
+ */
+export function fillsUntil(
+  plan: Plan,
+  seen: Observation,
+  now: Instant,
+  fleet: readonly FleetInstance[],
+  service: ServicePlan,
+): Instant | undefined {
+  const [here, there] = [service.live, otherColor(service.live)].map((color) => {
+    const members = membersOf(plan, fleet, color);
+    return { members, healthy: healthyIn(seen, colorOf(service, color), members) };
+  });
+  if (here === undefined || there === undefined || here.healthy >= there.healthy) return undefined;
+  const ends = here.members.flatMap(({ id }) => {
+    const target = targetOf(seen, colorOf(service, service.live), id);
+    return target?.state === 'initial' ? [target.since + plan.timing.healthTimeout] : [];
+  });
+  const until = Math.max(-Infinity, ...ends);
+  return now < until ? until : undefined;
 }
 
 /** `backend: nothing ran before this rollout, so there is nothing to go back to` */

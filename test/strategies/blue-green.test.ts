@@ -204,6 +204,16 @@ describe('the way back', () => {
     expect(said(next(s, back(s)))).toBe('weights 7/0');
   });
 
+  it('waits for the rest of the targets that have just been brought back, where the other color has more that are healthy', () => {
+    const s = up(scene(2), 0, 100);
+    s.target(s.id(2), s.service(), 'blue', 'initial', 3);
+    expect(next(s, back(s))).toMatchObject({ is: 'wait', waits: [{ until: s.now - 3000 + timing.healthTimeout }] });
+    s.target(s.id(2), s.service(), 'blue', 'unhealthy', 3);
+    expect(said(next(s, back(s)))).toBe('weights 100/0');
+    s.target(s.id(2), s.service(), 'blue', 'initial', timing.healthTimeout / 1000);
+    expect(said(next(s, back(s)))).toBe('weights 100/0');
+  });
+
   it('turns stickiness off in the same write, and puts it back at the end', () => {
     const s = up(
       scene(
