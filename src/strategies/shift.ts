@@ -130,7 +130,6 @@ function atTheEnd(
 
 /** Whether the groups of others have what they had before the first change, or that in proportion. */
 function areOthersOurs(plan: Plan, pair: Pair): boolean {
-  if (pair.scale <= 1) return true;
   const ours = groupsOf(pair);
   const before = plan.weightsBefore.get(pair.route.route) ?? [];
   return pair.route.weights.every(({ group, weight }) => {

@@ -163,8 +163,8 @@ export class Hand {
     this.#world.tag(host, false);
     const isPutBack = this.#dice.chance(0.5);
     this.#soon(() => {
-      if (!isPutBack) this.#takeOut(host);
-      else if (host.alive) this.#world.tag(host, true);
+      if (isPutBack && host.alive) this.#world.tag(host, true);
+      else this.#takeOut(host);
     });
     return true;
   }
