@@ -1,4 +1,4 @@
-import type { InstanceId, ServiceName, TargetGroupArn } from '../domain/ids.js';
+import type { InstanceId, Ms, ServiceName, TargetGroupArn } from '../domain/ids.js';
 import { fixFor, PortError } from '../domain/errors.js';
 import type { RolloutSummary } from '../domain/event.js';
 import type { Plan } from '../domain/plan.js';
@@ -174,6 +174,9 @@ function isReached({ plan: made, prediction }: Prepared): boolean {
   return made.services.every((service) => !isChanged(service)) && prediction.steps.length === 0;
 }
 
+/** A reading that took longer may show the past. */
+const FRESH_FOR: Ms = 3000;
+
 /** Rights that can be proven without a change: registering a target that is registered changes nothing. */
 async function proveRights(box: Toolbox, ground: Ground, lease: Lease, made: Plan): Promise<void> {
   if (lease.lost.aborted) throw lease.lost.reason;
@@ -188,6 +191,10 @@ async function proveRights(box: Toolbox, ground: Ground, lease: Lease, made: Pla
     if (registered === undefined) continue;
     const instance = ground.seen.fleet.find(({ id }) => registered[0] === `${id}:${String(color.port)}`);
     if (instance === undefined) continue;
+    const began = box.clock.now();
+    const now = await beforeChange(() => box.traffic.targets(color.group, box.signal));
+    // Another hand may have taken it out since it was read first: then to register it would be a change.
+    if (now.get(registered[0])?.state !== 'healthy' || box.clock.now() - began > FRESH_FOR) return;
     const target = { instance: instance.id, port: color.port };
     await beforeChange(() => provenRegister(box, color.group, target));
     return;

@@ -777,6 +777,32 @@ describe('plan', () => {
   });
 });
 
+it('the proof that targets may be registered does not bring one back that somebody takes out meanwhile', async () => {
+  const shop = await Shop.open();
+  const { box } = shop.person('anna');
+  const { balancer } = shop.world;
+  const groups = [...balancer.groups.values()].filter(({ color }) => color === 'blue');
+  const registered: string[] = [];
+  const traffic: Toolbox['traffic'] = {
+    ...box.traffic,
+    register: (group, targets, signal) => {
+      registered.push(group);
+      return box.traffic.register(group, targets, signal);
+    },
+  };
+  const confirm = (): Promise<boolean> => Promise.resolve(false);
+  const images: Toolbox['images'] = {
+    resolve: (...args) => {
+      for (const { arn, targets } of groups) balancer.deregister(arn, [...targets.values()]);
+      return box.images.resolve(...args);
+    },
+  };
+  await expect(shop.run(() => rollout({ ...box, traffic, images }, request({ confirm })))).rejects.toThrow(
+    'not confirmed',
+  );
+  expect(registered).toEqual([]);
+});
+
 describe('a way back', () => {
   const back = { force: false, confirm: () => Promise.resolve(true) } as const;
   const refused = (to?: string) => async (box: RunnerBox) =>
