@@ -120,8 +120,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/shift.ts',
     'a full shift leaves both colors at 0',
-    'return weightsAction(pair, { live: 0, idle: whole }',
-    'return weightsAction(pair, { live: 0, idle: 0 * whole }',
+    '(sum) => ({ live: 0, idle: sum ?? whole })',
+    '(sum) => ({ live: 0, idle: 0 * (sum ?? whole) })',
   ),
   mutant(
     'strategies/blue-green.ts',
@@ -253,8 +253,8 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/shift.ts',
     'the way back gives the traffic to the new color',
-    'return weightsAction(pair, { live, idle: 0 }, {',
-    'return weightsAction(pair, { live: 0, idle: live }, {',
+    '(sum) => ({ live: sum ?? whole, idle: 0 })',
+    '(sum) => ({ live: 0, idle: sum ?? whole })',
   ),
   mutant(
     'strategies/in-place.ts',
