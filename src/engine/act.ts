@@ -1,4 +1,5 @@
 import type { Action, Spot } from '../domain/decision.js';
+import { PortError } from '../domain/errors.js';
 import type { HostRequest, Slot } from '../domain/host.js';
 import type { Instant, Ms } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
@@ -39,8 +40,15 @@ export async function act(deps: ActDeps, plan: Plan, action: Action, turn: Turn,
     case 'register':
     case 'deregister': {
       const keys = action.targets.map(({ instance, port }) => targetKey(instance, port));
-      if (action.is === 'register') await deps.traffic.register(action.group, action.targets, signal);
-      else await deps.traffic.deregister(action.group, action.targets, signal);
+      if (action.is === 'register') {
+        try {
+          await deps.traffic.register(action.group, action.targets, signal);
+        } catch (error) {
+          if (error instanceof PortError && error.mayHaveTakenEffect)
+            deps.observer.changed(action.group, keys, true, false);
+          throw error;
+        }
+      } else await deps.traffic.deregister(action.group, action.targets, signal);
       deps.observer.changed(action.group, keys, action.is === 'register');
       return;
     }

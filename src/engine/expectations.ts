@@ -9,7 +9,7 @@ const MOST_OLDER = 2;
 interface Expected {
   readonly registered: boolean;
   readonly at: Instant;
-  /** When we registered what we have deregistered since, if a reading may still be older than that. */
+  /** When we registered, or may have registered, what we have deregistered since, if a reading may still be older than that. */
   readonly born?: Instant;
   /** A reading has shown the registration; so many in a row have contradicted it since. Somebody else may have deregistered the target. */
   shown?: { against: number };
@@ -18,10 +18,18 @@ interface Expected {
 /** What our own registrations and deregistrations let readings show, until they are so old that any reading is newer. */
 export class Expectations {
   readonly #expected = new Map<string, Expected>();
+  readonly #tried = new Map<string, Instant>();
+
+  /** A registration whose answer was lost: it may have been made. */
+  tried(group: TargetGroupArn, key: TargetKey, at: Instant): void {
+    this.#tried.set(`${group} ${key}`, at);
+  }
 
   changed(group: TargetGroupArn, key: TargetKey, registered: boolean, at: Instant): void {
     const earlier = this.#expected.get(`${group} ${key}`);
-    const born = !registered && earlier?.registered === true ? { born: earlier.at } : {};
+    const since = earlier?.registered === true ? earlier.at : this.#tried.get(`${group} ${key}`);
+    this.#tried.delete(`${group} ${key}`);
+    const born = !registered && since !== undefined ? { born: since } : {};
     this.#expected.set(`${group} ${key}`, { registered, at, ...born });
   }
 

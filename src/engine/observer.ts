@@ -207,9 +207,10 @@ export class Observer {
     return seen?.is === 'known' ? JSON.stringify([seen.value.weights, seen.value.stickiness, seen.value.frame]) : '';
   }
 
-  /** Our own accepted change: timers start again, and a reading that still shows the time before it is not believed for a while. */
-  changed(group: TargetGroupArn, keys: readonly TargetKey[], registered: boolean): void {
+  /** Our own accepted change: timers start again, and a reading that still shows the time before it is not believed for a while. `isSure`: false: its answer was lost. */
+  changed(group: TargetGroupArn, keys: readonly TargetKey[], registered: boolean, isSure = true): void {
     const at = this.#deps.clock.now();
+    if (!isSure) return keys.forEach((key) => this.#expectations.tried(group, key, at));
     for (const key of keys) {
       this.#expectations.changed(group, key, registered, at);
       const seen = this.#targets.get(group);

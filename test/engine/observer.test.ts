@@ -280,3 +280,13 @@ it('a rule that was gone, and is there again as it was, takes writes again', asy
   gone = false;
   expect((await observer.observe(undefined)).refused.has(route)).toBe(false);
 });
+
+it('a registration whose answer was lost, and that was taken back, is not over with a reading from before it', async () => {
+  shown = undefined;
+  await observer.observe(undefined);
+  observer.changed(group, [key], true, false);
+  observer.changed(group, [key], false);
+  const { targets } = await observer.observe(undefined);
+  const seen = targets.get(group);
+  expect(seen?.is === 'known' ? seen.value.get(key)?.state : undefined).toBe('draining');
+});
