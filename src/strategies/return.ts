@@ -78,7 +78,7 @@ export function giveStickinessBack(plan: Plan, seen: Observation, now: Instant):
   );
   const until = Math.max(-Infinity, ...pairs.map((pair) => forgotten(plan, seen, pair)));
   if (now < until) {
-    const what = 'clients forget the color that lost its traffic, then group stickiness comes back';
+    const what = 'group stickiness stays off until clients are no longer bound to the color that lost its traffic';
     return { is: 'wait', waits: [{ what, until }], recheckAt: now + plan.timing.poll, reason: what };
   }
   const [first, ...rest] = pairs.map((pair) => returnStickiness(plan, pair)).filter((action) => action !== undefined);

@@ -53,7 +53,7 @@ export function rolling(plan: Plan, how: Extract<How, { is: 'rolling' }>, seen: 
   const leaving = standings.filter(isLeaving);
   const [last] = leaving;
   if (last !== undefined) {
-    const what = `the load balancer shows that ${leaving.map(({ instance }) => instance.name).join(', ')} left`;
+    const what = `the load balancer shows ${leaving.map(({ instance }) => instance.name).join(', ')} as deregistered`;
     const until = Math.max(...leaving.map(({ target }) => target?.since ?? now)) + plan.timing.healthTimeout;
     return {
       is: 'wait',

@@ -114,8 +114,8 @@ export function giveBack(plan: Plan, pair: Pair, stickiness?: Stickiness): Actio
 }
 
 /**
- * The write that ends a shift, in the numbers of before. Where somebody has meanwhile given a group of others another number than ours, those cannot come back without
- * another share for it: then `sum`, what the pair has now, stays.
+ * The write that ends a shift, in the numbers of before the first change. Where somebody else has since changed the weight of another group, those numbers would change
+ * that group's share: then the pair keeps the sum that it has now. A pair that has no weight at all gets the numbers of before.
  */
 function atTheEnd(
   plan: Plan,
@@ -123,9 +123,10 @@ function atTheEnd(
   set: (sum: number | undefined) => Pick<Pair, 'live' | 'idle'>,
   stickiness: Stickiness | undefined,
 ): Action {
-  if (areOthersOurs(plan, pair))
+  const sum = pair.live + pair.idle;
+  if (sum === 0 || areOthersOurs(plan, pair))
     return weightsAction(pair, set(undefined), { others: scaledOthers(plan, pair, 1), stickiness });
-  return weightsAction(pair, set(pair.live + pair.idle), { stickiness });
+  return weightsAction(pair, set(sum), { stickiness });
 }
 
 /** Whether the groups of others have what they had before the first change, or that in proportion. */

@@ -6,6 +6,7 @@ import { redirect } from '../../src/domain/plan.js';
 import { stepScale } from '../../src/strategies/amounts.js';
 import { decideNext } from '../../src/strategies/index.js';
 import { predict } from '../../src/strategies/predict.js';
+import { giveBack, pairOf, shiftTo } from '../../src/strategies/shift.js';
 import { blueGreenHow, planOf, servicePlan, timing } from '../_helpers/plan.js';
 import { Scene } from '../_helpers/observation.js';
 
@@ -75,6 +76,14 @@ it('a pair keeps the numbers of its shift at the end where somebody has given th
   const s = beside(50, 50, 77);
   expect(of(next(baked(s, 50)))).toEqual({ [blue]: 0, [green]: 100 });
   expect(of(next(s, redirect(s.plan, 'bad')))).toEqual({ [blue]: 100, [green]: 0 });
+});
+
+it('a pair whose weights somebody has set to 0 beside a new weight of the others is never given 0 in all', () => {
+  const s = beside(0, 0, 77);
+  const pair = pairOf(s.plan, s.seen(), s.service(), route);
+  if (pair === undefined) throw new Error('no pair');
+  for (const action of [giveBack(s.plan, pair), shiftTo(s.plan, pair, 100)])
+    expect(action.is === 'weights' && action.set.some(({ weight }) => weight > 0)).toBe(true);
 });
 
 describe('a pair of weight 1 beside a group of somebody else', () => {
