@@ -27,9 +27,12 @@ export class Doubts {
     return true;
   }
 
-  /** It has seen what was: an end says what is. */
-  ofEnd(began: Instant, now: Instant): boolean {
-    if (!this.isOld(began, now) || this.#ends >= MOST_DOUBTS) return false;
+  /**
+   * It has seen what was: an end says what is.
+   * @param mayBeOlder a reading contradicts our own last change
+   */
+  ofEnd(began: Instant, now: Instant, mayBeOlder: boolean): boolean {
+    if ((!mayBeOlder && !this.isOld(began, now)) || this.#ends >= MOST_DOUBTS) return false;
     this.#ends += 1;
     return true;
   }

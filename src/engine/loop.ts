@@ -156,7 +156,10 @@ export class Loop {
         }
         // The store may not answer for a while: what is said of the end is looked at after that.
         if (decision.outcome !== 'failed') await this.#save({ phase: decision.reason });
-        if (this.#doubts.ofEnd(began, clock.now())) return undefined;
+        if (this.#doubts.ofEnd(began, clock.now(), decision.outcome !== 'failed' && observer.mayBeOlder())) {
+          await clock.sleep(this.#pause(now, now), stop);
+          return undefined;
+        }
         if (decision.outcome !== 'failed' && observer.forgive()) return void this.#progress.clear();
         return this.#result(decision.outcome, decision.reason);
     }

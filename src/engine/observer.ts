@@ -1,4 +1,4 @@
-import type { Instant, Ms, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
+import type { Instant, RouteArn, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import { keptKey } from '../domain/observation.js';
 import type {
@@ -13,46 +13,17 @@ import type {
   TargetView,
 } from '../domain/observation.js';
 import type { Decision } from '../domain/decision.js';
-import type { Plan } from '../domain/plan.js';
 import { isDenied, messageOf, PortError } from '../domain/errors.js';
 import { BREAK, WaitClock } from '../strategies/waiting.js';
 import type { HostBook } from './book.js';
 import { Expectations, STALE_FOR } from './expectations.js';
+import type { Scope } from './scope.js';
 import type { Clock, FleetPort, TrafficPort } from './ports.js';
 
 /** Added to the time between two readings of the fleet for each instance: the agents of 50 are one call, and there is about one a second to spare. */
 const FLEET_STEP = 20;
 /** Readings that are further apart than this say nothing of the time between them. */
 const gapFor = 20_000;
-
-/** What the observer watches: everything that the plan may touch, and nothing else. */
-export interface Scope {
-  readonly plan: Plan;
-  /** Each color's group, its host port, and the routes that may send it requests. */
-  readonly groups: readonly {
-    readonly group: TargetGroupArn;
-    readonly port: number;
-    readonly routes: readonly RouteArn[];
-    /** For how long at least a target of it drains; unknown: as long as a reading may be old. */
-    readonly drain: Ms;
-  }[];
-  readonly routes: readonly RouteArn[];
-}
-
-export function scopeOf(plan: Plan): Scope {
-  return {
-    plan,
-    groups: plan.services.flatMap((service) =>
-      Object.values(service.colors).map(({ group, port, drain = STALE_FOR }) => ({
-        group,
-        port,
-        routes: service.routes,
-        drain,
-      })),
-    ),
-    routes: [...new Set(plan.services.flatMap((service) => service.routes))],
-  };
-}
 
 interface ObserverDeps {
   readonly fleet: Pick<FleetPort, 'instances'>;
@@ -202,6 +173,12 @@ export class Observer {
     this.#broken = undefined;
   }
 
+  /** Whether a route looks other than right after our own write, so soon after it that the reading may be older than the write. */
+  mayBeOlder(): boolean {
+    const now = this.#deps.clock.now();
+    return this.#scope.routes.some((route) => this.#expectations.mayBeOlder(route, this.#lookOf(route), now));
+  }
+
   #lookOf(route: RouteArn): string {
     const seen = this.#routes.get(route);
     return seen?.is === 'known' ? JSON.stringify([seen.value.weights, seen.value.stickiness, seen.value.frame]) : '';
@@ -228,7 +205,9 @@ export class Observer {
 
   /** A weight write is read back at once: its answer is the newest reading of that route. */
   routeWritten(view: RouteView): void {
-    this.#takeRoute(view, this.#deps.clock.now());
+    const now = this.#deps.clock.now();
+    this.#takeRoute(view, now);
+    this.#expectations.wrote(view.route, this.#lookOf(view.route), now);
     this.#completeTargets();
   }
 

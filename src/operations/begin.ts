@@ -14,7 +14,8 @@ import { emptyFleet, sharedPorts, weightProblem } from './preflight.js';
 import type { Finding } from './preflight.js';
 import type { Present } from './present.js';
 import { liveColor, onlyHealthy } from './present.js';
-import { observed } from './serving.js';
+import type { Move } from './serving.js';
+import { moveFindings, observed } from './serving.js';
 import type { Survey } from './survey.js';
 import { requireLooked, survey } from './survey.js';
 import type { Toolbox } from './toolbox.js';
@@ -31,6 +32,8 @@ export interface Ground {
   readonly present: Present;
   /** What the record says serves, as far as it can be read. */
   readonly recorded?: Release;
+  /** Services that another hand has moved since the last rollout. */
+  readonly moves: readonly Move[];
   readonly findings: readonly Finding[];
   readonly now: Instant;
 }
@@ -144,16 +147,16 @@ export async function groundFrom(box: Toolbox, { topology, seen, past, unfinishe
     ...unclear,
   ];
   const { present, recorded, damage, moves } = await observed(box, topology, seen, live, past, now);
+  const known = recorded === undefined ? {} : { recorded };
   findings.push(...damageFindings(past), ...damage);
   // An unfinished rollout explains what differs.
   if (unfinished === undefined) {
-    findings.push(...moves);
+    findings.push(...moveFindings(box.settings.environment, { ...known, moves }));
     for (const text of present.remarks) findings.push({ level: 'warn', text, fix: 'deployctl rollout converges it' });
   }
   const traces = { seen, outcomes, present, unfinished };
   findings.push(...(await beforeChange(() => lossesOf(box, traces, passed))));
-  const known = recorded === undefined ? {} : { recorded };
-  return { topology, seen, outcomes, past, live, present, ...known, findings, now };
+  return { topology, seen, outcomes, past, live, present, ...known, moves, findings, now };
 }
 
 /** The live color of each service of which that can be said. */

@@ -134,8 +134,20 @@ export function ofTarget(
     // A service that the last rollout did not change runs what it ran before. What was found has an id of its own, which tells nothing of that.
     const brought = Object.values(present.services).some(({ release }) => release === present.id);
     if (brought && now !== undefined && now.release !== present.id) return now;
-    const others = all.filter((container) => releaseOf(container) !== now?.release);
+    const others = all.filter((container) => {
+      const release = releaseOf(container);
+      return release !== now?.release && !isLater(release, now?.release);
+    });
     const running = others.filter((container) => container.running);
     return running.length > 0 ? running : [...others].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
   };
+}
+
+/**
+ * Whether a release was made after another one, by the time in their ids. What a rollout has brought up that nobody knows of any more, since its record was
+ * deleted, never served before what serves.
+ */
+function isLater(release: ReleaseId | undefined, than: ReleaseId | undefined): boolean {
+  const [made, before] = [release, than].map((id) => /\d{8}-\d{6}/.exec(id ?? '')?.[0]);
+  return made !== undefined && before !== undefined && made > before;
 }

@@ -20,7 +20,7 @@ export interface Observed {
   /** Of a release whose parameters cannot be read. */
   readonly damage: readonly Finding[];
   /** Services that another hand has moved since the last rollout. */
-  readonly moves: readonly Finding[];
+  readonly moves: readonly Move[];
 }
 
 /** What serves now: by the record where the instances agree with it, else by the containers themselves. */
@@ -40,7 +40,7 @@ export async function observed(
     present,
     ...(recorded === undefined ? {} : { recorded }),
     damage,
-    moves: isKnown && recorded !== undefined ? movesByHand(box, recorded, present) : [],
+    moves: isKnown && recorded !== undefined ? movesByHand(recorded, present) : [],
   };
 }
 
@@ -100,17 +100,32 @@ export function isSameRelease(a: Release, b: Release): boolean {
   return [...names].every((name) => isSame(a.services[name], b.services[name]));
 }
 
-function movesByHand(box: Toolbox, recorded: Release, { release }: Present): readonly Finding[] {
-  return Object.entries(release.services).flatMap(([name, now]): readonly Finding[] => {
-    const before = recorded.services[name];
+/** A service that serves something else than the record says. */
+export interface Move {
+  readonly service: ServiceName;
+  readonly recorded: ServiceRelease;
+  readonly now: ServiceRelease;
+}
+
+function movesByHand(recorded: Release, { release }: Present): readonly Move[] {
+  return Object.entries(release.services).flatMap(([service, now]): readonly Move[] => {
+    const before = recorded.services[service];
     if (before === undefined || isSame(before, now) || now.release === NO_RELEASE) return [];
-    const says = (each: ServiceRelease): string => `${imageTag(each.spec.image)} (${each.release})`;
-    return [
-      {
-        level: 'warn',
-        text: `${name}: ${says(now)} serves, and the record says ${says(before)}: another hand has moved the traffic or replaced the containers`,
-        fix: `deployctl rollback --env ${box.settings.environment} --to ${recorded.id}   # back to what the record says; a rollout starts from what serves`,
-      },
-    ];
+    return [{ service, recorded: before, now }];
   });
+}
+
+/** `backend: 1.1.0 (r-…) serves, and the record says 1.0.0 (r-…): another hand has moved the traffic or replaced the containers`. */
+export function moveText({ service, recorded, now }: Move): string {
+  const says = (each: ServiceRelease): string => `${imageTag(each.spec.image)} (${each.release})`;
+  return `${service}: ${says(now)} serves, and the record says ${says(recorded)}: another hand has moved the traffic or replaced the containers`;
+}
+
+export function moveFindings(
+  environment: string,
+  { recorded, moves }: Pick<Observed, 'recorded' | 'moves'>,
+): Finding[] {
+  if (recorded === undefined) return [];
+  const fix = `deployctl rollback --env ${environment} --to ${recorded.id}   # back to what the record says; a rollout starts from what serves`;
+  return moves.map((move) => ({ level: 'warn', text: moveText(move), fix }));
 }

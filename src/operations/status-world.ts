@@ -150,7 +150,7 @@ function withoutRelease(box: Toolbox, { topology, seen, past, unfinished }: Part
   const now = box.clock.now();
   const release = { id: 'unknown', createdAt: now, adopted: false, services: {} };
   const present = { release, found: true, remarks: [], recreated: [] };
-  return { topology, seen, past, outcomes: past.outcomes, live, present, findings, now };
+  return { topology, seen, past, outcomes: past.outcomes, live, present, moves: [], findings, now };
 }
 
 const problemText = (error: unknown): string => messageOf(error).replace(/\. Nothing was changed$/, '');

@@ -7,7 +7,7 @@ import { rollbackTarget } from '../state/index.js';
 import { damageText, restoreFix } from './damage.js';
 import type { Ground } from './begin.js';
 import { observedIds } from './observed.js';
-import { isSameRelease } from './serving.js';
+import { isSameRelease, moveText } from './serving.js';
 import { ofTarget, rebuilt } from './rebuilt.js';
 import type { Toolbox } from './toolbox.js';
 import { beforeChange } from './topology.js';
@@ -76,6 +76,7 @@ export async function targetOf(
   isDefault: boolean,
 ): Promise<{ readonly release: Release; readonly warnings: readonly string[] }> {
   const { environment } = box.settings;
+  if (isDefault) refuseMoved(ground, environment, id);
   const parts = await beforeChange(() => box.state.readRelease(id, box.signal));
   const found = parts?.damage.length === 0 ? parts.release : undefined;
   const { release: present } = ground.present;
@@ -98,6 +99,25 @@ export async function targetOf(
   const text = `release ${id} is known by its containers only: ${damagedText(parts)}. It will be stored again`;
   const why = found === undefined ? [text] : [];
   return { release, warnings: why };
+}
+
+/**
+ * History says which release served before the one that it names as the present one. Where something else serves, going there may undo more than was
+ * meant: a rollout whose record was deleted looks like that.
+ * @throws DeployctlError `rollback.refused` (exit 12)
+ */
+function refuseMoved({ past, moves, recorded, present }: Ground, environment: string, id: string): void {
+  if (past.unfinished !== undefined || recorded === undefined || moves.length === 0) return;
+  const next = (release: ReleaseId, why: string): string =>
+    `deployctl rollback --env ${environment} --to ${release}   # ${why}`;
+  throw refused(
+    `${moves.map(moveText).join('; ')}. So the last change of what serves is not known: say with --to which release shall serve. Nothing was changed`,
+    [
+      next(recorded.id, 'what the record says serves'),
+      ...(id === present.release.id ? [] : [next(id, 'what served before that')]),
+      `deployctl history --env ${environment}   # what has served here`,
+    ],
+  );
 }
 
 /** The releases that `--to` takes: those that are stored, and those that containers tell whole. */

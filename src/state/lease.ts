@@ -167,11 +167,22 @@ export class HeldLease implements Lease {
     this.#record = { ...this.#record, released: true, at: this.#deps.clock.now() };
     try {
       await withTimeout(this.#deps.clock, LONGEST_RELEASE, (signal) =>
-        retry(this.#deps, (inner) => this.#write(this.#record, inner), { signal, timeout: LONGEST_RELEASE / 2 }),
+        retry(this.#deps, (inner) => this.#mark(inner), { signal, timeout: LONGEST_RELEASE / 2 }),
       );
     } catch (error) {
       this.#tell({ is: 'failed', at: this.#deps.clock.now(), why: messageOf(error), validFor: 0, error });
     }
+  }
+
+  /** Marks the lease as released, unless someone has created it again under the same name since the last heartbeat. */
+  async #mark(signal: AbortSignal): Promise<void> {
+    if (await this.#isOurs(signal)) await this.#write(this.#record, signal);
+  }
+
+  /** Whether what is stored under our name is ours. A read may lag behind our own creation, so nothing counts as ours. */
+  async #isOurs(signal: AbortSignal): Promise<boolean> {
+    const own = await this.#deps.parameters.get(this.#name, signal);
+    return own === undefined || nonceOf(this.#name, own) === this.#record.nonce;
   }
 
   async #beatOn(): Promise<void> {
@@ -201,8 +212,7 @@ export class HeldLease implements Lease {
   async #beat(signal: AbortSignal | undefined): Promise<void> {
     const { clock } = this.#deps;
     const start = { monotonic: clock.monotonic(), wall: clock.now() };
-    const own = await this.#call((inner) => this.#deps.parameters.get(this.#name, inner), signal);
-    if (own !== undefined && nonceOf(this.#name, own) !== this.#record.nonce) {
+    if (!(await this.#call((inner) => this.#isOurs(inner), signal))) {
       await this.#refuseHigher(signal);
       this.#lose(true, 'someone else took it over, or deleted its parameter and created it again');
     }

@@ -7,7 +7,8 @@ import { HostBook } from '../../src/engine/book.js';
 import { UnsendableRequest } from '../../src/engine/host-port.js';
 import type { LoopResult, PreTraffic } from '../../src/engine/loop-deps.js';
 import { Loop } from '../../src/engine/loop.js';
-import { Observer, scopeOf } from '../../src/engine/observer.js';
+import { Observer } from '../../src/engine/observer.js';
+import { scopeOf } from '../../src/engine/scope.js';
 import type { Steer } from '../../src/domain/observation.js';
 import { blueGreenHow, instanceOf, planOf, rollingHow, servicePlan, START, timing } from '../_helpers/plan.js';
 import { World } from '../strategies/world.js';
@@ -563,6 +564,32 @@ describe('a change that comes to nothing', () => {
     expect(result.outcome, result.reason).toBe('succeeded');
     expect(returns).toBe(idle === 3 ? 4 : 6);
     expect(result.left).toEqual(left);
+  });
+
+  it('does not end on a reading of a route that may be from before its last write', async () => {
+    const readings: ('older' | 'newer')[] = [];
+    const { result } = await run({
+      plan: planOf(rollingHow, { stickinessBefore: new Map([['arn:rule/backend', { enabled: true }]]) }),
+      steer: (world) => (world.now < START + 20_000 ? [] : [{ id: 's1', is: 'abort', by: 'anna', at: world.now }]),
+      arrange: ({ traffic }) => {
+        const [write, read] = [traffic.setWeights.bind(traffic), traffic.routes.bind(traffic)];
+        let older = 0;
+        vi.spyOn(traffic, 'setWeights').mockImplementation((change, signal) => {
+          [older, readings.length] = [4, 0];
+          return write(change, signal);
+        });
+        vi.spyOn(traffic, 'routes').mockImplementation(async (...args) => {
+          const views = await read(...args);
+          readings.push(older > 0 ? 'older' : 'newer');
+          if (older === 0) return views;
+          older -= 1;
+          return new Map([...views].map(([arn, view]) => [arn, { ...view, frame: 'of another reading' }]));
+        });
+      },
+    });
+    expect(result.outcome, result.reason).toBe('rolled-back');
+    expect(readings).toContain('older');
+    expect(readings.at(-1)).toBe('newer');
   });
 
   it('a registration that never comes to be is a failure of that instance', async () => {

@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { PortError } from '../../src/domain/errors.js';
 import type { ObservedTarget, TargetView } from '../../src/domain/observation.js';
 import { HostBook } from '../../src/engine/book.js';
-import { Observer, scopeOf } from '../../src/engine/observer.js';
+import { Observer } from '../../src/engine/observer.js';
+import { scopeOf } from '../../src/engine/scope.js';
 import type { TrafficPort } from '../../src/engine/ports.js';
 import { ManualClock } from '../_helpers/manual-clock.js';
 import { instanceOf, planOf, rollingHow } from '../_helpers/plan.js';
@@ -116,7 +117,18 @@ describe('since when', () => {
     await look(1000);
     shown = { state: 'draining' };
     expect(await look(1000)).toMatchObject({ state: 'healthy' });
-    expect(await look(1000)).toMatchObject({ state: 'draining' });
+    expect(await look(2000)).toMatchObject({ state: 'draining' });
+  });
+
+  it('a registration that a reading has shown is not over by two readings of the same moment', async () => {
+    observer.changed(group, [key], true);
+    shown = { state: 'initial' };
+    await look(1000);
+    shown = undefined;
+    expect(await look(300)).toMatchObject({ state: 'initial' });
+    expect(await look(50)).toMatchObject({ state: 'initial' });
+    shown = { state: 'healthy' };
+    expect(await look(50)).toMatchObject({ state: 'healthy' });
   });
 
   it('our own deregistration that has no effect is no time without requests', async () => {
@@ -289,4 +301,20 @@ it('a registration whose answer was lost, and that was taken back, is not over w
   const { targets } = await observer.observe(undefined);
   const seen = targets.get(group);
   expect(seen?.is === 'known' ? seen.value.get(key)?.state : undefined).toBe('draining');
+});
+
+it('a reading of a route that contradicts our own write of a moment ago may be older', async () => {
+  await observer.observe(undefined);
+  expect(observer.mayBeOlder()).toBe(false);
+  observer.routeWritten({ ...view(), stickiness: { enabled: true } });
+  expect(observer.mayBeOlder()).toBe(false);
+  await observer.observe(undefined);
+  expect(observer.mayBeOlder()).toBe(true);
+  sticky = true;
+  await observer.observe(undefined);
+  expect(observer.mayBeOlder()).toBe(false);
+  sticky = false;
+  await clock.advance(10_000);
+  await observer.observe(undefined);
+  expect(observer.mayBeOlder()).toBe(false);
 });

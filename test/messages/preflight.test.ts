@@ -10,7 +10,7 @@ import type { Toolbox } from '../../src/operations/toolbox.js';
 import type { Scenario } from '../simulation/scenario.js';
 import { instanceId } from '../simulation/world/shape.js';
 import type { World } from '../simulation/world/world.js';
-import { brief, says } from './say.js';
+import { says } from './say.js';
 import { request, Shop } from './world.js';
 
 type InWorld = (world: World) => void;
@@ -861,7 +861,7 @@ describe('a way back', () => {
     `);
   });
 
-  it('while the instances run something else: it says so, and asks', async () => {
+  it('while the instances run something else: which change is to be undone is not known', async () => {
     const shop = await Shop.open();
     await shop.anna((box) => rollout(box, request()));
     for (const host of shop.world.hosts.values()) {
@@ -870,16 +870,15 @@ describe('a way back', () => {
       if (before === undefined) throw new Error('no backend');
       host.boxes.splice(at, 1, { ...before, release: 'r-20261101-120000-0077' });
     }
-    const told: string[] = [];
-    const confirm = (_: unknown, warnings: readonly string[]): Promise<boolean> => {
-      told.push(...warnings);
-      return Promise.resolve(false);
-    };
-    const act = () => shop.anna((box) => rollback(box, { force: false, confirm }));
-    await expect(act()).rejects.toMatchObject({ code: 'declined' });
-    expect(brief(told.join('\n'))).toMatchInlineSnapshot(`
-      "backend: 3b3b3b3b3b3b (r-…) serves, and the record says new (r-…): another hand has moved the traffic or replaced the containers
-      Parameter Store has lost what deployctl stored below /deployctl/shop/sim: release r-…, which backend runs: it is taken from its container, with the settings of deployctl.yml. Deleted, restored from an older copy, or an instance comes from an image of another installation"
+    expect(await says('rollback.refused', 'rollback', () => shop.anna(refused()))).toMatchInlineSnapshot(`
+      "$ deployctl rollback
+      Error: backend: 3b3b3b3b3b3b (r-…) serves, and the record says new (r-…): another hand has moved the traffic or replaced the containers. So the last change of what serves is not known: say with --to which release shall serve. Nothing was changed
+
+      Next:
+        deployctl rollback --env sim --to r-…   # what the record says serves
+        deployctl rollback --env sim --to r-…   # what served before that
+        deployctl history --env sim   # what has served here
+      (exit 12)"
     `);
   });
 });

@@ -104,6 +104,8 @@ export class Auditor implements Watcher {
   #lost = 0;
   /** When the world last took an instance. */
   lostAt: Ms = -Infinity;
+  /** When another hand last took an instance out of the fleet. */
+  leftAt: Ms = -Infinity;
   /** Instances that could not be reached, and that a rollback has left out. */
   readonly #excluded = new Set<string>();
   /** The newest record is that of a rollback, which goes on without instances that do not answer. */
@@ -182,6 +184,7 @@ export class Auditor implements Watcher {
   /** An instance leaves the fleet, and its targets stay: deployctl reckons without it from now on. */
   left(): void {
     this.#lost += 1;
+    this.leftAt = this.#world.timeline.now;
     for (const { name } of this.#world.shape.services) this.disturbed.set(name, this.#world.timeline.now);
   }
 

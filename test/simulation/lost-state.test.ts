@@ -30,6 +30,14 @@ function forget({ world }: Play, pattern: RegExp): number {
   return names.length;
 }
 
+/** What each running container runs. */
+const digestsIn = ({ world }: Play): readonly string[] =>
+  [...world.hosts.values()].flatMap(({ id, boxes }) =>
+    boxes
+      .filter(({ status }) => status === 'running')
+      .map(({ service, color, digest }) => `${id} ${service} ${color} ${digest}`),
+  );
+
 /** An operation of its own process, with what it told. */
 async function does<T>(
   play: Play,
@@ -116,6 +124,26 @@ describe('parameters that were deleted', () => {
     serves(play, 'old');
     await ends(play);
   });
+
+  it.each([rolling, blueGreen])(
+    'a rollback never takes what an unrecorded rollout has begun for what served before: $strategy',
+    async (way) => {
+      const ends: string[] = [];
+      for (let call = 40; call <= 320; call += 20) {
+        const play = await Play.begin(way);
+        const killed = await play.run(play.process({ kill: { call, phase: 'after' } }), 'rollout');
+        if (killed.is !== 'killed') break;
+        await play.rest(60_000);
+        forget(play, /\/rollouts\//);
+        const before = digestsIn(play);
+        const ended = await play.run(play.process(), 'rollback');
+        ends.push(ended.is === 'refused' ? ended.error.code : `${String(call)}: ${String(exitOf(ended))}`);
+        expect(digestsIn(play), String(call)).toEqual(before);
+      }
+      expect(ends.length).toBeGreaterThan(5);
+      expect(new Set(ends)).toEqual(new Set(['rollback.refused']));
+    },
+  );
 
   it.each([rolling, blueGreen])(
     'a release that is damaged is stored anew by the rollback to it: $strategy',

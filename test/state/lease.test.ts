@@ -379,6 +379,19 @@ describe('holding the lease', () => {
     expect(store.snapshot().get(`${BASE}/lease/1`)).toBe(other);
   });
 
+  it('is not released under its name when another process has created that again since the last heartbeat', async () => {
+    const { clock, store, person } = world();
+    const [anna, bo] = [person('anna'), person('bo')];
+    const lease = await clock.run(anna.state.acquireLease(anna.take()));
+    store.delete(`${BASE}/lease/1`);
+    const other = await clock.run(bo.state.acquireLease(bo.take()));
+    expect(other.generation).toBe(lease.generation);
+    const stored = store.snapshot().get(`${BASE}/lease/1`);
+    await clock.run(lease.release());
+    expect(store.snapshot().get(`${BASE}/lease/1`)).toBe(stored);
+    expect(other.isValid(0)).toBe(true);
+  });
+
   it('gives up quickly when the store does not answer, and the lock runs out by itself', async () => {
     const { clock, store, person } = world();
     const anna = person('anna');

@@ -8,7 +8,8 @@ import type { Plan } from '../../src/domain/plan.js';
 import { redirect } from '../../src/domain/plan.js';
 import { act } from '../../src/engine/act.js';
 import { HostBook } from '../../src/engine/book.js';
-import { Observer, scopeOf } from '../../src/engine/observer.js';
+import { Observer } from '../../src/engine/observer.js';
+import { scopeOf } from '../../src/engine/scope.js';
 import { decideNext } from '../../src/strategies/index.js';
 import type { World } from './world.js';
 

@@ -9,7 +9,7 @@ import { liveColors } from '../begin.js';
 import { foreignIn } from '../foreign.js';
 import { forecast } from '../forecast.js';
 import { howOf, newRecord, planOf } from '../plan.js';
-import { observed } from '../serving.js';
+import { moveFindings, observed } from '../serving.js';
 import { emptyFleet } from '../preflight.js';
 import type { Finding } from '../preflight.js';
 import type { Present } from '../present.js';
@@ -69,7 +69,10 @@ export async function gather(box: Toolbox): Promise<Evidence> {
     ...(fleet === undefined ? {} : { fleet }),
     ...(past === undefined ? {} : { past }),
     ...(present === undefined ? {} : { present }),
-    differences: past?.unfinished === undefined ? [...(judged?.damage ?? []), ...(judged?.moves ?? [])] : [],
+    differences:
+      past?.unfinished === undefined && judged !== undefined
+        ? [...judged.damage, ...moveFindings(settings.environment, judged)]
+        : [],
     model,
   };
 }
