@@ -6,7 +6,7 @@ export const STALE_FOR: Ms = 10_000;
 /** After a reading has shown our registration, so many in a row that contradict it are believed: one may be stale, two in a row hardly ever are. */
 const MOST_OLDER = 2;
 /** The last of them comes so long after the first at least: readings of the same moment come from the same node. */
-const OLDER_FOR: Ms = 1500;
+const OLDER_FOR: Ms = 250;
 
 interface Expected {
   readonly registered: boolean;

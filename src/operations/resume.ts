@@ -178,14 +178,22 @@ async function continued(
   const seen = await survey(box, topology, fences.next, record);
   requireLooked(seen);
   refuseBehind(box, seen);
-  const from =
-    wholeOf(readFrom) ?? (await rebuilt(box, topology, record.from, readFrom, ofRecord(box, seen, record, 'from')));
+  const [inFrom, inTo] = [ofRecord(box, seen, record, 'from'), ofRecord(box, seen, record, 'to')];
+  const orRestored = (service: PlacedService): readonly Container[] | ServiceRelease => {
+    const containers = inFrom(service);
+    // Where nothing but the release of the rollback is there any more, it has nothing left to do.
+    const isOver = record.kind === 'rollback' && aim === 'new' && seen.silent.size === 0 && inTo(service).length > 0;
+    const restored = containers.length === 0 && isOver ? wholeOf(readTo)?.services[service.settings.name] : undefined;
+    return restored ?? containers;
+  };
+  const from = wholeOf(readFrom) ?? (await rebuilt(box, topology, record.from, readFrom, orRestored));
   if (from === undefined) throw unreadable(box, record, record.from, readFrom);
-  const found = ofRecord(box, seen, record, 'to');
   const orUnchanged = (service: PlacedService): readonly Container[] | ServiceRelease => {
-    const containers = found(service);
-    // Of what runs nowhere there is nothing to undo.
-    return containers.length > 0 ? containers : (from.services[service.settings.name] ?? containers);
+    const containers = inTo(service);
+    const before = from.services[service.settings.name];
+    if (containers.length > 0 || before === undefined) return containers;
+    // Of what runs nowhere there is nothing to undo. An instance that does not answer may run it.
+    return seen.silent.size === 0 ? before : { ...before, release: record.to };
   };
   const to =
     wholeOf(readTo) ?? (aim === 'new' ? undefined : await rebuilt(box, topology, record.to, readTo, orUnchanged));

@@ -35,7 +35,7 @@ export function splitWeight(total: number, percent: number): { readonly live: nu
 }
 
 /** ELBv2 takes weights from 0 to this (API reference, TargetGroupTuple). */
-const MAX_WEIGHT = 999;
+export const MAX_WEIGHT = 999;
 
 /**
  * By how much the numbers of a route grow so that a pair which shares `base` can carry the steps of a shift: enough for whole percents where that fits.

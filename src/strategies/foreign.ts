@@ -1,7 +1,7 @@
 import type { Action, Decision } from '../domain/decision.js';
 import type { ForeignTarget } from '../domain/foreign-targets.js';
 import { foreignTargets, foreignText } from '../domain/foreign-targets.js';
-import type { Instant, Ms } from '../domain/ids.js';
+import type { Instant, Ms, TargetGroupArn, TargetKey } from '../domain/ids.js';
 import { targetKey } from '../domain/ids.js';
 import { keptKey } from '../domain/observation.js';
 import type { ObservedTarget, Observation } from '../domain/observation.js';
@@ -30,8 +30,9 @@ export function foreignIn(plan: Plan, seen: Observation): readonly ForeignTarget
  */
 export function guardForeign(plan: Plan, seen: Observation, now: Instant, decision: Decision): Decision {
   if (plan.how.is === 'retire') return decision;
+  if (decision.is === 'act' && decision.urgent === true) return decision;
   const foreign = foreignIn(plan, seen);
-  if (foreign.length === 0 || (decision.is === 'act' && decision.urgent === true)) return decision;
+  if (foreign.length === 0) return untilShown(plan, seen, now, decision);
   const sure = foreign.filter((each) => isSure(seen, each));
   if (plan.foreignTargets === 'deregister') {
     const removal = removeForeign(plan, seen, now, sure);
@@ -42,12 +43,27 @@ export function guardForeign(plan: Plan, seen: Observation, now: Instant, decisi
   const serving = foreign.filter((each) => each.kind !== 'stopped' && isInvolved(plan, each));
   const blocking = serving.filter((each) => sure.includes(each));
   if (blocking.length > 0) return { is: 'hold', reason: blockedBy(seen, blocking) };
-  if (serving.length === 0) return decision;
+  if (serving.length === 0) return untilShown(plan, seen, now, decision);
   const key = 'targets that the fleet does not cover';
   const until = waitingSince(seen, key, now) + plan.timing.healthTimeout;
   if (now >= until) return { is: 'hold', reason: blockedBy(seen, serving) };
   const what = `${key} are checked: ${serving.map(foreignText).join(', ')}`;
   return { is: 'wait', waits: [{ key, what, until }], recheckAt: now + plan.timing.poll, reason: what };
+}
+
+/** Our own deregistration of one may have had no effect: that it left has to be shown. */
+function untilShown(plan: Plan, seen: Observation, now: Instant, decision: Decision): Decision {
+  if (!isForward(plan) || !concludes(plan, decision)) return decision;
+  const fleet = valueOf(seen.fleet) ?? [];
+  const assumed = (group: TargetGroupArn): ReadonlyMap<TargetKey, Pick<ObservedTarget, 'state'>> => {
+    const targets = [...(valueOf(seen.targets.get(group)) ?? [])].filter(([, target]) => target.assumed === true);
+    return new Map(targets.map(([key]) => [key, { state: 'healthy' }]));
+  };
+  const leaving = foreignTargets(plan.services, plan.layout, fleet, assumed).filter((each) => isInvolved(plan, each));
+  if (leaving.length === 0) return decision;
+  const what = `the load balancer shows ${leaving.map(({ instance, port }) => targetKey(instance, port)).join(', ')} as deregistered`;
+  const until = waitingSince(seen, what, now) + plan.timing.healthTimeout;
+  return { is: 'wait', waits: [{ key: what, what, until }], recheckAt: now + plan.timing.poll, reason: what };
 }
 
 /** Whether the decision gives traffic to the new release, or says that it serves. */

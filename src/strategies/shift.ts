@@ -3,7 +3,7 @@ import type { Action } from '../domain/decision.js';
 import type { GroupWeight, ObservedRoute, Observation } from '../domain/observation.js';
 import { otherColor } from '../domain/ids.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
-import { splitWeight, stepScale } from './amounts.js';
+import { MAX_WEIGHT, splitWeight, stepScale } from './amounts.js';
 import { colorOf, valueOf } from './standing.js';
 
 /** The managed pair of one route, as observed. */
@@ -40,18 +40,21 @@ export function pairOf(plan: Plan, seen: Observation, service: ServicePlan, arn:
   const steps = plan.how.is === 'blue-green' ? plan.how.steps : [];
   const largest = Math.max(base, ...before.filter(isOther).map(({ weight }) => weight));
   const scale = others ? stepScale(steps, base, largest) : 1;
+  const sum = liveWeight + idleWeight;
+  // Where somebody has given the others a weight that cannot grow with the pair, the pair keeps its numbers, and skips the steps that they cannot tell apart.
+  const fits = !others || sum === 0 || canGrow(route.weights.filter(isOther), (base * scale) / sum);
   return {
     service,
     route,
     live: liveWeight,
     idle: idleWeight,
     attached: route.weights.some((entry) => entry.group === idle),
-    total: others ? base * scale : 100,
+    total: !others ? 100 : fits ? base * scale : sum,
     base,
     scale,
     restated:
       others &&
-      isRestated(liveWeight + idleWeight, had, scale, (grown) =>
+      isRestated(sum, had, scale, (grown) =>
         route.weights.filter(isOther).some(({ group, weight }) => {
           const was = weightIn(before, group);
           return was > 0 && weight === (grown ? was : was * scale);
@@ -102,7 +105,7 @@ export function shiftTo(plan: Plan, pair: Pair, percent: number, stickiness?: St
     return atTheEnd(plan, pair, (sum) => ({ live: 0, idle: sum ?? whole }), stickiness);
   }
   return weightsAction(pair, splitWeight(pair.total, percent), {
-    others: scaledOthers(plan, pair, pair.scale),
+    others: othersOfStep(plan, pair),
     stickiness,
   });
 }
@@ -135,7 +138,7 @@ function areOthersOurs(plan: Plan, pair: Pair): boolean {
   const before = plan.weightsBefore.get(pair.route.route) ?? [];
   return pair.route.weights.every(({ group, weight }) => {
     const was = weightIn(before, group);
-    return ours.has(group) || was === 0 || weight === was || weight === was * pair.scale;
+    return ours.has(group) || weight === was || weight === was * pair.scale;
   });
 }
 
@@ -187,15 +190,30 @@ export function returnStickiness(plan: Plan, pair: Pair): Action | undefined {
   return weightsAction(pair, pair, { stickiness: before });
 }
 
-/** Weights of the groups of others, `scale` times what they were before the first change. Where somebody has changed them meanwhile they stay. */
+/** Weights of the groups of others for a step: they grow as the pair does, which keeps their share, also where somebody has changed them meanwhile. */
+function othersOfStep(plan: Plan, pair: Pair): readonly GroupWeight[] {
+  if (areOthersOurs(plan, pair)) return scaledOthers(plan, pair, pair.scale);
+  const grows = pair.total / (pair.live + pair.idle);
+  const ours = groupsOf(pair);
+  const grown = pair.route.weights.flatMap(({ group, weight }) =>
+    ours.has(group) || weight === 0 ? [] : [{ group, weight: weight * grows }],
+  );
+  return grows > 1 ? grown : [];
+}
+
+/** Whether these weights can be so many times larger. */
+function canGrow(weights: readonly GroupWeight[], times: number): boolean {
+  return times <= 1 || weights.every(({ weight }) => Number.isInteger(weight * times) && weight * times <= MAX_WEIGHT);
+}
+
+/** Weights of the groups of others, `scale` times what they were before the first change. */
 function scaledOthers(plan: Plan, pair: Pair, scale: number): readonly GroupWeight[] {
   if (pair.scale <= 1) return [];
   const ours = groupsOf(pair);
   const before = plan.weightsBefore.get(pair.route.route) ?? [];
   return pair.route.weights.flatMap(({ group, weight }) => {
     const was = weightIn(before, group);
-    const known = weight === was || weight === was * pair.scale;
-    return ours.has(group) || was === 0 || !known || weight === was * scale ? [] : [{ group, weight: was * scale }];
+    return ours.has(group) || was === 0 || weight === was * scale ? [] : [{ group, weight: was * scale }];
   });
 }
 

@@ -193,6 +193,11 @@ export class Auditor implements Watcher {
     this.#duties.edited(route);
   }
 
+  /** A rule is there again: nobody has checked the targets of its groups in the meantime. */
+  returned(service: string): void {
+    this.disturbed.set(service, this.#world.timeline.now);
+  }
+
   /** What ran at the beginning is no longer what the next outcome has to leave. */
   #forget(service: string | undefined): void {
     const left = this.#original.filter(({ box }) => service !== undefined && box.service !== service);

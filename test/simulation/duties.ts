@@ -15,6 +15,12 @@ const mostIdle = 12;
 /** In so many observations in a row may the end of one and the same wait move. */
 const mostMoves = 4;
 
+/** Two observations of a process that does not stand still are no further apart. */
+const longestTick: Ms = 15_000;
+
+/** Two observations that are no further apart count as one: both may have been answered by the same node that lags. */
+const sameMoment: Ms = 500;
+
 interface Ticks {
   at: Ms;
   blind: boolean;
@@ -22,6 +28,8 @@ interface Ticks {
   wasBlind: boolean;
   /** When it last had such a one, or no lease that lets it change something. */
   blindAt: Ms;
+  /** When it last went on after it had stood still. */
+  wokeAt: Ms;
   /** When it last deregistered targets and nothing came of it: it takes them for gone. */
   assumedAt: Ms;
   /** Per route: since when its traffic could be saved, and how many observations have shown it. */
@@ -98,6 +106,8 @@ export class Duties {
   ticked(by: string, view: View, able: boolean): void {
     const ticks = this.#ticksOf(by);
     const { now } = this.#world.timeline;
+    if (now - ticks.at > longestTick) ticks.wokeAt = now;
+    const isSameMoment = now - ticks.at < sameMoment;
     const isSure = !ticks.blind && able && now - ticks.assumedAt >= assumed;
     for (const [route, since] of this.#savable) {
       if (this.#unknown.has(this.#world.balancer.routes.get(route)?.service ?? '')) continue;
@@ -105,12 +115,12 @@ export class Duties {
       const entry = before?.since === since ? before : { since, count: 0 };
       ticks.seen.set(route, entry);
       // What this observation has read, it has read after the one before.
-      if (isSure && ticks.at >= since) entry.count += 1;
+      if (isSure && ticks.at >= since && !isSameMoment) entry.count += 1;
       // After each write without an effect the next one waits twice as long.
       const idle = this.#attempts.get(`${by} weights of ${route}`) ?? 0;
       if (entry.count <= mostTicks + (idle === 0 ? 0 : 2 ** idle)) continue;
       // After several it may turn to other things, and come back to it.
-      const tried = Math.max(this.#attempted.get(route) ?? -Infinity, ticks.blindAt);
+      const tried = Math.max(this.#attempted.get(route) ?? -Infinity, ticks.blindAt, ticks.wokeAt);
       if (idle >= 3 && now - tried < longestPause) continue;
       entry.count = -Infinity;
       this.#violated('I13', `${route} sends requests to a color without a healthy target, and ${by} has seen it`);
@@ -184,6 +194,7 @@ export class Duties {
       blind: false,
       wasBlind: false,
       blindAt: -Infinity,
+      wokeAt: -Infinity,
       assumedAt: -Infinity,
       seen: new Map(),
       waits: new Map(),

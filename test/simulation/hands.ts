@@ -32,6 +32,8 @@ export interface Told {
   meddled(route: RouteArn, takesAll?: boolean): void;
   /** Somebody has edited a rule, and left its weights. */
   edited(route: RouteArn): void;
+  /** A rule of a service is there again: until the next health checks its targets are what they were before. */
+  returned(service: string): void;
   /** Somebody takes what serves in these slots of a service. */
   takes(service: string, slots: readonly string[], act: () => void): void;
   lost(): void;
@@ -105,6 +107,7 @@ export class Hand {
       // Its groups were checked by nobody while no rule used them.
       for (const { arn } of this.#world.balancer.groups.values())
         if (route.weights.has(arn)) this.#world.balancer.wakeGroup(arn);
+      this.#told.returned(route.service);
       this.#world.changed(`${route.arn} is there again`);
     });
     return true;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Ended } from './play.js';
 import { Play } from './play.js';
 import type { Scenario } from './scenario.js';
+import type { Host } from './world/docker.js';
 import { digestOf, instanceId, zoneOf } from './world/shape.js';
 import { retire } from '../../src/operations/retire.js';
 import { status } from '../../src/operations/status.js';
@@ -37,6 +38,10 @@ const digestsIn = ({ world }: Play): readonly string[] =>
       .filter(({ status }) => status === 'running')
       .map(({ service, color, digest }) => `${id} ${service} ${color} ${digest}`),
   );
+
+/** Whether an instance runs the new release of backend. */
+const runsNew = ({ boxes }: Host): boolean =>
+  boxes.some((box) => box.status === 'running' && box.digest === digestOf('backend', 'new'));
 
 /** An operation of its own process, with what it told. */
 async function does<T>(
@@ -144,6 +149,31 @@ describe('parameters that were deleted', () => {
       expect(new Set(ends)).toEqual(new Set(['rollback.refused']));
     },
   );
+
+  it('an instance that does not answer may run a new release that cannot be read', async () => {
+    let tried = 0;
+    for (let call = 60; call <= 320; call += 10) {
+      const play = await Play.begin(rolling);
+      const killed = await play.run(play.process({ kill: { call, phase: 'after' } }), 'rollout');
+      if (killed.is !== 'killed') break;
+      await play.rest(60_000);
+      const [got, ...others] = [...play.world.hosts.values()].sort((a, b) => Number(runsNew(b)) - Number(runsNew(a)));
+      if (got === undefined || !runsNew(got) || others.some(runsNew)) continue;
+      tried += 1;
+      const [name = ''] = [...play.world.store.values.keys()].filter((each) =>
+        /releases\/r-20261124-.*\/backend$/.test(each),
+      );
+      play.world.store.spoil(name, '{"schema":');
+      got.agent = 'offline';
+      const ended = await play.run(play.process(), 'rollback');
+      const reason = ended.is === 'result' ? ended.result.reason : '';
+      expect([ended.exit, reason], String(call)).toEqual([expect.anything(), expect.stringContaining(got.id)]);
+      await play.rest(30_000);
+      play.truth(ended);
+      expect(play.auditor.violations).toEqual([]);
+    }
+    expect(tried).toBeGreaterThan(1);
+  });
 
   it.each([rolling, blueGreen])(
     'a release that is damaged is stored anew by the rollback to it: $strategy',

@@ -315,7 +315,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'strategies/shift.ts',
     'the share of a group of somebody else changes',
-    'others: scaledOthers(plan, pair, pair.scale),',
+    'others: othersOfStep(plan, pair),',
     'others: [],',
   ),
   mutant(

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../src/domain/decision.js';
-import type { TargetState } from '../../src/domain/observation.js';
+import type { TargetKey } from '../../src/domain/ids.js';
+import type { ObservedTarget, TargetState } from '../../src/domain/observation.js';
 import { keptKey } from '../../src/domain/observation.js';
 import type { Plan } from '../../src/domain/plan.js';
 import { redirect } from '../../src/domain/plan.js';
+import { valueOf } from '../../src/strategies/standing.js';
 import { decideNext } from '../../src/strategies/index.js';
 import { blueGreenHow, instanceOf, planOf, rollingHow } from '../_helpers/plan.js';
 import { Scene } from '../_helpers/observation.js';
@@ -61,6 +63,24 @@ describe('a rollout beside targets that the fleet does not cover', () => {
 
   it.each(['draining', 'absent'] as const)('one that is %s has left', (state) => {
     expect(next(withForeign(rolled(), 'blue', state)).is).toBe('done');
+  });
+
+  it.each([
+    ['a success', 'blue', rolled],
+    ['traffic', 'green', prepared],
+  ] as const)('one that only our own deregistration says has left still keeps back %s', (_, color, scene) => {
+    const s = withForeign(scene(), color, 'draining', 2);
+    const seen = s.seen();
+    const group = s.service().colors[color]?.group ?? 'arn:none';
+    const targets = valueOf(seen.targets.get(group)) ?? new Map<TargetKey, ObservedTarget>();
+    const value = new Map(
+      [...targets].map(([key, each]) => [key, key.startsWith(outside) ? { ...each, assumed: true as const } : each]),
+    );
+    const observed = { ...seen, targets: new Map(seen.targets).set(group, { is: 'known' as const, value, at: s.now }) };
+    expect(decideNext(s.plan, observed, s.now)).toMatchObject({
+      is: 'wait',
+      waits: [{ what: expect.stringContaining(`${outside}:`) as string, until: s.now + s.plan.timing.healthTimeout }],
+    });
   });
 
   it('waits while the reading of the fleet may be older than the target, and not for ever', () => {

@@ -103,6 +103,27 @@ describe('a pair of weight 1 beside a group of somebody else', () => {
 
   it('goes on where another hand has changed the weight of the other group alone', () => {
     expect(next(beside(1, 0, 3))).toMatchObject({ is: 'act' });
+    expect(of(next(beside(1, 0, 3)))).toEqual({ [blue]: 90, [green]: 10, [other]: 300 });
+    expect(of(next(baked(beside(90, 10, 300), 10)))).toEqual({ [blue]: 50, [green]: 50 });
+    expect(of(next(baked(beside(50, 50, 300), 50)))).toEqual({ [blue]: 0, [green]: 100 });
+  });
+
+  it('which may be too large to grow: then the steps that make no difference are skipped', () => {
+    expect(of(next(beside(1, 0, 99)))).toEqual({ [blue]: 0, [green]: 1 });
+    expect(of(next(beside(100, 0, 99, { live: 100, others: 1 })))).toEqual({ [blue]: 90, [green]: 10 });
+  });
+
+  it('and where somebody has added another group since the rollout began', () => {
+    const added = 'arn:tg/added';
+    const rule = (live: number, idle: number, others: number): Scene =>
+      beside(live, idle, others).routeHas(route, [
+        { group: blue, weight: live },
+        { group: green, weight: idle },
+        { group: other, weight: others },
+        { group: added, weight: others * 2 },
+      ]);
+    expect(of(next(rule(1, 0, 1)))).toEqual({ [blue]: 90, [green]: 10, [other]: 100, [added]: 200 });
+    expect(of(next(baked(rule(50, 50, 100), 50)))).toEqual({ [blue]: 0, [green]: 100 });
   });
 
   it('the numbers of the route grow so that a step of 10% can be told, and the share of the other group stays', () => {
