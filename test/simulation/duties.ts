@@ -48,6 +48,7 @@ export class Duties {
   /** How often each process has tried to write the weights of a route, also where its first read was not answered. */
   readonly #attempts = new Map<string, number>();
   readonly #attempted = new Map<RouteArn, Ms>();
+  readonly #edited = new Map<RouteArn, Ms>();
   readonly #records = new Set<string>();
   /** Services of which the fleet ran nothing, in the colors with traffic, when the newest rollout began: no release of theirs is known, and it leaves them alone. */
   readonly #unknown = new Set<string>();
@@ -140,6 +141,11 @@ export class Duties {
     this.#attempts.set(key, (this.#attempts.get(key) ?? 0) + 1);
   }
 
+  /** Whether another hand has changed the rule since a process last began to write its weights: the write is of what was there before. */
+  isOvertaken(route: RouteArn): boolean {
+    return (this.#edited.get(route) ?? -Infinity) > (this.#attempted.get(route) ?? -Infinity);
+  }
+
   /** The load balancer has answered it, so that what comes of the write is up to the process. */
   trying(by: string, route: RouteArn, wish: string): void {
     this.#count(`${by} weights of ${route} to ${wish}`);
@@ -164,6 +170,7 @@ export class Duties {
 
   /** A rule is another one now: what was written to it before counts no more. */
   edited(route: RouteArn): void {
+    this.#edited.set(route, this.#world.timeline.now);
     for (const key of this.#idle.keys()) if (`${key} `.includes(` weights of ${route} `)) this.#idle.delete(key);
   }
 

@@ -156,8 +156,8 @@ export class Play {
   }
 
   /** As `serving`, but for what the fleet did not have at the end, which no rollout reaches: the auditor says where it must have said so (I18). */
-  reached(service: string): readonly string[] {
-    return this.serving(service, (host) => host?.wasAway(this.endedAt - unnoticed, this.endedAt) !== true);
+  reached(service: string, endedAt = this.endedAt): readonly string[] {
+    return this.serving(service, (host) => host?.wasAway(endedAt - unnoticed, endedAt) !== true);
   }
 
   /** Holds what a command said, and what it stored, against the world. For when the world has come to rest. */
@@ -189,7 +189,9 @@ export class Play {
     const isOurs = ({ name }: ServiceShape): boolean =>
       (this.auditor.disturbed.get(name) ?? -Infinity) < storedAt - notice &&
       (this.auditor.rescuedAt.get(name) ?? -Infinity) <= storedAt;
-    const there = new Map(this.world.shape.services.filter(isOurs).map(({ name }) => [name, this.reached(name)]));
+    const there = new Map(
+      this.world.shape.services.filter(isOurs).map(({ name }) => [name, this.reached(name, storedAt)]),
+    );
     for (const [name, digests] of there) {
       // Another hand may divide a service that the rollout does not change, or of which nothing is to be undone; the record then has to name both.
       const named = stored.images[name]?.match(/sha256:[0-9a-f]+/g) ?? [];
