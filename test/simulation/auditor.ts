@@ -104,6 +104,8 @@ export class Auditor implements Watcher {
   #lost = 0;
   /** When the world last took an instance. */
   lostAt: Ms = -Infinity;
+  /** When another hand moved the weights of a route, or took it away. */
+  readonly meddledAt: Ms[] = [];
   /** When another hand last took an instance out of the fleet. */
   leftAt: Ms = -Infinity;
   /** Instances that could not be reached, and that a rollback has left out. */
@@ -213,6 +215,7 @@ export class Auditor implements Watcher {
   /** @param takesAll all traffic of blue, so that what a later rollout replaces is what serves then */
   meddled(route: RouteArn, takesAll = false): void {
     this.#foreign.add(route);
+    this.meddledAt.push(this.#world.timeline.now);
     this.#duties.edited(route);
     if (takesAll) this.#forget(this.#world.balancer.routes.get(route)?.service);
     const service = this.#world.balancer.routes.get(route)?.service;

@@ -82,8 +82,9 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   const serves = changed(scenario).some((name) => play.reached(name).includes(digestOf(name, 'new')));
   // What serves already is found again by whoever rolls it out once more.
   const isFound = ended.is === 'result' && ended.result.from === ended.result.to;
-  // Traffic that an outage has moved skips the steps, and with them their bakes: then the release may die after the last one.
-  const isRushed = [...auditor.rescuedAt.values()].some((at) => play.endedAt - at < latestDeath);
+  // Traffic that an outage, or another hand, has moved skips the steps, and with them their bakes: then the release may die after the last one.
+  const moves = [...auditor.rescuedAt.values(), ...auditor.meddledAt];
+  const isRushed = moves.some((at) => within(latestDeath, play.endedAt - at));
   // The one whose container ended may be the one that was taken, and what has just joined makes the whole of it larger.
   const hasJoined = [...world.hosts.values()].some(
     ({ joined, since }) => joined && within(30_000, play.endedAt - since),
