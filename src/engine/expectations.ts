@@ -34,9 +34,10 @@ export class Expectations {
     return written !== undefined && written.look !== look && now - written.at < STALE_FOR;
   }
 
-  /** A registration whose answer was lost: it may have been made. */
+  /** A registration whose answer was lost: it may have been made. A reading that shows it does not contradict the deregistration before it. */
   tried(group: TargetGroupArn, key: TargetKey, at: Instant): void {
     this.#tried.set(`${group} ${key}`, at);
+    this.#expected.delete(`${group} ${key}`);
   }
 
   changed(group: TargetGroupArn, key: TargetKey, registered: boolean, at: Instant): void {

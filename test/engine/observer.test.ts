@@ -318,3 +318,16 @@ it('a reading of a route that contradicts our own write of a moment ago may be o
   await observer.observe(undefined);
   expect(observer.mayBeOlder()).toBe(false);
 });
+
+it('a registration whose answer was lost, soon after a deregistration, is believed as soon as a reading shows it', async () => {
+  await observer.observe(undefined);
+  observer.changed(group, [key], false);
+  shown = undefined;
+  await clock.advance(3000);
+  await observer.observe(undefined);
+  observer.changed(group, [key], true, false);
+  shown = { state: 'initial' };
+  const { targets } = await observer.observe(undefined);
+  const seen = targets.get(group);
+  expect(seen?.is === 'known' ? seen.value.get(key)?.state : undefined).toBe('initial');
+});
