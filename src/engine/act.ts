@@ -44,8 +44,7 @@ export async function act(deps: ActDeps, plan: Plan, action: Action, turn: Turn,
         try {
           await deps.traffic.register(action.group, action.targets, signal);
         } catch (error) {
-          if (error instanceof PortError && error.mayHaveTakenEffect)
-            deps.observer.changed(action.group, keys, true, false);
+          if (error instanceof PortError && error.mayHaveTakenEffect) deps.observer.tried(action.group, keys);
           throw error;
         }
       } else await deps.traffic.deregister(action.group, action.targets, signal);

@@ -184,10 +184,9 @@ export class Observer {
     return seen?.is === 'known' ? JSON.stringify([seen.value.weights, seen.value.stickiness, seen.value.frame]) : '';
   }
 
-  /** Our own accepted change: timers start again, and a reading that still shows the time before it is not believed for a while. `isSure`: false: its answer was lost. */
-  changed(group: TargetGroupArn, keys: readonly TargetKey[], registered: boolean, isSure = true): void {
+  /** Our own accepted change: timers start again, and a reading that still shows the time before it is not believed for a while. */
+  changed(group: TargetGroupArn, keys: readonly TargetKey[], registered: boolean): void {
     const at = this.#deps.clock.now();
-    if (!isSure) return keys.forEach((key) => this.#expectations.tried(group, key, at));
     for (const key of keys) {
       this.#expectations.changed(group, key, registered, at);
       const seen = this.#targets.get(group);
@@ -201,6 +200,11 @@ export class Observer {
         ...(registered ? {} : { outSince: before?.outSince ?? at, assumed: true }),
       });
     }
+  }
+
+  /** A registration whose answer was lost: it may have been made. */
+  tried(group: TargetGroupArn, keys: readonly TargetKey[]): void {
+    for (const key of keys) this.#expectations.tried(group, key, this.#deps.clock.now());
   }
 
   /** A weight write is read back at once: its answer is the newest reading of that route. */

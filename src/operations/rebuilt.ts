@@ -144,8 +144,8 @@ export function ofTarget(
 }
 
 /**
- * Whether a release was made after another one, by the time in their ids. What a rollout has brought up that nobody knows of any more, since its record was
- * deleted, never served before what serves.
+ * Whether a release was made after another one, by the time in their ids. Containers of a later release cannot be what served before: a rollout whose record
+ * was deleted started them.
  */
 function isLater(release: ReleaseId | undefined, than: ReleaseId | undefined): boolean {
   const [made, before] = [release, than].map((id) => /\d{8}-\d{6}/.exec(id ?? '')?.[0]);

@@ -181,7 +181,7 @@ async function continued(
   const [inFrom, inTo] = [ofRecord(box, seen, record, 'from'), ofRecord(box, seen, record, 'to')];
   const orRestored = (service: PlacedService): readonly Container[] | ServiceRelease => {
     const containers = inFrom(service);
-    // Where nothing but the release of the rollback is there any more, it has nothing left to do.
+    // Every container already runs the release that the rollback goes to: nothing is left to do for this service.
     const isOver = record.kind === 'rollback' && aim === 'new' && seen.silent.size === 0 && inTo(service).length > 0;
     const restored = containers.length === 0 && isOver ? wholeOf(readTo)?.services[service.settings.name] : undefined;
     return restored ?? containers;

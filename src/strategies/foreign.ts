@@ -51,7 +51,7 @@ export function guardForeign(plan: Plan, seen: Observation, now: Instant, decisi
   return { is: 'wait', waits: [{ key, what, until }], recheckAt: now + plan.timing.poll, reason: what };
 }
 
-/** Our own deregistration of one may have had no effect: that it left has to be shown. */
+/** A deregistration may have had no effect: the decision waits until a reading shows the target as deregistered. */
 function untilShown(plan: Plan, seen: Observation, now: Instant, decision: Decision): Decision {
   if (!isForward(plan) || !concludes(plan, decision)) return decision;
   const fleet = valueOf(seen.fleet) ?? [];

@@ -127,9 +127,9 @@ function atTheEnd(
   stickiness: Stickiness | undefined,
 ): Action {
   const sum = pair.live + pair.idle;
-  if (sum === 0 || areOthersOurs(plan, pair))
+  if (areOthersOurs(plan, pair))
     return weightsAction(pair, set(undefined), { others: scaledOthers(plan, pair, 1), stickiness });
-  return weightsAction(pair, set(sum), { stickiness });
+  return weightsAction(pair, set(sum === 0 ? undefined : sum), { stickiness });
 }
 
 /** Whether the groups of others have what they had before the first change, or that in proportion. */
@@ -193,12 +193,12 @@ export function returnStickiness(plan: Plan, pair: Pair): Action | undefined {
 /** Weights of the groups of others for a step: they grow as the pair does, which keeps their share, also where somebody has changed them meanwhile. */
 function othersOfStep(plan: Plan, pair: Pair): readonly GroupWeight[] {
   if (areOthersOurs(plan, pair)) return scaledOthers(plan, pair, pair.scale);
-  const grows = pair.total / (pair.live + pair.idle);
+  const sum = pair.live + pair.idle;
+  if (sum === 0 || pair.total <= sum) return [];
   const ours = groupsOf(pair);
-  const grown = pair.route.weights.flatMap(({ group, weight }) =>
-    ours.has(group) || weight === 0 ? [] : [{ group, weight: weight * grows }],
+  return pair.route.weights.flatMap(({ group, weight }) =>
+    ours.has(group) || weight === 0 ? [] : [{ group, weight: (weight * pair.total) / sum }],
   );
-  return grows > 1 ? grown : [];
 }
 
 /** Whether these weights can be so many times larger. */

@@ -296,7 +296,7 @@ it('a rule that was gone, and is there again as it was, takes writes again', asy
 it('a registration whose answer was lost, and that was taken back, is not over with a reading from before it', async () => {
   shown = undefined;
   await observer.observe(undefined);
-  observer.changed(group, [key], true, false);
+  observer.tried(group, [key]);
   observer.changed(group, [key], false);
   const { targets } = await observer.observe(undefined);
   const seen = targets.get(group);
@@ -325,7 +325,7 @@ it('a registration whose answer was lost, soon after a deregistration, is believ
   shown = undefined;
   await clock.advance(3000);
   await observer.observe(undefined);
-  observer.changed(group, [key], true, false);
+  observer.tried(group, [key]);
   shown = { state: 'initial' };
   const { targets } = await observer.observe(undefined);
   const seen = targets.get(group);

@@ -82,8 +82,11 @@ it('a pair whose weights somebody has set to 0 beside a new weight of the others
   const s = beside(0, 0, 77);
   const pair = pairOf(s.plan, s.seen(), s.service(), route);
   if (pair === undefined) throw new Error('no pair');
-  for (const action of [giveBack(s.plan, pair), shiftTo(s.plan, pair, 100)])
-    expect(action.is === 'weights' && action.set.some(({ weight }) => weight > 0)).toBe(true);
+  for (const action of [giveBack(s.plan, pair), shiftTo(s.plan, pair, 100), shiftTo(s.plan, pair, 10)]) {
+    if (action.is !== 'weights') throw new Error('no weights');
+    expect(action.set.some(({ weight }) => weight > 0)).toBe(true);
+    expect(action.set.map(({ group }) => group)).not.toContain(other);
+  }
 });
 
 describe('a pair of weight 1 beside a group of somebody else', () => {
