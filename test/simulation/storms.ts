@@ -67,7 +67,9 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   if (!isOver(later)) auditor.violated('L1', `after twelve turns: ${JSON.stringify(later)}`);
   await play.rest(Math.max(30_000, storm.end + 60_000 - world.timeline.now));
   // A way back that the world has kept from its end is a person's to end, once the world is well again.
-  let repaired = ended.exit === 11 ? await play.run(play.process(), 'rollback') : undefined;
+  // So is one whose record another hand has deleted: nobody can resume it any more, and only the routes show that it was on its way.
+  const isLost = later.is === 'refused' && isUnfinishedLost(play);
+  let repaired = ended.exit === 11 || isLost ? await play.run(play.process(), 'rollback') : undefined;
   if (repaired !== undefined && heed(play, repaired)) repaired = await play.run(play.process(), 'rollback');
   const to = repaired === undefined || isDone(repaired) ? undefined : namedIn(repaired);
   if (to !== undefined) repaired = await play.run(play.process(), `rollback --to ${to}`);
@@ -123,6 +125,17 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
       `exit 11, and then a rollback gave ${JSON.stringify(repaired)}, after ${JSON.stringify(ended)}`,
     );
   return play;
+}
+
+/** Whether a rollout was gone, and not ended, while the routes of one service still lead to two colors. */
+function isUnfinishedLost({ world, auditor, scenario }: Play): boolean {
+  if (![...auditor.damages.keys()].some((name) => name.includes('/rollouts/'))) return false;
+  return changed(scenario).some((name) => {
+    const colors = [...world.balancer.routes.values()]
+      .filter(({ service }) => service === name)
+      .map(({ weights }) => [...weights].filter(([arn, weight]) => weight > 0 && world.balancer.groups.has(arn)).join());
+    return new Set(colors).size > 1;
+  });
 }
 
 /** Whether the world took every instance that had the previous release, so that there is nothing to go back to. */
