@@ -4,7 +4,7 @@ import { request } from 'undici';
 import { vi } from 'vitest';
 import type { AccessEntry } from '../../src/sandbox/load-balancer/access-log.js';
 import type { Color, Json, Service, Shop } from '../e2e/kit.js';
-import { at, failed, openShop, SERVICES } from '../e2e/kit.js';
+import { at, openShop, SERVICES } from '../e2e/kit.js';
 import { inSets, openSets, SET_PORTS, setOf } from '../e2e/sets.js';
 import type { Scenario } from './case.js';
 
@@ -168,61 +168,6 @@ async function learn(ground: Ground): Promise<void> {
 function isEqual(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
-}
-
-/**
- * Failed requests for which deployctl is to blame: all of them, unless the release was well at first and died by itself. Then those that reached it, or
- * what was left of it, are its own: what a target was last seen to run says so, or that the last thing that was done on the instance was a start.
- * @param events of the sandbox's events.log
- */
-export function toBlameFor(
-  fate: Scenario['fate'],
-  entries: readonly AccessEntry[],
-  good: ReadonlySet<string>,
-  events: string,
-): readonly AccessEntry[] {
-  if (fate !== 'dies') return failed(entries);
-  const changes = changesIn(events);
-  const last = new Map<string, string>();
-  const bad: AccessEntry[] = [];
-  const wrong = new Set(failed(entries));
-  for (const entry of entries) {
-    const { target, digest } = entry;
-    if (target !== null && digest !== null) last.set(target, digest);
-    if (!wrong.has(entry)) continue;
-    const reached = digest ?? (target === null ? undefined : last.get(target));
-    if ((reached === undefined || good.has(reached)) && !hasStarted(changes, entry)) bad.push(entry);
-  }
-  return bad;
-}
-
-/** What deployctl did to the containers of an instance. */
-interface Change {
-  readonly instance: string;
-  readonly phase: string;
-  readonly ends: boolean;
-  /** ms */
-  readonly at: number;
-}
-
-function changesIn(events: string): readonly Change[] {
-  return [...events.matchAll(/^(\S+) (i-\w+) (begins|ends) deployctl \S+ (start|restore|stop) /gm)].map(
-    ([, at = '', instance = '', how, phase = '']) => ({
-      instance,
-      phase,
-      ends: how === 'ends',
-      at: Number(at) * 1000,
-    }),
-  );
-}
-
-/** Whether nothing listened on an instance on which a start was the last thing, and was over. */
-function hasStarted(changes: readonly Change[], { target, digest, time }: AccessEntry): boolean {
-  if (target === null || digest !== null) return false;
-  const [instance] = target.split(':');
-  const before = changes.filter((each) => each.instance === instance && each.at <= Date.parse(time));
-  const latest = before.at(-1);
-  return latest?.phase === 'start' && latest.ends;
 }
 
 /** Reads on where it stopped. What is written at the moment of the call is read by the next one. */

@@ -6,11 +6,12 @@ import type { LoadSummary } from '../../src/sandbox/load/index.js';
 import type { StatusResult } from '../../src/operations/status.js';
 import type { CliResult, Service, StartOptions } from '../e2e/kit.js';
 import { rolloutTo, SERVICES } from '../e2e/kit.js';
+import { toBlameFor } from './blame.js';
 import type { Case, Scenario } from './case.js';
 import type { KillPoint } from './gate.js';
 import { openGate } from './gate.js';
 import type { Ground } from './ground.js';
-import { configFor, toBlameFor } from './ground.js';
+import { configFor } from './ground.js';
 
 /** What became of a case. */
 export interface Played {

@@ -477,7 +477,8 @@ export class Auditor implements Watcher {
           this.violated('I5', `${route.arn}: the share of ${arn} is not ours to change`);
         continue;
       }
-      if (weight <= before) continue;
+      // A group that got requests keeps them: only the number is of before another hand's write.
+      if (weight <= before || (before > 0 && this.#duties.isOvertaken(route.arn))) continue;
       const targets = [...group.targets.values()];
       const { now } = this.#world.timeline;
       const allowed = this.#duties.wasBlind(this.#writer) ? 2 * reaction : reaction;

@@ -133,7 +133,9 @@ function isUnfinishedLost({ world, auditor, scenario }: Play): boolean {
   return changed(scenario).some((name) => {
     const colors = [...world.balancer.routes.values()]
       .filter(({ service }) => service === name)
-      .map(({ weights }) => [...weights].filter(([arn, weight]) => weight > 0 && world.balancer.groups.has(arn)).join());
+      .map(({ weights }) =>
+        [...weights].filter(([arn, weight]) => weight > 0 && world.balancer.groups.has(arn)).join(),
+      );
     return new Set(colors).size > 1;
   });
 }
