@@ -4,7 +4,9 @@ import { eventsFlag, lockWaitFlag } from '../presentation/confirm.js';
 import { resultLine } from '../presentation/result.js';
 
 export default class Resume extends BaseCommand {
-  static override summary = 'go on with a rollout that was interrupted, from what is observed';
+  static override summary = 'continue a rollout that was interrupted, from what is observed';
+  static override description = `The rollout continues as it was asked for: images, strategy, steps, --bake, timing and gates are those of its record. Changes to
+deployctl.yml since then count for the next rollout. To change course: deployctl rollback, then a new rollout.`;
   static override examples = ['<%= config.bin %> <%= command.id %>'];
   static override flags = { 'lock-wait': lockWaitFlag, events: eventsFlag };
 

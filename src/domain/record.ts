@@ -4,6 +4,7 @@ import type { GroupWeight } from './observation.js';
 import type { Outcome } from './decision.js';
 import type { Place } from './event.js';
 import type { Aim, How } from './plan.js';
+import type { GateSettings, Timing } from './settings.js';
 
 /** Who acts: for people, and to tell a dead holder on the same machine from a live one. */
 export interface Actor {
@@ -43,6 +44,11 @@ export interface RolloutRecord {
   readonly excluded: readonly InstanceId[];
   /** What each service may adopt, as the configuration said when it began: a resume goes by it. */
   readonly adopts?: Readonly<Record<ServiceName, Required<Adopts>>>;
+  /**
+   * Timing, `--bake` included, and gates as they were when it began: a resume goes by them, whatever the configuration says by then. Absent in records of
+   * earlier versions.
+   */
+  readonly asked?: { readonly timing: Timing; readonly gates: GateSettings };
   /** Display only. */
   readonly phase: string;
   /** Display only: what its process waits for, and until when at most. A little late, and stale when that process is gone. */

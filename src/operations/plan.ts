@@ -71,10 +71,9 @@ export function planOf(
   record: RolloutRecord,
   from: Release,
   to: Release,
-  options: HowOptions,
 ): Plan {
   const fast = record.skipValidation === true || record.kind === 'rollback';
-  const bake = fast ? 0 : (options.bake ?? settings.timing.bake);
+  const { timing, gates } = record.asked ?? settings;
   return {
     rollout: record.id,
     generation: record.generation,
@@ -91,8 +90,8 @@ export function planOf(
     pullParallel: settings.pullParallel,
     drain: settings.drain,
     keep: settings.keep,
-    timing: { ...settings.timing, bake },
-    gates: fast ? { probes: [], commands: [], inconclusive: 'pass' } : settings.gates,
+    timing: fast ? { ...timing, bake: 0 } : timing,
+    gates: fast ? { probes: [], commands: [], inconclusive: 'pass' } : gates,
     foreignTargets: settings.foreignTargets,
     excluded: record.excluded,
     startedAt: record.startedAt,
@@ -125,9 +124,11 @@ export function newRecord(intent: {
   readonly seen: Survey;
   readonly excluded: readonly InstanceId[];
   readonly skipValidation: boolean;
+  /** Instead of `timing.bake`. */
+  readonly bake?: Ms;
   readonly settings: EnvironmentSettings;
 }): RolloutRecord {
-  const { seen } = intent;
+  const { seen, settings } = intent;
   return {
     schema: 1,
     id: intent.id,
@@ -144,7 +145,8 @@ export function newRecord(intent: {
     weightsBefore: Object.fromEntries([...seen.routes].map(([arn, route]) => [arn, route.weights])),
     stickinessBefore: Object.fromEntries([...seen.routes].map(([arn, route]) => [arn, route.stickiness])),
     excluded: intent.excluded,
-    adopts: Object.fromEntries(intent.settings.services.map((service) => [service.name, adoptsOf(service)])),
+    adopts: Object.fromEntries(settings.services.map((service) => [service.name, adoptsOf(service)])),
+    asked: { timing: { ...settings.timing, bake: intent.bake ?? settings.timing.bake }, gates: settings.gates },
     phase: 'starting',
     notified: [],
     ...(intent.skipValidation ? { skipValidation: true } : {}),

@@ -114,7 +114,7 @@ export async function restoreObserved(
   const { record, to } = found;
   // Where nothing but that release runs, it may still be out of the load balancer.
   if (!isNamed && to.id !== from.id && servedBefore(past, to)) throw ambiguous(box, lost, from, to);
-  const plan = planOf(box.settings, topology, record, from, to, {});
+  const plan = planOf(box.settings, topology, record, from, to);
   const warnings = [`${lost.why}. ${from.id} is restored from what is observed, and a record of it is made anew`];
   for (const text of warnings) box.emit({ type: 'note', level: 'warning', text });
   return undo(box, lease, fences, { plan, record, seen, warnings }, async (summary, said) => {

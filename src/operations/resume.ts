@@ -156,7 +156,7 @@ function whatIsUndone({ id, by, phase, outcome, reason }: RolloutRecord): string
 }
 
 /**
- * The plan of a record, with fresh deadlines. Instances are looked at under the new fence first, which shuts out whatever was never delivered. A release that
+ * The plan of a record, with a fresh deadline. Instances are looked at under the new fence first, which shuts out whatever was never delivered. A release that
  * cannot be read is completed from its containers, but for one that is to be started: that has to be what was asked for.
  */
 async function continued(
@@ -172,7 +172,7 @@ async function continued(
   const [readFrom, readTo] = await Promise.all([read(record.from), read(record.to)]);
   const current = {
     generation: lease.generation,
-    deadline: box.clock.now() + box.settings.timing.rolloutDeadline,
+    deadline: box.clock.now() + (record.asked ?? box.settings).timing.rolloutDeadline,
   };
   fences.epochIs(record.aim.epoch);
   const seen = await survey(box, topology, fences.next, record);
@@ -199,7 +199,7 @@ async function continued(
     wholeOf(readTo) ?? (aim === 'new' ? undefined : await rebuilt(box, topology, record.to, readTo, orUnchanged));
   if (to === undefined) throw unreadable(box, record, record.to, readTo);
   return {
-    plan: planOf(box.settings, topology, { ...record, ...current, how: howNow(box, record) }, from, to, {}),
+    plan: planOf(box.settings, topology, { ...record, ...current, how: howNow(box, record) }, from, to),
     seen,
     warnings: [...warningsOf(record.from, readFrom), ...warningsOf(record.to, readTo)],
   };

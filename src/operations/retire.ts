@@ -56,7 +56,7 @@ export async function retire(box: Toolbox, request: RetireRequest): Promise<Oper
       excluded: [...seen.silent.keys()],
       skipValidation: true,
     });
-    const plan = planOf(box.settings, topology, record, present.release, present.release, {});
+    const plan = planOf(box.settings, topology, record, present.release, present.release);
     refuseOn(judgePorts(seen, plan));
     if (!begun && isRetired(plan, ground)) {
       refuseUnread(plan, seen);

@@ -101,7 +101,7 @@ export async function rollback(box: Toolbox, asked: RollbackRequest): Promise<Op
       excluded,
       skipValidation: true,
     });
-    const bare = planOf(box.settings, topology, record, from, to, {});
+    const bare = planOf(box.settings, topology, record, from, to);
     const prediction = forecast(bare, topology, ground.seen, ground.now);
     const plan: Plan = { ...bare, estimate: prediction.duration };
     const judged = [

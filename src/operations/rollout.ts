@@ -157,8 +157,9 @@ async function prepare(
     seen,
     excluded,
     skipValidation: request.options.skipValidation === true,
+    ...(request.options.bake === undefined ? {} : { bake: request.options.bake }),
   });
-  const bare = planOf(box.settings, topology, record, from, to, request.options);
+  const bare = planOf(box.settings, topology, record, from, to);
   const prediction = forecast(bare, topology, seen, now);
   const made: Plan = { ...bare, estimate: prediction.duration };
   const findings = [

@@ -13,6 +13,7 @@ import type {
 import { PLACES } from '../domain/event.js';
 import type { RunSpec, ServiceRelease } from '../domain/release.js';
 import type { Steer } from '../domain/observation.js';
+import type { GateSettings, Timing } from '../domain/settings.js';
 
 /*
  * The shapes of what is stored. Objects are loose: a field that a later version added survives a read and a write by this one.
@@ -66,6 +67,39 @@ const amount = z.discriminatedUnion('is', [
   z.looseObject({ is: z.literal('percent'), value: z.number() }),
 ]);
 
+const range = z.tuple([z.number(), z.number()]);
+const timing: z.ZodType<Timing> = z.looseObject({
+  settle: duration,
+  minHealthy: duration,
+  bake: duration,
+  healthTimeout: duration,
+  hostCommand: duration,
+  pullTimeout: duration,
+  quiet: duration,
+  drainCap: duration,
+  rolloutDeadline: duration,
+  hold: duration,
+  poll: duration,
+});
+const gates: z.ZodType<GateSettings> = z.looseObject({
+  probes: z.array(
+    z.looseObject({
+      name: z.string(),
+      url: z.string(),
+      service: z.string().exactOptional(),
+      status: z.array(range),
+      contains: z.string().exactOptional(),
+      interval: duration,
+      timeout: duration,
+      successRate: z.number(),
+      minSamples: count,
+      maxLatencyP95: duration.exactOptional(),
+    }),
+  ),
+  commands: z.array(z.looseObject({ name: z.string(), command: z.array(z.string()), timeout: duration })),
+  inconclusive: z.enum(['pass', 'fail']),
+});
+
 export const rolloutSchema: z.ZodType<RolloutRecord> = z.looseObject({
   schema: version,
   id: z.string().min(1),
@@ -104,6 +138,7 @@ export const rolloutSchema: z.ZodType<RolloutRecord> = z.looseObject({
   adopts: z
     .record(z.string(), z.looseObject({ repository: z.string(), containers: z.array(z.string()) }))
     .exactOptional(),
+  asked: z.looseObject({ timing, gates }).exactOptional(),
   phase: z.string(),
   waits: z.array(z.looseObject({ what: z.string(), until: instant })).exactOptional(),
   notified: z.array(z.string()),
@@ -187,7 +222,6 @@ export const steerSchema: z.ZodType<Steer> = z.looseObject({
   for: duration.exactOptional(),
 });
 
-const range = z.tuple([z.number(), z.number()]);
 const runSpec: z.ZodType<RunSpec> = z.looseObject({
   image: z.looseObject({ repository: z.string(), tag: z.string().exactOptional(), digest }),
   containerPort: count,

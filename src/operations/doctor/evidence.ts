@@ -207,7 +207,7 @@ function modelOf(
     excluded: settings.unreachable === 'exclude' ? [...found.seen.silent.keys()] : [],
     skipValidation: false,
   });
-  const plan = planOf(settings, found.topology, record, from, to, {});
+  const plan = planOf(settings, found.topology, record, from, to);
   const known =
     present !== undefined &&
     found.complete &&
