@@ -103,7 +103,7 @@ export class Loop {
   async #tick(stop: AbortSignal): Promise<LoopResult | undefined> {
     const { clock, observer, gates } = this.#deps;
     const began = clock.now();
-    const seen: Observation = { ...(await observer.observe(stop)), ...gates.watch(observer.bake?.key) };
+    const seen: Observation = { ...(await observer.observe(stop)), ...gates.watch(observer.sampled) };
     this.#troubles.looked(this.#plan, seen, observer.unread);
     this.#leaseWatch.reportRefusal();
     await this.#steer(seen);
@@ -168,7 +168,7 @@ export class Loop {
   /** Samples are taken from the moment at which the bake begins: the next observation may take long. */
   #bakeIs(key: string | undefined, changes = false): void {
     this.#deps.observer.setBake(key, changes);
-    this.#deps.gates.watch(key);
+    this.#deps.gates.watch(this.#deps.observer.sampled);
   }
 
   /** Soon after an act the world moves; while commands run on hosts it is looked at at the pace of `timing.poll`. */

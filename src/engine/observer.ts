@@ -85,8 +85,12 @@ export class Observer {
     return { commands, steering: this.#steeringError, refusals };
   }
 
-  get bake(): { key: string; since: Instant } | undefined {
-    return this.#bake;
+  /** Names the bake whose gates are sampled: the one that is on, or one that a short break may yet lead back to. undefined: none. */
+  get sampled(): string | undefined {
+    const broken = this.#broken;
+    const mayContinue = broken !== undefined && this.#deps.clock.now() - broken.at <= BREAK;
+    const { key, since } = this.#bake ?? (mayContinue ? broken : {});
+    return key === undefined ? undefined : `${key} since ${String(since)}`;
   }
 
   /**

@@ -29,8 +29,10 @@ export function bake(
   const end = Math.min(since + plan.timing.bake, promoted?.since ?? Infinity);
   const over = now >= end;
   const lookFrom = last ? end : lookBefore(plan, end, since);
+  const latest = dataDue(plan, seen, since, end);
+  const final = over && now >= latest;
   // Whoever promotes has judged what is inconclusive; a failure stays a failure.
-  const verdict = judgeGates(plan.gates, seen.probes, seen.commands, over && promoted === undefined);
+  const verdict = judgeGates(plan.gates, seen.probes, seen.commands, final && promoted === undefined);
   if (verdict.is === 'fail') return { is: 'abort', reason: verdict.why };
   const gated = plan.gates.probes.length + plan.gates.commands.length > 0;
   const what = gated ? `bake: ${verdict.why}` : 'bake: targets and containers are watched (no gates are configured)';
@@ -59,7 +61,7 @@ export function bake(
   if (verdict.is === 'inconclusive' && promoted === undefined) {
     return {
       is: 'wait',
-      waits: [{ what, until: end + plan.timing.bake }],
+      waits: [{ what, until: latest }],
       recheckAt: now + plan.timing.poll,
       reason: what,
       bake: key,
@@ -76,4 +78,20 @@ export function bake(
     };
   }
   return undefined;
+}
+
+/**
+ * Until when a bake waits for gates that have no data at all: a command without a result for its own timeout, a probe without a sample for another bake. No
+ * verdict is made without data. Every gate has some: -Infinity.
+ */
+function dataDue({ gates, timing }: Plan, { probes, commands }: Observation, since: Instant, end: Instant): Instant {
+  const unsampled = gates.probes.filter(
+    ({ name }) => !probes.some(({ probe, good, bad }) => probe === name && good + bad > 0),
+  );
+  const open = gates.commands.filter(({ name }) => !commands.some(({ gate }) => gate === name));
+  return Math.max(
+    -Infinity,
+    ...unsampled.map(() => end + timing.bake),
+    ...open.map(({ timeout }) => since + timeout + timing.poll),
+  );
 }

@@ -235,37 +235,46 @@ describe('a bake', () => {
     const since = clock.now();
     const breakOff = async (duration: number): Promise<void> => {
       observer.setBake(undefined);
-      expect(observer.bake).toBeUndefined();
+      expect(observer.snapshot().bake).toBeUndefined();
       await clock.advance(duration);
     };
     await clock.advance(10_000);
     await breakOff(20_000);
     observer.setBake('final');
-    expect(observer.bake).toEqual({ key: 'final', since });
+    expect(observer.snapshot().bake).toEqual({ key: 'final', since });
+
+    // Its gates are sampled over the short break, and not over the long one.
+    const sampled = observer.sampled;
+    expect(sampled).toBeDefined();
+    await breakOff(20_000);
+    expect(observer.sampled).toBe(sampled);
+    observer.setBake('final');
+    expect(observer.sampled).toBe(sampled);
 
     await breakOff(20_001);
+    expect(observer.sampled).toBeUndefined();
     observer.setBake('final');
-    expect(observer.bake).toEqual({ key: 'final', since: clock.now() });
+    expect(observer.snapshot().bake).toEqual({ key: 'final', since: clock.now() });
 
     observer.setBake(undefined, true);
     await clock.advance(1000);
     observer.setBake('final');
-    expect(observer.bake).toEqual({ key: 'final', since: clock.now() });
+    expect(observer.snapshot().bake).toEqual({ key: 'final', since: clock.now() });
 
     observer.setBake(undefined);
     observer.setBake(undefined, true);
     await clock.advance(1000);
     observer.setBake('final');
-    expect(observer.bake).toEqual({ key: 'final', since: clock.now() });
+    expect(observer.snapshot().bake).toEqual({ key: 'final', since: clock.now() });
 
     await breakOff(1000);
     observer.setBake('shift/10');
-    expect(observer.bake).toEqual({ key: 'shift/10', since: clock.now() });
+    expect(observer.snapshot().bake).toEqual({ key: 'shift/10', since: clock.now() });
 
     await breakOff(1000);
     observer.turn();
     observer.setBake('shift/10');
-    expect(observer.bake).toEqual({ key: 'shift/10', since: clock.now() });
+    expect(observer.snapshot().bake).toEqual({ key: 'shift/10', since: clock.now() });
   });
 });
 

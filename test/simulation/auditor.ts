@@ -39,7 +39,11 @@ const outcomeShape = z.looseObject({
 const recordShape = z.looseObject({ kind: z.string(), excluded: z.array(z.string()).default([]) });
 
 /** What is read of a stored lease here, by a reader of its own. */
-const leaseShape = z.looseObject({ holder: z.looseObject({ name: z.string() }), beat: z.number() });
+const leaseShape = z.looseObject({
+  holder: z.looseObject({ name: z.string() }),
+  beat: z.number(),
+  released: z.boolean(),
+});
 
 /** A weight may be raised on what was healthy this long ago: a reading may be 6 s old, and what is decided by it is sent within 4 s. */
 const reaction: Ms = 10_000;
@@ -117,7 +121,7 @@ export class Auditor implements Watcher {
   readonly #restarted = new WeakSet<Box>();
   readonly #lastRouted = new Map<Target, Ms>();
   readonly #fences = new Map<string, string>();
-  readonly #leases = new Map<number, { by: string; beats: boolean; readonly since: Ms }>();
+  readonly #leases = new Map<number, { by: string; beats: boolean; closed: boolean; readonly since: Ms }>();
   /** When somebody removed the lease of a process. */
   readonly #removed = new Map<string, Ms>();
   readonly #tasks = new Set<string>();
@@ -516,10 +520,13 @@ export class Auditor implements Watcher {
     const removed = this.#removed.get(by);
     if (removed !== undefined && this.#world.timeline.now - removed < heartbeat) return;
     const own = Math.max(0, ...[...this.#leases].filter(([, lease]) => lease.by === by).map(([number]) => number));
-    const since = this.#leases.get(own)?.since ?? 0;
-    // One that was removed before ours was made was nowhere to be seen.
+    const { since, closed } = this.#leases.get(own) ?? { since: 0, closed: false };
+    // One that was removed before ours was made, or before it had closed ours, was nowhere to be seen.
     const higher = [...this.#leases].find(
-      ([number, lease]) => number > own && lease.beats && (this.#removed.get(lease.by) ?? Infinity) > since,
+      ([number, lease]) =>
+        number > own &&
+        lease.beats &&
+        (this.#removed.get(lease.by) ?? Infinity) > (closed ? since : this.#world.timeline.now),
     );
     if (own === 0) this.violated('I8', `${by} changes the load balancer without a lease`);
     if (higher !== undefined)
@@ -539,11 +546,11 @@ export class Auditor implements Watcher {
     const generation = /\/lease\/(\d+)$/.exec(name)?.[1];
     if (generation !== undefined) {
       const number = Number(generation);
-      const { holder, beat } = leaseShape.parse(JSON.parse(value));
+      const { holder, beat, released: closed } = leaseShape.parse(JSON.parse(value));
       const before = this.#leases.get(number);
       // Whose it is says the value: whoever takes over closes the ones below, and one that was removed by hand may be made again by another.
       const since = before?.by === holder.name ? before.since : this.#world.timeline.now;
-      this.#leases.set(number, { by: holder.name, beats: beat > 0, since });
+      this.#leases.set(number, { by: holder.name, beats: beat > 0, closed, since });
       this.#beats.set(holder.name, this.#world.timeline.now);
     } else if (name.includes('/rollouts/')) {
       this.#duties.recorded(name);

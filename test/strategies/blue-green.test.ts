@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../src/domain/decision.js';
 import type { Plan } from '../../src/domain/plan.js';
 import { redirect } from '../../src/domain/plan.js';
+import type { GateSettings } from '../../src/domain/settings.js';
 import { decideNext } from '../../src/strategies/index.js';
 import { blueGreenHow, planOf, serviceRelease, servicePlan, timing, twoSets } from '../_helpers/plan.js';
 import { Scene } from '../_helpers/observation.js';
@@ -326,6 +327,34 @@ describe('a gate', () => {
       is: 'abort',
       reason: 'command smoke failed: exit 1',
     });
+  });
+
+  it('that has no data when the bake is over is waited for: a command for its timeout, a probe for another bake', () => {
+    const url = 'http://shop/';
+    const probe = {
+      name: 'home',
+      url,
+      status: [[200, 299]],
+      interval: 1000,
+      timeout: 1000,
+      successRate: 1,
+      minSamples: 3,
+    } as const;
+    const smoke = { name: 'smoke', command: ['./smoke'], timeout: timing.bake + 20_000 };
+    const after = (gates: Partial<GateSettings>, age: number, sees: Parameters<Scene['sees']>[0] = {}): string => {
+      const plan = planOf(blueGreenHow, { gates: { probes: [], commands: [], inconclusive: 'pass', ...gates } });
+      const s = up(scene(1, plan), 90, 10);
+      return said(next(s.sees({ ...sees, bake: { key: 'shift/10', since: s.now - age } })));
+    };
+    const { bake, poll } = timing;
+    const isMoved = 'weights 50/50';
+    expect(after({ commands: [smoke] }, smoke.timeout + poll - 1)).toBe('wait');
+    expect(after({ commands: [smoke] }, smoke.timeout + poll)).toBe(isMoved);
+    const passed = { commands: [{ gate: 'smoke', passed: true, why: 'exit 0' }] };
+    expect(after({ commands: [smoke] }, bake, passed)).toBe(isMoved);
+    expect(after({ probes: [probe] }, 2 * bake - 1)).toBe('wait');
+    expect(after({ probes: [probe] }, 2 * bake)).toBe(isMoved);
+    expect(after({ probes: [probe] }, bake, { probes: [{ probe: 'home', good: 1, bad: 0 }] })).toBe(isMoved);
   });
 });
 

@@ -89,7 +89,10 @@ export async function drive(
   for (let ticks = 0; ticks < mostTicks; ticks += 1) {
     if (options.abortAt !== undefined && world.now >= options.abortAt && plan.aim.to === 'new')
       steerBack('someone asked to abort');
-    const seen: Observation = { ...(await observer.observe()), commands: samples(world, plan, observer.bake) };
+    const seen: Observation = {
+      ...(await observer.observe()),
+      commands: samples(world, plan, observer.snapshot().bake),
+    };
     const decision = decideNext(plan, seen, world.now);
     observer.decided(decision);
     if (!isDeepStrictEqual(decision, decideNext(plan, seen, world.now))) world.violations.push('two decisions differ');
