@@ -206,9 +206,16 @@ export class Observer {
     }
   }
 
-  /** A registration whose answer was lost: it may have been made. */
+  /** A registration whose answer was lost: it may have been made, and the next readings may not show it yet. What waits for the target's quiet waits anew. */
   tried(group: TargetGroupArn, keys: readonly TargetKey[]): void {
-    for (const key of keys) this.#expectations.tried(group, key, this.#deps.clock.now());
+    const at = this.#deps.clock.now();
+    const seen = this.#targets.get(group);
+    for (const key of keys) {
+      this.#expectations.tried(group, key, at);
+      const target = seen?.is === 'known' ? seen.value.get(key) : undefined;
+      if (seen?.is === 'known' && target?.outSince !== undefined)
+        seen.value.set(key, { ...target, outSince: at, unroutedSince: at });
+    }
   }
 
   /** A weight write is read back at once: its answer is the newest reading of that route. */

@@ -312,6 +312,23 @@ it('a registration whose answer was lost, and that was taken back, is not over w
   expect(seen?.is === 'known' ? seen.value.get(key)?.state : undefined).toBe('draining');
 });
 
+it('a registration whose answer was lost begins the quiet of its target anew, also where readings do not show it', async () => {
+  shown = undefined;
+  await observer.observe(undefined);
+  await clock.advance(3000);
+  await observer.observe(undefined);
+  observer.tried(group, [key]);
+  const at = clock.now();
+  await clock.advance(2000);
+  const { targets } = await observer.observe(undefined);
+  const seen = targets.get(group);
+  expect(seen?.is === 'known' ? seen.value.get(key) : undefined).toMatchObject({
+    state: 'absent',
+    outSince: at,
+    unroutedSince: at,
+  });
+});
+
 it('a reading of a route that contradicts our own write of a moment ago may be older', async () => {
   await observer.observe(undefined);
   expect(observer.mayBeOlder()).toBe(false);
