@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { Command, Flags, ux } from '@oclif/core';
 import type { ExitCode } from './domain/errors.js';
 import { DeployctlError, EXIT, fixFor, messageOf, PortError } from './domain/errors.js';
-import type { RunnerBox } from './operations/containers.js';
+import type { RunnerBox } from './operations/run-on.js';
 import { Asides } from './compose/asides.js';
 import type { Composed } from './compose/index.js';
 import { Interrupted, onHangupOf, ReaderGone, watchProcess } from './compose/process-events.js';

@@ -5,7 +5,7 @@ import type { EnvironmentSettings } from '../domain/settings.js';
 import { systemClock, systemRandom } from '../engine/clock.js';
 import type { Clock, Reporter } from '../engine/ports.js';
 import { createHttp } from '../health/http.js';
-import type { RunnerBox } from '../operations/containers.js';
+import type { RunnerBox } from '../operations/run-on.js';
 import { createMultiplex } from '../reporters/multiplex.js';
 import { createProgress } from '../reporters/progress.js';
 import { createState } from '../state/index.js';

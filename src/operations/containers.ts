@@ -1,18 +1,14 @@
-import { commandFlaw } from '../domain/command-size.js';
-import { DeployctlError, EXIT, fixFor, PortError } from '../domain/errors.js';
-import type { Color, Ms } from '../domain/ids.js';
+import { DeployctlError, EXIT } from '../domain/errors.js';
+import type { Color } from '../domain/ids.js';
 import type { Container, FleetInstance } from '../domain/observation.js';
-import type { RunnerPort } from '../engine/ports.js';
 import { groundOf } from './begin.js';
 import { nameOf } from './instance-name.js';
 import { pastOf } from './damage.js';
 import { membersOf, occupantIn } from './present.js';
 import type { Toolbox } from './toolbox.js';
-import { refusedBy, resolveTopology } from './topology.js';
-import { Waiting } from './waiting.js';
-
-/** A toolbox that can also run scripts of its own on instances. */
-export type RunnerBox = Toolbox & { readonly runner: RunnerPort };
+import type { RunnerBox } from './run-on.js';
+import { checked, MOST_OUT, runOn } from './run-on.js';
+import { resolveTopology } from './topology.js';
 
 export interface Choice {
   readonly service: string;
@@ -27,11 +23,6 @@ export interface Chosen {
   readonly color: Color;
   readonly container: Container;
 }
-
-/** Bytes of standard output, of the 24,000 characters that SSM hands on (GetCommandInvocation, StandardOutputContent). */
-const MOST_OUT = 23_000;
-/** Of 8,000 (StandardErrorContent). */
-const MOST_ERR = 7500;
 
 /** The running containers of a service. @throws DeployctlError `usage.service` (64), `containers.none` (12) */
 export async function choose(box: Toolbox, choice: Choice): Promise<readonly Chosen[]> {
@@ -149,148 +140,4 @@ async function logOf(
     return time === undefined ? { text: line } : { time, text };
   });
   return { instance: instance.id, name: instance.name, color, container: container.name, truncated, lines };
-}
-
-export interface ExecResult {
-  readonly schemaVersion: 1;
-  readonly ok: boolean;
-  readonly app: string;
-  readonly environment: string;
-  readonly service: string;
-  readonly results: readonly {
-    readonly instance: string;
-    readonly name: string;
-    readonly exitCode: number;
-    readonly stdout: string;
-    readonly stderr: string;
-    /** The beginning of an output is missing: SSM hands on no more. */
-    readonly truncated: boolean;
-  }[];
-}
-
-/** Runs a command in the running container of each chosen instance, one after the other. */
-export async function exec(
-  box: RunnerBox,
-  choice: Choice,
-  command: readonly string[],
-  timeout: Ms,
-): Promise<ExecResult> {
-  refuseLarge(execScript('0'.repeat(64), command));
-  const results: ExecResult['results'][number][] = [];
-  for (const { instance, container } of await choose(box, choice)) {
-    const script = execScript(checked(container.id, /^[\da-f]{12,64}$/), command);
-    const { stdout, stderr } = await runOn(box, instance, 'exec', script, timeout);
-    const [, code = '', out = '', err = ''] = /^(\d+) +(\d+) +(\d+)\n/.exec(stdout) ?? [];
-    if (code === '') throw lost(instance, `its answer cannot be read: ${stderr.slice(0, 200)}`);
-    results.push({
-      instance: instance.id,
-      name: instance.name,
-      exitCode: Number(code),
-      stdout: stdout.slice(stdout.indexOf('\n') + 1),
-      stderr,
-      truncated: Number(out) > MOST_OUT || Number(err) > MOST_ERR,
-    });
-  }
-  const { app, environment } = box.settings;
-  const ok = results.every(({ exitCode }) => exitCode === 0);
-  return { schemaVersion: 1, ok, app, environment, service: choice.service, results };
-}
-
-/**
- * Every word travels as base64, so none becomes code. The exit code is printed, not returned: the agent takes some codes for a wish to reboot the
- * instance (SSM guide, "Handling reboots when running commands": 194).
- */
-function execScript(id: string, command: readonly string[]): string {
-  const words = command.map((word) => {
-    const packed = Buffer.from(word, 'utf8').toString('base64');
-    return `word=$(printf %s '${packed}' | base64 -d; printf x); set -- "$@" "\${word%x}"`;
-  });
-  return [
-    'set --',
-    ...words,
-    'out=$(mktemp) err=$(mktemp)',
-    `trap 'rm -f "$out" "$err"' EXIT`,
-    `docker exec ${id} "$@" >"$out" 2>"$err" </dev/null`,
-    'code=$?',
-    'echo "$code $(wc -c <"$out" | tr -d " ") $(wc -c <"$err" | tr -d " ")"',
-    `tail -c ${String(MOST_OUT)} "$out"`,
-    `tail -c ${String(MOST_ERR)} "$err" >&2`,
-    'exit 0',
-    '',
-  ].join('\n');
-}
-
-function refuseLarge(script: string): void {
-  const flaw = commandFlaw(script);
-  if (flaw === undefined) return;
-  throw new DeployctlError({
-    code: 'usage.too-long',
-    message: `what stands behind -- is too long: ${flaw}. Nothing was run`,
-    exitCode: EXIT.usage,
-    next: ['put the script into the image, or fetch it from within the container'],
-  });
-}
-
-async function runOn(
-  box: RunnerBox,
-  instance: FleetInstance,
-  what: string,
-  script: string,
-  timeout: Ms,
-): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  const { app, environment } = box.settings;
-  const comment = `deployctl ${app}/${environment} ${what}`.slice(0, 100);
-  const id = await sent(box, instance, { instance: instance.id, script, comment, timeout });
-  const waiting = new Waiting(box);
-  // Delivery has a minute of its own.
-  const end = box.clock.monotonic() + timeout + 60_000;
-  while (box.clock.monotonic() < end) {
-    const state = (await read(box, instance, id)).get(id);
-    if (state?.is === 'finished') return state;
-    if (state?.is === 'killed' || state?.is === 'undelivered') throw lost(instance, state.why);
-    waiting.tell(() => `the answer of ${instance.name}`);
-    await box.clock.sleep(Math.min(box.settings.timing.poll, 500), box.signal);
-  }
-  throw lost(instance, `no answer within ${String(Math.round(timeout / 1000))} s`);
-}
-
-/** A command whose send was refused has not run; whether one has whose answer was lost is not known. */
-async function sent(
-  box: RunnerBox,
-  instance: FleetInstance,
-  command: Parameters<RunnerPort['send']>[0],
-): Promise<string> {
-  try {
-    return await box.runner.send(command, box.signal);
-  } catch (error) {
-    if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
-    throw error.mayHaveTakenEffect ? lost(instance, error.message, fixFor(error)) : refusedBy(error);
-  }
-}
-
-async function read(box: RunnerBox, instance: FleetInstance, id: string): ReturnType<RunnerPort['poll']> {
-  try {
-    return await box.runner.poll([{ id, instance: instance.id }], box.signal);
-  } catch (error) {
-    if (!(error instanceof PortError) || error.kind === 'aborted') throw error;
-    throw lost(instance, error.message, fixFor(error));
-  }
-}
-
-function checked(text: string, pattern: RegExp): string {
-  if (pattern.test(text)) return text;
-  throw new DeployctlError({
-    code: 'usage.value',
-    message: `${JSON.stringify(text)} cannot be sent to an instance; wanted something like 10m, 2026-11-24T19:53:12Z, or a container id`,
-    exitCode: EXIT.usage,
-  });
-}
-
-function lost({ name, id }: FleetInstance, why: string, fix?: string): DeployctlError {
-  return new DeployctlError({
-    code: 'containers.lost',
-    message: `the command on ${name} (${id}) gave no result: ${why}`,
-    exitCode: EXIT.inProgress,
-    next: [...(fix === undefined ? [] : [fix]), 'the same command again', 'deployctl status'],
-  });
 }

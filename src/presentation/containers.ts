@@ -1,5 +1,6 @@
 import { upTo } from '../domain/text.js';
-import type { ContainerLog, ExecResult } from '../operations/containers.js';
+import type { ContainerLog } from '../operations/containers.js';
+import type { ExecResult, Stopped } from '../operations/exec.js';
 import { flat, logLines, oneLine } from '../reporters/clean.js';
 
 const MORE = 'the beginning is missing: SSM hands on 24,000 characters; ask for less with --since or --tail';
@@ -17,6 +18,13 @@ export function logsText(found: readonly ContainerLog[]): string {
       return `${oneLine(name)}  ${when}${logLines(text, 1, 2000)[0] ?? ''}`;
     });
   return [...notes, ...lines].join('\n');
+}
+
+/** `shop-2 (i-0…): no result, it may have run: …`, and where it has not run. */
+export function stoppedText({ name, instance, why, mayHaveRun, notRunOn }: Stopped): string {
+  const end = mayHaveRun ? 'no result, it may have run' : 'it did not run';
+  const left = notRunOn.length === 0 ? '' : `\nit did not run on ${notRunOn.map(oneLine).join(', ')} either`;
+  return `${oneLine(name)} (${oneLine(instance)}): ${end}: ${oneLine(why)}${left}`;
 }
 
 /** The output of each instance below its name and exit code. */

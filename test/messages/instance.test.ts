@@ -243,9 +243,9 @@ describe('the container', () => {
       log of the container, last lines:
         | no database"
     `);
-    const health = { ...spec(good).health, path: '/nowhere', startTimeout: 1000 };
+    const health = { ...spec(good).health, path: '/nowhere', startTimeout: 4000 };
     expect(await asked('unhealthy', start({ health }))).toMatchInlineSnapshot(`
-      "i-1 (shop-1)  start of backend failed (unhealthy): http://ADDRESS:8081/nowhere did not pass 2 times in a row within 1 s
+      "i-1 (shop-1)  start of backend failed (unhealthy): http://ADDRESS:8081/nowhere did not pass 2 times in a row within 4 s
       last probe: GET /nowhere: 404 {"error":"no such page: /nowhere","service":"backend","version":"1.0.0"}
       log of the container, last lines:
         | backend 1.0.0 listens on ADDRESS:8081"
@@ -255,7 +255,7 @@ describe('the container', () => {
       path: '/nowhere',
       samples: 2,
       maxFailures: 0,
-      timeout: 1000,
+      timeout: 5000,
       status: [[200, 299]],
       headers: {},
     } as const;

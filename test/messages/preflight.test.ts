@@ -3,7 +3,7 @@ import { createHostPort } from '../../src/compose/host-port.js';
 import { PortError } from '../../src/domain/errors.js';
 import type { PortErrorKind } from '../../src/domain/errors.js';
 import type { GroupFacts } from '../../src/engine/ports.js';
-import type { RunnerBox } from '../../src/operations/containers.js';
+import type { RunnerBox } from '../../src/operations/run-on.js';
 import { rollback } from '../../src/operations/rollback.js';
 import { plan, rollout } from '../../src/operations/rollout.js';
 import type { Toolbox } from '../../src/operations/toolbox.js';

@@ -1,6 +1,6 @@
 import type { EventBody } from '../../src/domain/event.js';
 import type { RunnerPort } from '../../src/engine/ports.js';
-import type { RunnerBox } from '../../src/operations/containers.js';
+import type { RunnerBox } from '../../src/operations/run-on.js';
 import type { RolloutRequest } from '../../src/operations/rollout.js';
 import { rollout } from '../../src/operations/rollout.js';
 import type { Toolbox } from '../../src/operations/toolbox.js';

@@ -16,7 +16,7 @@ import type { StatusResult } from '../../src/operations/status.js';
 import type { SteerResult } from '../../src/operations/steer.js';
 import type { ValidateResult } from '../../src/operations/validate.js';
 import { configText } from '../../src/presentation/init.js';
-import { execText, logsText } from '../../src/presentation/containers.js';
+import { execText, logsText, stoppedText } from '../../src/presentation/containers.js';
 import { doctorText } from '../../src/presentation/doctor.js';
 import { historyShowText, historyText } from '../../src/presentation/history.js';
 import { leaseText } from '../../src/presentation/lease.js';
@@ -315,8 +315,21 @@ describe('text of others', () => {
         expect(flawOf(logsText([log]))).toBeUndefined();
         const results = [{ instance: text, name: text, exitCode: 1, stdout: text, stderr: text, truncated: true }];
         expect(
-          flawOf(execText({ schemaVersion: 1, ok: false, app: text, environment: text, service: text, results })),
+          flawOf(
+            execText({
+              schemaVersion: 1,
+              ok: false,
+              exitCode: 1,
+              app: text,
+              environment: text,
+              service: text,
+              results,
+              next: [],
+            }),
+          ),
         ).toBeUndefined();
+        const stopped = { instance: text, name: text, why: text, mayHaveRun: true, notRunOn: [text] };
+        expect(flawOf(stoppedText(stopped))).toBeUndefined();
       }),
     );
   });

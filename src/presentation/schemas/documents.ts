@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PLACES } from '../../domain/event.js';
-import type { ExecResult, LogsResult } from '../../operations/containers.js';
+import type { LogsResult } from '../../operations/containers.js';
+import type { ExecResult } from '../../operations/exec.js';
 import type { DoctorResult } from '../../operations/doctor/index.js';
 import type { OperationResult } from '../../operations/drive.js';
 import type { HistoryShowResult } from '../../operations/history.js';
@@ -283,6 +284,7 @@ const exec: z.ZodType<ExecResult> = z.strictObject({
   ...version,
   ...where,
   ok: z.boolean(),
+  exitCode: z.literal([0, 1, 14, 130]),
   service: z.string(),
   results: z.array(
     z.strictObject({
@@ -294,6 +296,17 @@ const exec: z.ZodType<ExecResult> = z.strictObject({
       truncated: z.boolean(),
     }),
   ),
+  stopped: z
+    .strictObject({
+      instance: z.string(),
+      name: z.string(),
+      why: z.string(),
+      mayHaveRun: z.boolean().describe('false: it did not run there'),
+      notRunOn: texts.describe('Names of the instances that it has not come to'),
+    })
+    .exactOptional()
+    .describe('Absent: it has run on every chosen instance'),
+  next: texts,
 });
 
 const doctor: z.ZodType<DoctorResult> = z.strictObject({
