@@ -118,12 +118,9 @@ export function stepsProblem(steps: readonly number[]): string | undefined {
   return undefined;
 }
 
-/** `until-next`, a duration, or `0` (the old color is stopped when the rollout ends). */
+/** `until-next`, or `0`: the old color is stopped when the rollout ends. No process waits for anything in between. */
 export function parseWarm(text: string): Warm {
-  if (text === 'until-next') return { is: 'until-next' };
-  try {
-    return { is: 'for', duration: parseDuration(text) };
-  } catch {
-    throw badValue(text, 'write until-next, a duration like 30m, or 0');
-  }
+  if (text === 'until-next') return 'until-next';
+  if (text === '0') return 'none';
+  throw badValue(text, 'write until-next or 0; deployctl retire stops the previous color at any time');
 }

@@ -16,7 +16,8 @@ export type Layout =
   /** Two sets of instances, told apart by the value of a tag. */
   | { readonly is: 'instances'; readonly tag: string; readonly values: Readonly<Record<Color, string>> };
 
-export type Warm = { readonly is: 'until-next' } | { readonly is: 'for'; readonly duration: Ms };
+/** How long the previous color stays in service after a success: until the next rollout, or not at all. */
+export type Warm = 'until-next' | 'none';
 
 /** A target group by ARN or by name; a route by the ARN of a listener or rule, or by what it matches. */
 export type GroupName =

@@ -124,8 +124,7 @@ export async function retireAfter(box: Toolbox, lease: Lease, fences: Fences, pl
   const services = plan.services.flatMap((service): readonly ServicePlan[] => {
     const live: Color = destination(plan, service);
     if (service.colors[otherColor(live)] === undefined || !isChanged(service)) return [];
-    const cold = service.warm.is === 'for' && service.warm.duration === 0;
-    return cold || plan.how.is === 'rolling' ? [{ ...service, live }] : [];
+    return service.warm === 'none' || plan.how.is === 'rolling' ? [{ ...service, live }] : [];
   });
   if (services.length === 0) return;
   const retiring: Plan = {

@@ -63,7 +63,7 @@ export function servicePlan(service: ServiceName, more: Partial<ServicePlan> = {
     live: 'blue',
     from: serviceRelease(service, 'old'),
     to: serviceRelease(service, 'new'),
-    warm: { is: 'until-next' },
+    warm: 'until-next',
     adopts: { repository: `shop/${service}`, containers: [] },
     ...more,
   };

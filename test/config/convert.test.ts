@@ -29,7 +29,7 @@ describe('settings', () => {
       '    env: { A: top, B: top }',
       '    run: ["--init"]',
       '    checks: [{ path: /a }, { path: /b }]',
-      '    warm: 5m',
+      '    warm: 0',
     ];
     const over = [
       '        env: { B: here, C: here }',
@@ -42,7 +42,7 @@ describe('settings', () => {
     expect(run.runOptions).toEqual(['--memory=1g']);
     expect(run.checks).toEqual([]);
     expect(run.health).toEqual({ path: '/health', passes: 9, interval: 1000, timeout: 2000, startTimeout: 60_000 });
-    expect(warm).toEqual({ is: 'for', duration: 300_000 });
+    expect(warm).toBe('none');
   });
 
   test('an override fills in no defaults of its own', () => {

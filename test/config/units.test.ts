@@ -72,9 +72,8 @@ describe('amounts, shares, status codes, steps, warm', () => {
       [304, 304],
     ]);
     expect(parseSteps('10,50,100')).toEqual([10, 50, 100]);
-    expect(parseWarm('until-next')).toEqual({ is: 'until-next' });
-    expect(parseWarm('30m')).toEqual({ is: 'for', duration: 1_800_000 });
-    expect(parseWarm('0')).toEqual({ is: 'for', duration: 0 });
+    expect(parseWarm('until-next')).toBe('until-next');
+    expect(parseWarm('0')).toBe('none');
   });
 
   test.each([
@@ -88,7 +87,7 @@ describe('amounts, shares, status codes, steps, warm', () => {
     [parseSteps, '10,50', '"10,50": the last step must be 100: a shift ends with all traffic on the new version'],
     [parseSteps, '0,100', '"0,100": steps are whole percentages from 1 to 100, like 10,50,100'],
     [parseSteps, '', '"": steps are whole percentages from 1 to 100, like 10,50,100'],
-    [parseWarm, 'always', '"always": write until-next, a duration like 30m, or 0'],
+    [parseWarm, '30m', '"30m": write until-next or 0; deployctl retire stops the previous color at any time'],
   ] as const)('refused: %# %s', (parse, text, message) => {
     expect(() => parse(text)).toThrow(new DeployctlError({ code: 'usage.value', message, exitCode: 64 }));
   });

@@ -99,7 +99,7 @@ describe('a configuration that cannot be sent', () => {
       run: { ...serviceRelease('backend', 'new').spec, env: { ENV: 'a\nb' } },
       colors: { blue: { port: 8080, targetGroup: { is: 'name', name: 'x' } } },
       routes: [],
-      warm: { is: 'until-next' },
+      warm: 'until-next',
     } as const;
     const topology = { groups: [], services: [{ settings, colors: service.colors, routes: [] }] };
     expect(texts(plan)).toEqual([]);

@@ -131,7 +131,7 @@ export function settingsOf(scenario: Scenario): EnvironmentSettings {
         run,
         colors: { blue: color('blue'), green: color('green') },
         routes: routes.map((arn) => ({ is: 'arn', arn })),
-        warm: has(scenario, 'cold') ? { is: 'for', duration: 0 } : { is: 'until-next' },
+        warm: has(scenario, 'cold') ? 'none' : 'until-next',
       };
     }),
     gates: { probes: has(scenario, 'gates') ? changed(scenario).map(probeOf) : [], commands: [], inconclusive: 'pass' },

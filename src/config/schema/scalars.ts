@@ -60,7 +60,7 @@ export function duration(least: Ms = 1, most: Ms = 48 * 3_600_000) {
 export const amount = () => parsed(parseAmount, 'write a number like 2 or a share like 25%', 'amount', '^[1-9]\\d*%?$');
 export const share = () => parsed(parseShare, 'write a share like 99%', 'share', '^\\d{1,3}(\\.\\d{1,3})?%$');
 export const warm = () =>
-  parsed(parseWarm, 'write until-next, a duration like 30m, or 0', '`until-next`, duration or `0`', '^(until-next|0|(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$');
+  parsed(parseWarm, 'write until-next or 0', '`until-next` or `0`', '^(until-next|0)$');
 export const status = () =>
   parsed<StatusRanges>(parseStatus, 'write status codes like 200 or 200-299,304', 'status codes', '^[1-5]\\d\\d(-[1-5]\\d\\d)?(,[1-5]\\d\\d(-[1-5]\\d\\d)?)*$');
 
