@@ -75,7 +75,7 @@ function settings({ services }, production, { loadBalancer }) {
   services.backend.checks = [];
   services.backend.health['start-timeout'] = '3s';
   Object.assign(production, { strategy: 'rolling', steps: [100], 'max-parallel': 2 });
-  Object.assign(production.timing, { settle: '3s', 'min-healthy': '500ms', bake: '30s', poll: `${String(POLL)}ms` });
+  Object.assign(production.timing, { settle: '3s', stabilize: '500ms', bake: '30s', poll: `${String(POLL)}ms` });
   production.gates = { probes: [{ name: 'api', url: `${loadBalancer.url}/api/`, interval: '200ms' }] };
 }
 

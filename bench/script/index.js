@@ -70,7 +70,7 @@ async function once({ ahead, settings }, { drain, settle, scale }, cost) {
     delete services.frontend;
     delete production.services.frontend;
     delete services.backend.checks;
-    const timing = { settle: scaled(settle), quiet: '1s', poll: scaled(POLL), 'min-healthy': '0s' };
+    const timing = { settle: scaled(settle), quiet: '1s', poll: scaled(POLL), stabilize: '0s' };
     Object.assign(production, { strategy: 'rolling', 'max-parallel': 2, ...settings });
     Object.assign(production.timing, timing, { 'health-timeout': '5m', 'host-command': '5m', 'pull-timeout': '5m' });
   };

@@ -41,7 +41,7 @@ function toEnvironment(config: Config, name: string, from: Environment): Environ
     layout: toLayout(from.layout),
     strategy: from.strategy,
     maxParallel: from['max-parallel'],
-    ...(from.floor === undefined ? {} : { floor: from.floor }),
+    ...(from['minimum-healthy'] === undefined ? {} : { minimumHealthy: from['minimum-healthy'] }),
     allowDowntime: from['allow-downtime'],
     pullParallel: from.pull['max-parallel'],
     steps: from.steps,
@@ -52,7 +52,7 @@ function toEnvironment(config: Config, name: string, from: Environment): Environ
     foreignTargets: from['foreign-targets'],
     timing: {
       settle: timing.settle,
-      minHealthy: timing['min-healthy'],
+      stabilize: timing.stabilize,
       bake: timing.bake,
       healthTimeout: timing['health-timeout'],
       hostCommand: timing['host-command'],

@@ -97,8 +97,15 @@ function keysHint(path: Path): string {
   return known.length === 0 ? '' : `: ${known.join(', ')}`;
 }
 
+/** Keys that had another name once, and that are too far from it to be taken for a slip. */
+const renamed: ReadonlyMap<string, string> = new Map([
+  ['floor', 'minimum-healthy'],
+  ['min-healthy', 'stabilize'],
+]);
+
 function unknownKey(key: string, known: readonly string[]): string {
-  const guess = nearest(key, known);
+  const now = renamed.get(key);
+  const guess = now !== undefined && known.includes(now) ? now : nearest(key, known);
   if (guess !== undefined) return `unknown key; did you mean ${JSON.stringify(guess)}?`;
   return known.length === 0 ? 'unknown key' : `unknown key; known here: ${known.join(', ')}`;
 }

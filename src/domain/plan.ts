@@ -38,7 +38,12 @@ export type Aim =
     };
 
 export type How =
-  | { readonly is: 'rolling'; readonly maxParallel: Amount; readonly floor?: Amount; readonly allowDowntime: boolean }
+  | {
+      readonly is: 'rolling';
+      readonly maxParallel: Amount;
+      readonly minimumHealthy?: Amount;
+      readonly allowDowntime: boolean;
+    }
   | {
       readonly is: 'blue-green';
       /** Ascending percentages, last is 100. */

@@ -125,7 +125,7 @@ export interface Timing {
   /** Nothing that had traffic is stopped or deregistered sooner than this after its traffic was taken away. */
   readonly settle: Ms;
   /** A new target must be seen healthy for this long. */
-  readonly minHealthy: Ms;
+  readonly stabilize: Ms;
   /** Observation time of a shift step, and of the whole at the end of a rolling rollout. */
   readonly bake: Ms;
   /** How long a registered target may take to become healthy. */
@@ -162,7 +162,7 @@ export interface EnvironmentSettings {
   readonly strategy: 'rolling' | 'blue-green';
   readonly maxParallel: Amount;
   /** Healthy targets per service that must remain; absent: fleet minus max parallel, at least half rounded up. */
-  readonly floor?: Amount;
+  readonly minimumHealthy?: Amount;
   readonly allowDowntime: boolean;
   readonly pullParallel: Amount;
   /** Percentages of traffic on the new color, ascending, last is 100. */

@@ -24,7 +24,7 @@ export function howOf(settings: EnvironmentSettings, options: HowOptions): How {
       is: 'rolling',
       maxParallel: options.maxParallel ?? settings.maxParallel,
       allowDowntime: settings.allowDowntime,
-      ...(settings.floor === undefined ? {} : { floor: settings.floor }),
+      ...(settings.minimumHealthy === undefined ? {} : { minimumHealthy: settings.minimumHealthy }),
     };
   }
   return {

@@ -6,7 +6,7 @@ import type { HostFacts } from '../domain/host.js';
 import type { FleetInstance } from '../domain/observation.js';
 import type { Plan } from '../domain/plan.js';
 import { NO_RELEASE } from '../domain/release.js';
-import { floorOf } from '../strategies/amounts.js';
+import { minimumHealthyOf } from '../strategies/amounts.js';
 import { isChanged } from '../strategies/preload.js';
 import { occupantOf } from '../strategies/standing.js';
 import { judgeForeign } from './foreign.js';
@@ -109,10 +109,10 @@ export function judgeFleet(box: Toolbox, seen: Survey, plan: Plan): readonly Fin
   if (plan.how.is === 'rolling') {
     for (const service of plan.services.filter(isChanged)) {
       const members = membersOf(box, fleet, service.live).length;
-      if (service.from.release === NO_RELEASE || floorOf(members, plan.how) < members) continue;
+      if (service.from.release === NO_RELEASE || minimumHealthyOf(members, plan.how) < members) continue;
       findings.push({
         level: 'refuse',
-        text: `rolling ${service.service} over ${String(members)} instance${members === 1 ? '' : 's'} would go below its floor of ${String(floorOf(members, plan.how))} healthy targets`,
+        text: `rolling ${service.service} over ${String(members)} instance${members === 1 ? '' : 's'} leaves no instance to spare: at least ${String(minimumHealthyOf(members, plan.how))} of its targets must stay healthy (minimum-healthy)`,
         fix: `${plan.kind === 'rollback' ? 'add instances to the fleet' : 'use --strategy blue-green'}, or set environments.${plan.environment}.allow-downtime: true`,
       });
     }

@@ -77,7 +77,7 @@ const sandboxTiming = [
   "    # Short, because the time of the sandbox runs faster than AWS's. On AWS leave",
   '    # this block out: the defaults fit there.',
   '    timing:',
-  '      { settle: 6s, min-healthy: 2s, bake: 4s, health-timeout: 30s, poll: 500ms }',
+  '      { settle: 6s, stabilize: 2s, bake: 4s, health-timeout: 30s, poll: 500ms }',
 ];
 
 function placementLines({ name, blue, green, routes }: DraftService): readonly string[] {

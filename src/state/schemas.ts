@@ -70,7 +70,7 @@ const amount = z.discriminatedUnion('is', [
 const range = z.tuple([z.number(), z.number()]);
 const timing: z.ZodType<Timing> = z.looseObject({
   settle: duration,
-  minHealthy: duration,
+  stabilize: duration,
   bake: duration,
   healthTimeout: duration,
   hostCommand: duration,
@@ -111,12 +111,16 @@ export const rolloutSchema: z.ZodType<RolloutRecord> = z.looseObject({
   from: z.string(),
   to: z.string(),
   how: z.discriminatedUnion('is', [
-    z.looseObject({
-      is: z.literal('rolling'),
-      maxParallel: amount,
-      floor: amount.exactOptional(),
-      allowDowntime: z.boolean(),
-    }),
+    z
+      .looseObject({
+        is: z.literal('rolling'),
+        maxParallel: amount,
+        minimumHealthy: amount.exactOptional(),
+        /** The name of `minimumHealthy` in earlier records. */
+        floor: amount.exactOptional(),
+        allowDowntime: z.boolean(),
+      })
+      .transform(({ floor, ...how }) => (floor === undefined ? how : { minimumHealthy: floor, ...how })),
     z.looseObject({
       is: z.literal('blue-green'),
       steps: z.array(z.number()),

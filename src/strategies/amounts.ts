@@ -10,16 +10,18 @@ export function atMost(amount: Amount, total: number): number {
 }
 
 /**
- * How many healthy targets of a service must remain: the configured floor, else the fleet minus max parallel, at least half
+ * How many healthy targets of a service must remain: `minimum-healthy`, else the fleet minus max parallel, at least half
  * rounded up. 4 instances, 1 at a time → 3 · 4, 50 % → 2 · 3, 2 at a time → 2 · 1 → 1 · 1, downtime allowed → 0
  */
-export function floorOf(
+export function minimumHealthyOf(
   fleet: number,
-  how: { readonly maxParallel: Amount; readonly floor?: Amount; readonly allowDowntime: boolean },
+  how: { readonly maxParallel: Amount; readonly minimumHealthy?: Amount; readonly allowDowntime: boolean },
 ): number {
   if (how.allowDowntime && fleet <= 1) return 0;
-  if (how.floor !== undefined) {
-    return how.floor.is === 'count' ? Math.min(how.floor.value, fleet) : Math.ceil((fleet * how.floor.value) / 100);
+  if (how.minimumHealthy !== undefined) {
+    return how.minimumHealthy.is === 'count'
+      ? Math.min(how.minimumHealthy.value, fleet)
+      : Math.ceil((fleet * how.minimumHealthy.value) / 100);
   }
   return Math.max(fleet - atMost(how.maxParallel, fleet), Math.ceil(fleet / 2));
 }

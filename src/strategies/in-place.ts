@@ -4,7 +4,7 @@ import type { FleetInstance, Observation, ObservedTarget } from '../domain/obser
 import { isRegistered } from '../domain/observation.js';
 import type { Plan, ServicePlan } from '../domain/plan.js';
 import type { Amount } from '../domain/settings.js';
-import { alternateZones, atMost, floorOf } from './amounts.js';
+import { alternateZones, atMost, minimumHealthyOf } from './amounts.js';
 import { healthOf, mayServe } from './outage.js';
 import type { Standing } from './standing.js';
 import { membersOf, runsRelease, targetOf } from './standing.js';
@@ -13,7 +13,7 @@ import { deregisterOf, mergeTargets, registerOf, standingsOf, startOf, waitOf, w
 
 export interface Window {
   readonly maxParallel: Amount;
-  readonly floor?: Amount;
+  readonly minimumHealthy?: Amount;
   readonly allowDowntime: boolean;
 }
 
@@ -35,7 +35,7 @@ const inFlight = new Set<Standing['place']>([
 /**
  * Moves one service to its wanted release where it runs, a window of instances at a time:
  * deregister → drained and settled → swap → instance witness → register → target witness → healthy for long enough → next.
- * On the way back the window is as wide as the floor of healthy targets allows, and what is out of the load balancer anyway goes at once.
+ * On the way back the window is as wide as the minimum of healthy targets allows, and what is out of the load balancer anyway goes at once.
  */
 export function moveInPlace(
   plan: Plan,
@@ -58,7 +58,7 @@ export function moveInPlace(
   // On the way back nobody waits for what came back to stay healthy, but until it has, the others are not taken away on its account: the load
   // balancer's nodes learn of a new target at different times.
   const fresh = standings.flatMap((standing) => {
-    const until = (standing.target?.since ?? now) + plan.timing.minHealthy;
+    const until = (standing.target?.since ?? now) + plan.timing.stabilize;
     // Also one whose container is looked into once more, since the process that had registered it has died.
     const isBack = standing.place === 'serving' || inFlight.has(standing.place);
     const counts = isBack && standing.target?.state === 'healthy';
@@ -149,7 +149,7 @@ function next(
     actions.push(startOf(plan, standing));
   }
   const serving = members.filter(({ id }) => isCapacity(targetOf(seen, color, id))).length;
-  let spare = serving - fresh - floorOf(members.length, window);
+  let spare = serving - fresh - minimumHealthyOf(members.length, window);
   const order = new Map(alternateZones(members).map((instance, index) => [instance.id, index]));
   const candidates = standings
     .filter((standing) => standing.place === 'old' && !isEmpty(standing))
@@ -177,7 +177,7 @@ function next(
 }
 
 /**
- * An instance that cannot be reached may run anything: it leaves the load balancer once all others serve, as far as the floor holds, and comes
+ * An instance that cannot be reached may run anything: it leaves the load balancer once all others serve, as far as the minimum of healthy targets allows, and comes
  * back only when it is verified. A service that the plan does not change stays: nothing of ours has been there.
  */
 export function leaveOut(standings: readonly Standing[], spare: number): readonly Action[] {
@@ -196,7 +196,7 @@ export function leaveOut(standings: readonly Standing[], spare: number): readonl
 }
 
 /**
- * Those that may run what is to be undone and still get requests, since the floor keeps them: as long as there is one, nobody can say that the wanted
+ * Those that may run what is to be undone and still get requests, since they are needed for the minimum of healthy targets: as long as there is one, nobody can say that the wanted
  * release serves. One that a rollout left out from its beginning is none: nothing of ours has been there.
  */
 export function exposed(plan: Plan, standings: readonly Standing[]): readonly Standing[] {

@@ -2,7 +2,7 @@ import type { Decision } from '../domain/decision.js';
 import type { Instant } from '../domain/ids.js';
 import type { FleetInstance, Observation } from '../domain/observation.js';
 import type { How, Plan, ServicePlan } from '../domain/plan.js';
-import { floorOf } from './amounts.js';
+import { minimumHealthyOf } from './amounts.js';
 import { bake } from './baking.js';
 import { exposed, isLeaving, moveInPlace } from './in-place.js';
 import { foreignWeights, refusedWeights, unreadableWeights } from './other-hands.js';
@@ -116,9 +116,9 @@ function leftOut(standings: readonly Standing[]): string {
 }
 
 const describeExposed = (standing: Standing): string =>
-  `${describeBad(standing)}, and it still gets requests: the floor keeps it in the load balancer`;
+  `${describeBad(standing)}, and it still gets requests: without it fewer targets than minimum-healthy would be left`;
 
-/** Nobody is on the way and nobody may go: the fleet has shrunk to its floor. More instances, or a person, can help; changing anything cannot. */
+/** Nobody is on the way and nobody may go: the fleet has shrunk to its minimum of healthy targets. More instances, or a person, can help; changing anything cannot. */
 function noneToSpare(
   plan: Plan,
   how: Extract<How, { is: 'rolling' }>,
@@ -128,9 +128,9 @@ function noneToSpare(
 ): Decision {
   const members = membersOf(plan, fleet, service.live);
   const healthy = healthyIn(seen, colorOf(service, service.live), members);
-  const floor = floorOf(members.length, how);
+  const minimum = minimumHealthyOf(members.length, how);
   const remedy = members.length > 1 ? 'Add instances' : 'Add instances, or set allow-downtime: true';
-  const reason = `${service.service}: ${String(healthy)} healthy targets, and the floor is ${String(floor)}: no instance can be spared for the next swap. ${remedy}`;
+  const reason = `${service.service}: ${String(healthy)} healthy targets, and at least ${String(minimum)} must stay healthy (minimum-healthy): no instance can be spared for the next update. ${remedy}`;
   return { is: 'hold', reason };
 }
 

@@ -238,7 +238,7 @@ function withWanted(
     }
     case 'healthy': {
       if (trusted && !stillSame) return { ...base, place: 'serving' };
-      const settled = target.since + plan.timing.minHealthy;
+      const settled = target.since + plan.timing.stabilize;
       if (plan.aim.to === 'old') return { ...base, place: 'serving' };
       if (plan.kind === 'rollback') {
         // The nodes of the load balancer learn of a target one by one: a color that was brought up a moment ago gets no traffic yet.

@@ -8,7 +8,7 @@ export const START = Date.UTC(2026, 10, 24, 12, 0, 0);
 
 export const timing: Timing = {
   settle: 60_000,
-  minHealthy: 10_000,
+  stabilize: 10_000,
   bake: 30_000,
   healthTimeout: 120_000,
   hostCommand: 120_000,

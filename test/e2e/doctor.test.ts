@@ -120,7 +120,7 @@ describe('doctor', () => {
       await examine(12, { config: ids(inA.slice(1)) }),
       'fail',
       'fleet',
-      /over 1 instance would go below its floor of 1/,
+      /over 1 instance leaves no instance to spare: at least 1 of its targets/,
     );
   });
 
@@ -228,7 +228,7 @@ describe('doctor', () => {
     );
   });
 
-  it('a group that fails open at the floor of a rolling rollout', () => {
+  it('a group that fails open at the minimum of a rolling rollout', () => {
     const key = 'target_group_health.unhealthy_state_routing.minimum_healthy_targets.count';
     return planted(
       () => shop.aws.attribute(group('backend', 'blue'), key, '3'),

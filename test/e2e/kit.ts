@@ -126,7 +126,7 @@ function quick(file: Json): void {
   const production = at(file, 'environments', 'production');
   production['timing'] = {
     settle: '1s',
-    'min-healthy': '500ms',
+    stabilize: '500ms',
     bake: '1s',
     'health-timeout': '15s',
     'host-command': '1m',

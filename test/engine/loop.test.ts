@@ -434,7 +434,7 @@ describe('a read that fails', () => {
 
 describe('a hold', () => {
   it('ends after its time as held', async () => {
-    const how = { ...rollingHow, floor: { is: 'count', value: 3 } } as const;
+    const how = { ...rollingHow, minimumHealthy: { is: 'count', value: 3 } } as const;
     const { result, world } = await run({ plan: planOf(how) });
     expect(result).toMatchObject({
       outcome: 'held',
@@ -444,7 +444,7 @@ describe('a hold', () => {
   });
 
   it('of a way back ends as failed, with what it was to undo and what keeps it', async () => {
-    const how = { ...rollingHow, floor: { is: 'count', value: 3 } } as const;
+    const how = { ...rollingHow, minimumHealthy: { is: 'count', value: 3 } } as const;
     const rollback = await run({ plan: planOf(how, { kind: 'rollback' }) });
     expect(rollback.result).toMatchObject({
       outcome: 'failed',

@@ -178,7 +178,7 @@ describe('the fleet', () => {
     expect(await refusal({ scenario: { fleet: 1 }, settings })).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
       Error: refused before any change:
-        - rolling backend over 1 instance would go below its floor of 1 healthy targets
+        - rolling backend over 1 instance leaves no instance to spare: at least 1 of its targets must stay healthy (minimum-healthy)
 
       Next:
         use --strategy blue-green, or set environments.sim.allow-downtime: true

@@ -407,7 +407,7 @@ describe('an error in the midst of a rollout is no refusal', () => {
     const act = () => shop.run(() => rollout({ ...box, state }, request()));
     expect(await says('state.too-large', 'rollout --backend new', act)).toMatchInlineSnapshot(`
       "$ deployctl rollout --backend new
-      Error: /deployctl/shop/sim/rollouts/ro-… would hold 21931 bytes (15580 compressed); a parameter holds at most 4096. The rollout has begun, and stands half-way
+      Error: /deployctl/shop/sim/rollouts/ro-… would hold 21930 bytes (15580 compressed); a parameter holds at most 4096. The rollout has begun, and stands half-way
 
       Next:
         shorten what the configuration makes it hold: fewer routes or services in one environment

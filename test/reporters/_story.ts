@@ -74,7 +74,7 @@ export function view(more: Partial<View> = {}): View {
       line(4, 'bad', { waitsFor: 'its kept old container' }),
     ],
     waits: [{ what: 'traffic to settle', service: 'frontend', until: START + 125_000 }],
-    reason: 'one instance at a time, the floor of 3 healthy targets holds',
+    reason: 'one instance at a time, 3 targets stay healthy',
     ...more,
   };
 }

@@ -23,7 +23,7 @@ describe('the live view', () => {
         backend  shop-3  eu-west-1a  old
         backend  shop-4  eu-west-1b  bad       its kept old container
         waiting, 1m 00s at most: traffic to settle (frontend)
-        one instance at a time, the floor of 3 healthy targets holds"
+        one instance at a time, 3 targets stay healthy"
     `);
   });
 
@@ -37,7 +37,7 @@ describe('the live view', () => {
         backend  shop-3  old
         backend  shop-4  bad       its kept old contai…
         waiting, 1m 00s at most: traffic to settle (fr…
-        one instance at a time, the floor of 3 healt…"
+        one instance at a time, 3 targets stay healt…"
     `);
   });
 
@@ -51,7 +51,7 @@ describe('the live view', () => {
         backend  i-0abc000000000003 (shop-3)  eu-west-1a  old
         backend  i-0abc000000000004 (shop-4)  eu-west-1b  bad       its kept old container
         waiting, 1m 00s at most: traffic to settle (frontend)
-        one instance at a time, the floor of 3 healthy targets holds"
+        one instance at a time, 3 targets stay healthy"
     `);
   });
 

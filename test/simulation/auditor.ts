@@ -361,12 +361,12 @@ export class Auditor implements Watcher {
         else if (this.#struck.has(slotOf(target, group))) struck += 1;
       }
     }
-    if (serving >= this.#floor(members)) this.#rescued.delete(service.name);
+    if (serving >= this.#minimum(members)) this.#rescued.delete(service.name);
     if (this.#rescued.has(service.name)) return;
-    const floor =
-      this.#floor(members) - this.#lost - this.#excluded.size - this.#silent() - struck * (this.readsLag ? 2 : 1);
-    if (serving < floor)
-      this.violated('I1', `${service.name} has ${String(serving)} serving targets, the floor is ${String(floor)}`);
+    const minimum =
+      this.#minimum(members) - this.#lost - this.#excluded.size - this.#silent() - struck * (this.readsLag ? 2 : 1);
+    if (serving < minimum)
+      this.violated('I1', `${service.name} has ${String(serving)} serving targets, the minimum is ${String(minimum)}`);
   }
 
   /** Instances without which a rollback goes on, though its record does not name them. */
@@ -377,7 +377,7 @@ export class Auditor implements Watcher {
     ).length;
   }
 
-  #floor(members: number): number {
+  #minimum(members: number): number {
     const { strategy, maxParallel, allowDowntime } = this.#promised;
     if (strategy === 'blue-green') return members;
     if (allowDowntime && members <= 1) return 0;

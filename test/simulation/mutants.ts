@@ -110,10 +110,15 @@ export const mutants: readonly Mutant[] = [
     '',
   ),
   // Capacity and weights
-  mutant('strategies/in-place.ts', 'the floor is forgotten', 'if (costs > 0 && spare <= 0) break;', ''),
+  mutant(
+    'strategies/in-place.ts',
+    'the minimum of healthy targets is forgotten',
+    'if (costs > 0 && spare <= 0) break;',
+    '',
+  ),
   mutant(
     'strategies/amounts.ts',
-    'the floor is 0',
+    'the minimum of healthy targets is 0',
     'return Math.max(fleet - atMost(how.maxParallel, fleet), Math.ceil(fleet / 2));',
     'return 0;',
   ),
@@ -216,7 +221,7 @@ export const mutants: readonly Mutant[] = [
   // Capacity, health and the way back
   mutant(
     'strategies/amounts.ts',
-    'the window is the whole fleet, and the floor with it',
+    'the window is the whole fleet, and the minimum with it',
     'return Math.max(1, Math.min(wanted, total));',
     'return wanted < 0 ? 1 : total;',
   ),

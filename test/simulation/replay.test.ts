@@ -26,8 +26,8 @@ it('npm run simulate shows the same trace, and what a planted defect breaks in i
   const sound = await simulate(text);
   expect(sound.code, sound.stdout).toBe(0);
   expect(sound.stdout.trim()).toBe((await replay(text, referenceOf)).trace.join('\n').trim());
-  const number = mutants.findIndex(({ what }) => what === 'the window is the whole fleet, and the floor with it');
+  const number = mutants.findIndex(({ what }) => what === 'the window is the whole fleet, and the minimum with it');
   const planted = await simulate(`mutant ${String(number)} ${text}`);
   expect(planted.code, planted.stdout).toBe(1);
-  expect(planted.stdout).toMatch(/^broken: .*I1: backend has 7 serving targets, the floor is 8/m);
+  expect(planted.stdout).toMatch(/^broken: .*I1: backend has 7 serving targets, the minimum is 8/m);
 });

@@ -105,7 +105,7 @@ export function settingsOf(scenario: Scenario): EnvironmentSettings {
     unreachable: 'refuse',
     timing: {
       settle: 8000,
-      minHealthy: 4000,
+      stabilize: 4000,
       bake: 8000,
       healthTimeout: 40_000,
       hostCommand: 40_000,

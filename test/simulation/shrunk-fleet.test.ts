@@ -28,7 +28,7 @@ it('a fleet that shrinks to one instance half-way is rolled back once a downtime
   play.auditor.lost();
   world.terminate(gone);
   await world.timeline.drive(() => ended !== undefined, 600_000);
-  const refusal = /no instance can be spared for the next swap\. Add instances, or set allow-downtime: true/;
+  const refusal = /no instance can be spared for the next update\. Add instances, or set allow-downtime: true/;
   expect(await work).toMatchObject({ exit: 14, result: { reason: expect.stringMatching(refusal) as string } });
 
   const failed = await play.run(play.process(), 'rollback');

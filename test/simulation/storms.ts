@@ -149,7 +149,7 @@ function isColorLost({ world }: Play): boolean {
 /** Whether the world has left one instance of a fleet, so that nothing can be replaced in place without a downtime, which nobody has allowed. */
 function isLastOne({ world, scenario }: Play, repaired: Ended | undefined): boolean {
   const isHeld = repaired?.is === 'result' && repaired.result.reason.includes('no instance can be spared');
-  const isRefused = repaired?.is === 'refused' && /go below its floor/.test(repaired.error.message);
+  const isRefused = repaired?.is === 'refused' && /leaves no instance to spare/.test(repaired.error.message);
   if (!isHeld && !isRefused) return false;
   const left = [...world.hosts.values()].filter(({ alive, inFleet }) => alive && inFleet);
   return scenario.fleet > 1 && left.length === 1;

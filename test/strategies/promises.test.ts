@@ -26,8 +26,8 @@ interface Scenario {
   readonly services: number;
   readonly unchanged: boolean;
   readonly parallel: number;
-  /** Configured floor; 0: the default. */
-  readonly floor: number;
+  /** Configured `minimum-healthy`; 0: the default. */
+  readonly minimumHealthy: number;
   /** The old container of this instance is dead from the beginning; -1: none. */
   readonly sick: number;
   readonly fate: Fate;
@@ -50,7 +50,7 @@ const scenarios = fc.record<Scenario>({
   services: fc.integer({ min: 1, max: 2 }),
   unchanged: fc.boolean(),
   parallel: fc.integer({ min: 1, max: 3 }),
-  floor: fc.constantFrom(0, 0, 1, 2),
+  minimumHealthy: fc.constantFrom(0, 0, 1, 2),
   sick: fc.constantFrom(-1, -1, -1, 0, 1),
   fate: fc.constantFrom<Fate>(
     'good',
@@ -89,9 +89,9 @@ function planFor(scenario: Scenario): Plan {
       ? {
           ...rollingHow,
           maxParallel: { is: 'count', value: scenario.parallel } as const,
-          ...(scenario.floor === 0 || scenario.size <= scenario.floor
+          ...(scenario.minimumHealthy === 0 || scenario.size <= scenario.minimumHealthy
             ? {}
-            : { floor: { is: 'count', value: scenario.floor } as const }),
+            : { minimumHealthy: { is: 'count', value: scenario.minimumHealthy } as const }),
           allowDowntime: scenario.size === 1,
         }
       : blueGreenHow;

@@ -80,7 +80,7 @@ describe('one instance on its way', () => {
   });
 
   it('a look from before it was healthy does not count, however short it must stay so', () => {
-    const s = scene(3, { ...plan, timing: { ...plan.timing, minHealthy: 1000 } });
+    const s = scene(3, { ...plan, timing: { ...plan.timing, stabilize: 1000 } });
     s.runs(s.id(1), s.service(), 'blue', s.service().to, 3).target(s.id(1), s.service(), 'blue', 'healthy', 2);
     expect(said(next(s))).toBe('inspect 1');
   });
@@ -114,7 +114,7 @@ describe('one instance on its way', () => {
 });
 
 describe('the window', () => {
-  it('takes as many as max parallel, zones alternating, and not one below the floor', () => {
+  it('takes as many as max parallel, zones alternating, and none below the minimum of healthy targets', () => {
     const wide = planOf({ ...rollingHow, maxParallel: { is: 'count', value: 2 } });
     expect(said(next(scene(4, wide)))).toBe('deregister 1+2');
     const high = planOf({
@@ -122,7 +122,7 @@ describe('the window', () => {
       is: 'rolling',
       allowDowntime: false,
       maxParallel: { is: 'count', value: 2 },
-      floor: { is: 'count', value: 3 },
+      minimumHealthy: { is: 'count', value: 3 },
     });
     expect(said(next(scene(4, high)))).toBe('deregister 1');
   });
@@ -133,7 +133,7 @@ describe('the window', () => {
   });
 
   it('does not open for a second one while nobody knows of the first', () => {
-    const low = planOf({ ...rollingHow, floor: { is: 'count', value: 1 } });
+    const low = planOf({ ...rollingHow, minimumHealthy: { is: 'count', value: 1 } });
     const s = scene(4, low);
     s.target(s.id(1), s.service(), 'blue', 'absent', 100, 100).blind(s.id(1), 10);
     expect(said(next(s))).toBe('inspect 1');
@@ -142,11 +142,11 @@ describe('the window', () => {
     );
   });
 
-  it('a fleet that has shrunk to its floor holds, and says so', () => {
-    const s = scene(2, planOf({ ...rollingHow, floor: { is: 'count', value: 2 } }));
+  it('a fleet that has shrunk to its minimum of healthy targets holds, and says so', () => {
+    const s = scene(2, planOf({ ...rollingHow, minimumHealthy: { is: 'count', value: 2 } }));
     expect(next(s)).toMatchObject({
       is: 'hold',
-      reason: expect.stringContaining('2 healthy targets, and the floor is 2') as string,
+      reason: expect.stringContaining('2 healthy targets, and at least 2 must stay healthy') as string,
     });
   });
 
@@ -225,7 +225,7 @@ describe('the end', () => {
 });
 
 describe('the way back', () => {
-  it('what is out already comes back at once, the rest as the floor allows', () => {
+  it('what is out already comes back at once, the rest as the minimum of healthy targets allows', () => {
     const s = scene(4);
     s.runs(s.id(1), s.service(), 'blue', s.service().to, 50);
     s.runs(s.id(2), s.service(), 'blue', s.service().to).target(s.id(2), s.service(), 'blue', 'absent', 100, 100);
@@ -304,8 +304,8 @@ describe('the way back', () => {
     });
   });
 
-  it('is not over while one that may run anything gets requests, since the floor keeps it', () => {
-    const s = scene(2, planOf({ ...rollingHow, floor: { is: 'count', value: 2 } }));
+  it('is not over while one that may run anything gets requests, since it is needed for the minimum of healthy targets', () => {
+    const s = scene(2, planOf({ ...rollingHow, minimumHealthy: { is: 'count', value: 2 } }));
     s.agent(s.id(2), 'offline').blind(s.id(2), 5);
     expect(next(s, back(s))).toMatchObject({
       is: 'done',
@@ -313,11 +313,14 @@ describe('the way back', () => {
       reason: expect.stringMatching(/web-2 .*still gets requests/) as string,
     });
     // Nothing of ours was there: it was left out from the beginning.
-    const out = scene(2, planOf({ ...rollingHow, floor: { is: 'count', value: 2 } }, { excluded: ['i-00000002'] }));
+    const out = scene(
+      2,
+      planOf({ ...rollingHow, minimumHealthy: { is: 'count', value: 2 } }, { excluded: ['i-00000002'] }),
+    );
     out.blind(out.id(2), 500);
     expect(next(out, back(out))).toMatchObject({ is: 'done', outcome: 'rolled-back' });
     const rollback = planOf(
-      { ...rollingHow, floor: { is: 'count', value: 2 } },
+      { ...rollingHow, minimumHealthy: { is: 'count', value: 2 } },
       { kind: 'rollback', excluded: ['i-00000002'] },
     );
     const s2 = scene(2, rollback).blind('i-00000002', 500);
@@ -329,7 +332,7 @@ describe('the way back', () => {
     const s = scene(3).target('i-00000001', servicePlan('backend'), 'blue', 'absent', 100, 100);
     s.empty(s.id(1), s.service(), 'blue').failed(s.id(1), s.service(), 'blue', s.service().from);
     s.runs(s.id(2), s.service(), 'blue', s.service().to, 1);
-    // Two of three are healthy and the floor is two: nothing more can be brought back.
+    // Two of three are healthy and two must stay healthy: nothing more can be brought back.
     expect(next(s, back(s))).toMatchObject({
       is: 'done',
       outcome: 'failed',

@@ -6,7 +6,7 @@ import type { Container, FleetInstance, RouteView, TargetView } from '../../src/
 import type { Plan, ServicePlan } from '../../src/domain/plan.js';
 import type { HostCommandState, HostPort, HostReply } from '../../src/engine/host-port.js';
 import type { Clock, FleetPort, TrafficPort } from '../../src/engine/ports.js';
-import { atMost, floorOf } from '../../src/strategies/amounts.js';
+import { atMost, minimumHealthyOf } from '../../src/strategies/amounts.js';
 import { destination } from '../../src/strategies/preload.js';
 import { membersOf } from '../../src/strategies/standing.js';
 import { START } from '../_helpers/plan.js';
@@ -385,9 +385,11 @@ export class World {
       how.is === 'rolling' ? how : ({ maxParallel: { is: 'count', value: 1 }, allowDowntime: false } as const);
     const states = members.map(({ id }) => this.#group(group).get(targetKey(id, port))?.state);
     const healthy = states.filter((state) => state === 'healthy').length;
-    const floor = floorOf(members.length, window);
-    if (wasHealthy && healthy < floor)
-      this.#violation(`${service.service}: ${String(healthy)} healthy targets are left, the floor is ${String(floor)}`);
+    const minimum = minimumHealthyOf(members.length, window);
+    if (wasHealthy && healthy < minimum)
+      this.#violation(
+        `${service.service}: ${String(healthy)} healthy targets are left, the minimum is ${String(minimum)}`,
+      );
     if (this.plan.aim.to !== 'new') return;
     const out = members.filter(({ id }, index) => {
       const state = states[index];

@@ -37,7 +37,7 @@ const layout = z.union([
 
 const timing = z.strictObject({
   settle: duration(0, HOUR).prefault('60s').describe('Nothing that had traffic is stopped sooner than this after its traffic was taken away'),
-  'min-healthy': duration(0, HOUR).prefault('10s').describe('A new target must be seen healthy for this long'),
+  stabilize: duration(0, HOUR).prefault('10s').describe('A new target must be seen healthy for this long'),
   bake: duration(0).prefault('2m').describe('Observation time of each step of a shift, and of the end of a rolling rollout'),
   'health-timeout': duration(1000).prefault('5m').describe('How long a registered target may take to become healthy'),
   'host-command': duration(5000).prefault('5m').describe('Longest run of one command on an instance'),
@@ -68,7 +68,7 @@ export const environment = z.strictObject({
   strategy: word(['rolling', 'blue-green']).prefault('rolling').describe('How the fleet gets to a new release'),
   layout: layout.prefault('ports').describe('`ports`: every instance runs both colors on two host ports; else two sets of instances told apart by a tag'),
   'max-parallel': amount().prefault(1).describe('Instances that a rolling rollout works on at once'),
-  floor: amount().optional().describe('Healthy targets per service that must remain; default: fleet minus max-parallel, at least half'),
+  'minimum-healthy': amount().optional().describe('Healthy targets per service that must remain; default: fleet minus max-parallel, at least half'),
   'allow-downtime': flag().prefault(false).describe('Lets a rolling rollout work on a fleet of one'),
   steps: steps.prefault([10, 50, 100]).describe('Percentages of traffic on the new color'),
   sticky: sticky.optional().describe('Group stickiness during a shift, so that a page and its assets come from one version'),

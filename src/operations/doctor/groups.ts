@@ -1,7 +1,7 @@
 import type { Color } from '../../domain/ids.js';
 import { targetKey } from '../../domain/ids.js';
 import type { GroupFacts } from '../../engine/ports.js';
-import { floorOf } from '../../strategies/amounts.js';
+import { minimumHealthyOf } from '../../strategies/amounts.js';
 import { judgeForeign } from '../foreign.js';
 import { judgeGroups, seconds } from '../preflight.js';
 import { membersOf } from '../present.js';
@@ -101,12 +101,12 @@ function useOf(
   const members = membersOf(box, evidence.seen.fleet, color).length;
   const { count, percent = 0 } = group.failOpenBelow;
   if (how.is === 'rolling' && members > 0) {
-    const floor = floorOf(members, how);
+    const minimum = minimumHealthyOf(members, how);
     const needed = Math.max(count, Math.ceil((members * percent) / 100));
-    if (floor > 0 && floor < needed) {
+    if (minimum > 0 && minimum < needed) {
       checks.push(
         warn(
-          `${group.name}: below ${String(needed)} healthy targets the load balancer sends to all of them, bad ones too (fail open); a rolling rollout goes down to ${String(floor)}`,
+          `${group.name}: below ${String(needed)} healthy targets the load balancer sends to all of them, bad ones too (fail open); a rolling rollout goes down to ${String(minimum)}`,
           'lower unhealthy_state_routing.minimum_healthy_targets of the target group, or max-parallel',
         ),
       );

@@ -16,7 +16,7 @@ interface Case {
   /** Of the rollout: 0, 10 or 11, as the truth is. After 11 a plain `rollback` ends what the way back could not. */
   readonly code: 0 | 10 | 11;
   /** Floor of the fleet of three; 2 when left out, as it is by default. */
-  readonly floor?: number;
+  readonly minimumHealthy?: number;
   /** Words of its output that name the cause. */
   readonly why?: RegExp;
   /** The only instance whose requests may fail, because the fault ends what serves there. Absent: none may. */
@@ -42,10 +42,10 @@ describe('faults below AWS in the midst of a rollout', () => {
   afterEach(() => shop.clearFaults());
   afterAll(() => shop.dispose());
 
-  const configure = (floor: number | undefined): Promise<string> =>
+  const configure = (minimumHealthy: number | undefined): Promise<string> =>
     shop.config((file) => {
       const production = at(file, 'environments', 'production');
-      if (floor !== undefined) production['floor'] = floor;
+      if (minimumHealthy !== undefined) production['minimum-healthy'] = minimumHealthy;
       // What cannot be looked at for longer than this is given up. A start with its checks fits into it on a busy machine too.
       at(production, 'timing')['host-command'] = '20s';
       at(production, 'timing')['health-timeout'] = '10s';
@@ -73,7 +73,7 @@ describe('faults below AWS in the midst of a rollout', () => {
    */
   const play = async (one: Case): Promise<CliResult> => {
     const version = one.version ?? other();
-    await configure(one.floor);
+    await configure(one.minimumHealthy);
     const before = failed(await shop.accessLog()).length;
     const load = shop.load({ rate: 100 });
     const running = shop.start([...rolloutTo({ backend: version }, one.strategy), ...(one.more ?? [])]);
@@ -213,17 +213,17 @@ describe('faults below AWS in the midst of a rollout', () => {
     const offline = () => shop.fault('agent-offline', '--instance', last);
     const online = () => shop.fault('agent-online', '--instance', last);
 
-    // Out of the load balancer, and with the floor of two nobody can be spared for the way back of the others.
+    // Out of the load balancer, and with a minimum of two nobody can be spared for the way back of the others.
     it.each([
       ['rolling', 2, 11],
       ['rolling', 1, 10],
       ['blue-green', 2, 10],
     ] as const)(
-      'is silent for too long, %s with a floor of %i: exit %i, and it is named',
-      async (strategy, floor, code) => {
+      'is silent for too long, %s with a minimum of %i: exit %i, and it is named',
+      async (strategy, minimumHealthy, code) => {
         const { stdout, stderr } = await play({
           strategy,
-          floor,
+          minimumHealthy,
           when: strategy === 'rolling' ? /ready → warming/ : /bring up the idle color/,
           strike: offline,
           heal: online,
@@ -331,17 +331,20 @@ describe('faults below AWS in the midst of a rollout', () => {
     it.each([
       [2, 11, /cannot go back[^]*spared/],
       [1, 10, /left out: backend on shop-3[^]*disk/],
-    ] as const)('a disk that fills before its turn, rolling with a floor of %i: exit %i', async (floor, code, why) => {
-      const { transcript } = await play({
-        strategy: 'rolling',
-        floor,
-        when: /start backend \S+ \S+ on shop-1/,
-        strike: () => shop.fault('disk-full', '--instance', last),
-        code,
-        why,
-      });
-      expect(transcript).toMatch(/backend on shop-3[^]*disk full/);
-    });
+    ] as const)(
+      'a disk that fills before its turn, rolling with a minimum of %i: exit %i',
+      async (minimumHealthy, code, why) => {
+        const { transcript } = await play({
+          strategy: 'rolling',
+          minimumHealthy,
+          when: /start backend \S+ \S+ on shop-1/,
+          strike: () => shop.fault('disk-full', '--instance', last),
+          code,
+          why,
+        });
+        expect(transcript).toMatch(/backend on shop-3[^]*disk full/);
+      },
+    );
 
     it('a disk that fills during the pull, blue-green: back, exit 10', async () => {
       await shop.fault('registry-slow', '--ms', '700');
@@ -359,17 +362,20 @@ describe('faults below AWS in the midst of a rollout', () => {
       ['rolling', 2, 11],
       ['rolling', 1, 10],
       ['blue-green', 2, 10],
-    ] as const)('a network that is cut in the bake, %s with a floor of %i: exit %i', async (strategy, floor, code) => {
-      await play({
-        ...inTheBake,
-        strategy,
-        floor,
-        strike: () => shop.fault('network-cut', '--instance', last),
-        code,
-        why: /backend on shop-3/,
-        struck: last,
-      });
-    });
+    ] as const)(
+      'a network that is cut in the bake, %s with a minimum of %i: exit %i',
+      async (strategy, minimumHealthy, code) => {
+        await play({
+          ...inTheBake,
+          strategy,
+          minimumHealthy,
+          strike: () => shop.fault('network-cut', '--instance', last),
+          code,
+          why: /backend on shop-3/,
+          struck: last,
+        });
+      },
+    );
   });
 
   it.each(strategies)('an image that is gone from the registry after the pull, %s: exit 0', async (strategy) => {
