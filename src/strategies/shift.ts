@@ -117,8 +117,8 @@ export function giveBack(plan: Plan, pair: Pair, stickiness?: Stickiness): Actio
 }
 
 /**
- * The write that ends a shift, in the numbers of before the first change. Where somebody else has since changed the weight of another group, those numbers would change
- * that group's share: then the pair keeps the sum that it has now. A pair that has no weight at all gets the numbers of before.
+ * The write that ends a shift, in the numbers of before the first change. Where somebody else has since set the weights of the pair or of another group, those numbers would
+ * change that group's share: then the pair keeps the sum that it has now. A pair that has no weight at all gets the numbers of before.
  */
 function atTheEnd(
   plan: Plan,
@@ -127,7 +127,7 @@ function atTheEnd(
   stickiness: Stickiness | undefined,
 ): Action {
   const sum = pair.live + pair.idle;
-  if (areOthersOurs(plan, pair))
+  if (!pair.restated && areOthersOurs(plan, pair))
     return weightsAction(pair, set(undefined), { others: scaledOthers(plan, pair, 1), stickiness });
   return weightsAction(pair, set(sum === 0 ? undefined : sum), { stickiness });
 }
@@ -146,7 +146,7 @@ function areOthersOurs(plan: Plan, pair: Pair): boolean {
 export function allTo(plan: Plan, pair: Pair, color: Color): Action {
   const sticky = pair.route.stickiness.enabled ? { enabled: false } : undefined;
   const sum = pair.live + pair.idle;
-  if (sum !== pair.base && sum !== pair.total) {
+  if (pair.restated || (sum !== pair.base && sum !== pair.total)) {
     const isLive = color === pair.service.live;
     return weightsAction(pair, { live: isLive ? sum : 0, idle: isLive ? 0 : sum }, { stickiness: sticky });
   }

@@ -6,7 +6,7 @@ import { redirect } from '../../src/domain/plan.js';
 import { stepScale } from '../../src/strategies/amounts.js';
 import { decideNext } from '../../src/strategies/index.js';
 import { predict } from '../../src/strategies/predict.js';
-import { giveBack, pairOf, shiftTo } from '../../src/strategies/shift.js';
+import { allTo, giveBack, pairOf, shiftTo } from '../../src/strategies/shift.js';
 import { blueGreenHow, planOf, servicePlan, timing } from '../_helpers/plan.js';
 import { Scene } from '../_helpers/observation.js';
 
@@ -88,6 +88,30 @@ it('a pair whose weights somebody has set to 0 beside a new weight of the others
     expect(action.set.map(({ group }) => group)).not.toContain(other);
   }
 });
+
+it.each([
+  [0, 100, 2],
+  [100, 0, 2],
+  [30, 0, 2],
+])(
+  'a pair that somebody has set to %d/%d beside an unchanged %d keeps its sum when all of it moves',
+  (live, idle, others) => {
+    const s = beside(live, idle, others, { live: 2, others: 2 });
+    const pair = pairOf(s.plan, s.seen(), s.service(), route);
+    if (pair === undefined) throw new Error('no pair');
+    const sum = live + idle;
+    const moves = [
+      [allTo(s.plan, pair, 'blue'), { [blue]: sum, [green]: 0 }],
+      [allTo(s.plan, pair, 'green'), { [blue]: 0, [green]: sum }],
+      [giveBack(s.plan, pair), { [blue]: sum, [green]: 0 }],
+      [shiftTo(s.plan, pair, 100), { [blue]: 0, [green]: sum }],
+    ] as const;
+    for (const [action, wanted] of moves) {
+      if (action.is !== 'weights') throw new Error('no weights');
+      expect(Object.fromEntries(action.set.map(({ group, weight }) => [group, weight]))).toEqual(wanted);
+    }
+  },
+);
 
 describe('a pair of weight 1 beside a group of somebody else', () => {
   it.each([
