@@ -580,9 +580,10 @@ export class Auditor implements Watcher {
         .some(({ state, lastHealthy }) => state === 'healthy' || timeline.now - lastHealthy < reaction);
       // It says so itself, or something has just happened.
       const isFresh = timeline.now - (this.disturbed.get(name) ?? -Infinity) < reaction;
-      const isSaid = images[name] === UNSERVED || images[name] === UNROUTED;
+      // Of a service that ran nowhere when it began, and that is not named, nothing is said.
+      const isSaid = [undefined, UNSERVED, UNROUTED].includes(images[name]);
       if (!serves && !isSaid && !isFresh && routes.length > 0)
-        this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy`);
+        this.violated('I15', `${kind} ${outcome}, and no target of ${name} is healthy: ${images[name] ?? ''}`);
     }
   }
 

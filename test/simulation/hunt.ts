@@ -92,6 +92,7 @@ const aimed: readonly (readonly [Scenario, readonly FaultId[]])[] = [
     { ...base, strategy: 'rolling', layout: 'ports', fate: 'good', change: 'backend', fleet: 2, extras: ['task'] },
     ['K1', 'F3', 'H15'],
   ],
+  [{ ...base, strategy: 'blue-green', layout: 'instances', fate: 'good', extras: ['task'] }, ['K1', 'F3', 'F14']],
 ];
 
 /** Looks for a broken promise, the cheap ways first: undisturbed runs, deaths, storms, leases. `references` are those of the sound code. */
