@@ -115,6 +115,8 @@ export interface Verified {
   readonly containerId: string;
   readonly startedAt: string;
   readonly restartCount: number;
+  /** When it passed its checks. */
+  readonly since: Instant;
   /** When it was last confirmed that the container is still the verified one. */
   readonly at: Instant;
 }

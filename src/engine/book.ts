@@ -261,6 +261,7 @@ export class HostBook {
           containerId,
           startedAt,
           restartCount,
+          since: now,
           at: sentAt,
         });
         break;

@@ -337,6 +337,7 @@ class Model {
           containerId: id,
           startedAt: id,
           restartCount: 0,
+          since: at,
           at,
         });
       }

@@ -119,6 +119,7 @@ export class Scene {
         containerId,
         startedAt,
         restartCount,
+        since: at,
         at,
       });
     }

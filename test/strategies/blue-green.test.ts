@@ -81,7 +81,7 @@ describe('the idle color', () => {
     const s = up(scene(2), 100, 0);
     expect(said(next(s.target(s.id(2), s.service(), 'green', 'absent', 5, 5)))).toBe('register 2');
     expect(said(next(s.target(s.id(2), s.service(), 'green', 'initial', 5, 5)))).toBe('wait');
-    expect(said(next(s.target(s.id(2), s.service(), 'green', 'unhealthy', 5, 5)))).toBe('abort');
+    expect(said(next(s.target(s.id(2), s.service(), 'green', 'unhealthy', 0, 5)))).toBe('abort');
     expect(said(next(s.target(s.id(2), s.service(), 'green', 'healthy', 4, 4)))).toBe('wait');
     s.target(s.id(2), s.service(), 'green', 'healthy', 15, 15);
     expect(said(next(s))).toBe('weights 90/10');

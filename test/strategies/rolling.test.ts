@@ -259,6 +259,19 @@ describe('the way back', () => {
     expect(said(next(s, back(s)))).toBe('deregister 2');
   });
 
+  it('one that was unhealthy before its new container passed its checks may yet get healthy, for so long as any may', () => {
+    const s = scene(2);
+    const { healthTimeout } = timing;
+    const began = (ago: number): Scene =>
+      s
+        .runs(s.id(1), s.service(), 'blue', s.service().to, ago)
+        .target(s.id(1), s.service(), 'blue', 'unhealthy', ago + 1);
+    expect(said(next(began(5)))).toBe('wait');
+    expect(said(next(began(healthTimeout / 1000 - 1)))).toBe('wait');
+    expect(said(next(began(healthTimeout / 1000)))).toBe('abort');
+    expect(said(next(began(5).target(s.id(1), s.service(), 'blue', 'unhealthy', 4)))).toBe('abort');
+  });
+
   it('of targets that are all unhealthy the last one stays registered until another is back, if one can come', () => {
     const s = scene(2);
     for (const { id } of s.fleet)
