@@ -234,12 +234,10 @@ function withWanted(
       return warming(now, { ...base, until }, 'registered; waits for its first health check by the load balancer');
     case 'unhealthy': {
       const why = `the load balancer calls it unhealthy: ${target.description ?? target.reason ?? 'no reason given'}`;
-      if (plan.aim.to === 'old') return warming(now, { ...base, until }, why);
       // What it says from before the container passed its checks is not of this container.
       const isOlder = ofThis !== undefined && target.since < ofThis.since;
-      return isOlder
-        ? warming(now, { ...base, until: ofThis.since + plan.timing.healthTimeout }, why)
-        : { ...base, place: 'bad', why };
+      if (isOlder) return warming(now, { ...base, until: ofThis.since + plan.timing.healthTimeout }, why);
+      return plan.aim.to === 'new' ? { ...base, place: 'bad', why } : warming(now, { ...base, until }, why);
     }
     case 'healthy': {
       if (trusted && !stillSame) return { ...base, place: 'serving' };

@@ -272,6 +272,26 @@ describe('the way back', () => {
     expect(said(next(began(5).target(s.id(1), s.service(), 'blue', 'unhealthy', 4)))).toBe('abort');
   });
 
+  it('on a rollback too: how long it was unhealthy before does not count', () => {
+    const { healthTimeout } = timing;
+    const undone = (ago: number): Decision => {
+      const s = scene(2);
+      const { from } = s.service();
+      for (const { id } of s.fleet)
+        s.runs(id, s.service(), 'blue', from, ago).target(
+          id,
+          s.service(),
+          'blue',
+          'unhealthy',
+          healthTimeout / 1000 + ago,
+        );
+      return next(s, back(s));
+    };
+    expect(said(undone(5))).toBe('wait');
+    expect(said(undone(healthTimeout / 1000 - 1))).toBe('wait');
+    expect(undone(healthTimeout / 1000)).toMatchObject({ is: 'done', outcome: 'failed' });
+  });
+
   it('of targets that are all unhealthy the last one stays registered until another is back, if one can come', () => {
     const s = scene(2);
     for (const { id } of s.fleet)
