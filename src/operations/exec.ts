@@ -67,7 +67,7 @@ export async function exec(
     try {
       results.push(await execOn(box, each, command, timeout));
     } catch (error) {
-      if (results.length === 0) throw error;
+      if (results.length === 0 || !(box.signal.aborted || error instanceof DeployctlError)) throw error;
       const left = chosen.slice(index + 1);
       stopped = stoppedAt(box, each, left, error);
       next = nextOf(box, choice, [each, ...left], error);
@@ -110,14 +110,15 @@ async function execOn(
   };
 }
 
-/** What was not sent has not run; of everything else that is not known. */
+/** What was sent and gave no result may have run. The error's own words are of one instance alone: its cause says what happened. */
 function stoppedAt(box: RunnerBox, { instance }: Chosen, left: readonly Chosen[], error: unknown): Stopped {
-  const isRefused = error instanceof DeployctlError && error.exitCode === EXIT.refused;
+  const { aborted } = box.signal;
+  const cause = error instanceof DeployctlError ? error.cause : undefined;
   return {
     instance: instance.id,
     name: instance.name,
-    why: box.signal.aborted ? 'interrupted' : messageOf(error),
-    mayHaveRun: !isRefused,
+    why: aborted ? 'interrupted' : cause instanceof Error ? cause.message : messageOf(error),
+    mayHaveRun: aborted || (error instanceof DeployctlError && error.code === 'containers.lost'),
     notRunOn: left.map((each) => each.instance.name),
   };
 }

@@ -80,6 +80,6 @@ export function lost({ name, id }: FleetInstance, why: string, cause?: PortError
     message: `the command on ${name} (${id}) gave no result: ${why}`,
     exitCode: EXIT.inProgress,
     next: [...(cause === undefined ? [] : [fixFor(cause)]), 'the same command again', 'deployctl status'],
-    cause,
+    cause: cause ?? new Error(why),
   });
 }

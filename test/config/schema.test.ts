@@ -21,6 +21,12 @@ const REFUSED: readonly (readonly [name: string, text: string, ...lines: string[
     `15: ${SVC}.chekcs: unknown key; did you mean "checks"?`,
   ],
   [
+    'a key that had another name',
+    added(10, '    floor: 50%', '    timing: { min-healthy: 10s }'),
+    '12: environments.production.timing.min-healthy: unknown key; did you mean "stabilize"?',
+    '11: environments.production.floor: unknown key; did you mean "minimum-healthy"?',
+  ],
+  [
     'a key in camel case',
     edited(13, '        blue: { port: 8081, targetGroup: b }'),
     `13: ${SVC}.blue.target-group: required; write the name or the ARN of a target group`,
