@@ -206,12 +206,13 @@ export class Play {
       // It was observed at the end, and may be well again since.
       if (image === UNSERVED || image === UNROUTED || image === UNKNOWN) continue;
       const isSaid = (digest: string): boolean => said.some((short) => digest.startsWith(short));
+      const isThere = (digest: string): boolean => digest !== 'nothing';
       const serves = (short: string): boolean => digests.some((digest) => digest.startsWith(short));
       // Where nothing serves at all, or a part of it no more, the world took it afterwards: what an end reports was healthy then (I15).
       const isTaken = this.auditor.lostAt > storedAt;
-      const isRight = isTaken
-        ? digests.filter((digest) => digest !== 'nothing').every(isSaid)
-        : said.every(serves) && digests.every(isSaid);
+      // Where it says that a part is not known, that part may be anything.
+      const isAllSaid = image.split(', ').includes(UNKNOWN) || digests.filter(isThere).every(isSaid);
+      const isRight = isAllSaid && (isTaken || (said.every(serves) && digests.every(isThere)));
       if (digests.length > 0 && !isRight)
         this.auditor.violated(
           'I11',

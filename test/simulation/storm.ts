@@ -274,7 +274,8 @@ export class Storm implements Weather {
   #endSoon(): void {
     let over = false;
     this.#world.onWell = (host, box) => {
-      if (over || box.digest !== digestOf(box.service, 'new')) return;
+      // In calm weather, whoever repairs what the storm has left meets nothing new.
+      if (over || this.#world.timeline.now > this.end || box.digest !== digestOf(box.service, 'new')) return;
       over = true;
       this.#world.timeline.after(this.#dice.between(500, 8000), () => {
         if (box.status !== 'running') return;
