@@ -166,7 +166,8 @@ export class Play {
     const { outcome, exitCode, serving } = ended.result;
     this.endedAt = this.#ends.get(ended) ?? this.endedAt;
     if (outcome !== 'succeeded' && outcome !== 'rolled-back') return;
-    const stored = this.outcome();
+    const newest = this.outcome();
+    const stored = this.#outcomes().find(({ rollout }) => rollout === ended.result.rollout) ?? newest;
     // What somebody else has done to it since says nothing of what was stored.
     if (this.isOutcomeLost()) return;
     if (stored?.outcome !== outcome || stored.serving !== serving) {
@@ -177,6 +178,9 @@ export class Play {
       );
       return;
     }
+    // A later rollout may have stored its outcome, and died before it could say so.
+    if (newest !== undefined && stored?.generation !== newest.generation)
+      this.endedAt = this.auditor.storedAt.get(newest.generation) ?? this.endedAt;
     this.recordTruth();
   }
 
@@ -223,11 +227,16 @@ export class Play {
 
   /** The newest outcome that is stored. */
   outcome(): z.infer<typeof outcomeShape> | undefined {
+    return this.#outcomes()[0];
+  }
+
+  /** All of them, newest first, but for what somebody has damaged. */
+  #outcomes(): readonly z.infer<typeof outcomeShape>[] {
     const all = [...this.world.store.values].filter(([name]) => name.includes('/outcomes/'));
     const parsed = all.flatMap(([name, value]) =>
       this.auditor.damages.has(name) && !value.endsWith('}') ? [] : [outcomeShape.parse(JSON.parse(value))],
     );
-    return parsed.sort((a, b) => b.generation - a.generation)[0];
+    return parsed.sort((a, b) => b.generation - a.generation);
   }
 
   /** Whether somebody has deleted or damaged an outcome since the last command stored its own, or ended. */
