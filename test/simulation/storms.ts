@@ -111,7 +111,7 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   world.counted(`exit ${String(ended.exit)}`);
   // A joiner cannot get what somebody started by hand elsewhere.
   const excused =
-    (scenario.before === 'adopted' && (storm.enabled.has('F23') || storm.enabled.has('F27'))) ||
+    (scenario.before === 'adopted' && joining.some((id) => storm.enabled.has(id))) ||
     isColorLost(play) ||
     isRecordLost ||
     isUnadopted(play) ||
@@ -126,6 +126,9 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
     );
   return play;
 }
+
+/** After these the fleet may have instances that did not run what served before. */
+const joining: readonly FaultId[] = ['F23', 'F27', 'H12'];
 
 /** Whether a rollout was gone, and not ended, while the routes of one service still lead to two colors. */
 function isUnfinishedLost({ world, auditor, scenario }: Play): boolean {
