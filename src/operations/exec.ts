@@ -110,7 +110,7 @@ async function execOn(
   };
 }
 
-/** What was sent and gave no result may have run. The error's own words are of one instance alone: its cause says what happened. */
+/** A command that was sent and gave no result may have run. The error's message is about one instance only; its cause says what happened. */
 function stoppedAt(box: RunnerBox, { instance }: Chosen, left: readonly Chosen[], error: unknown): Stopped {
   const { aborted } = box.signal;
   const cause = error instanceof DeployctlError ? error.cause : undefined;

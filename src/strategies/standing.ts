@@ -234,7 +234,7 @@ function withWanted(
       return warming(now, { ...base, until }, 'registered; waits for its first health check by the load balancer');
     case 'unhealthy': {
       const why = `the load balancer calls it unhealthy: ${target.description ?? target.reason ?? 'no reason given'}`;
-      // What it says from before the container passed its checks is not of this container.
+      // A verdict from before the container passed its checks is not about this container.
       const isOlder = ofThis !== undefined && target.since < ofThis.since;
       if (isOlder) return warming(now, { ...base, until: ofThis.since + plan.timing.healthTimeout }, why);
       return plan.aim.to === 'new' ? { ...base, place: 'bad', why } : warming(now, { ...base, until }, why);

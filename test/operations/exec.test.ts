@@ -88,7 +88,7 @@ describe('exec on several instances', () => {
       const text = result.stopped === undefined ? '' : stoppedText(result.stopped);
       expect(text).toMatch(mayHaveRun ? /no result, it may have run: / : /it did not run: /);
       expect(text).toMatch(/it did not run on web-03 either$/);
-      // The words of one instance alone would be wrong here, or said twice.
+      // The message for a single instance would be wrong here, or repeated.
       expect(text).not.toMatch(/Nothing was changed|the command on|gave no result/);
     },
   );

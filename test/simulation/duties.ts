@@ -182,14 +182,14 @@ export class Duties {
   }
 
   #deadlines(by: string, ticks: Ticks, view: View): void {
-    const isRested = this.#world.timeline.now - ticks.at > longestTick;
+    const wasPaused = this.#world.timeline.now - ticks.at > longestTick;
     const waits = new Map<string, { readonly until: number; readonly moves: number }>();
     for (const { what, instance, service, until } of view.waits) {
       const key = [what, instance, service].join(' ');
       const before = ticks.waits.get(key);
       const isMoved = before !== undefined && until > before.until + 500;
-      // Nobody watched while the process stood still: what it waits for begins anew once, and that is no move.
-      const moves = isMoved ? before.moves + (isRested ? 0 : 1) : 0;
+      // A process that was paused starts its waits again. That is not a moving deadline.
+      const moves = isMoved ? before.moves + (wasPaused ? 0 : 1) : 0;
       waits.set(key, { until, moves });
       if (moves === mostMoves) this.#violated('I17', `${by}: the end of "${what}" moves with each observation`);
     }

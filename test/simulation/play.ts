@@ -178,7 +178,7 @@ export class Play {
       );
       return;
     }
-    // A later rollout may have stored its outcome, and died before it could say so.
+    // A later rollout may have stored its outcome and died before it could report it.
     if (newest !== undefined && stored?.generation !== newest.generation)
       this.endedAt = this.auditor.storedAt.get(newest.generation) ?? this.endedAt;
     this.recordTruth();
@@ -214,7 +214,7 @@ export class Play {
       const serves = (short: string): boolean => digests.some((digest) => digest.startsWith(short));
       // Where nothing serves at all, or a part of it no more, the world took it afterwards: what an end reports was healthy then (I15).
       const isTaken = this.auditor.lostAt > storedAt;
-      // Where it says that a part is not known, that part may be anything.
+      // A part that is reported as unknown may be anything.
       const isAllSaid = image.split(', ').includes(UNKNOWN) || digests.filter(isThere).every(isSaid);
       const isRight = isAllSaid && (isTaken || (said.every(serves) && digests.every(isThere)));
       if (digests.length > 0 && !isRight)
@@ -230,7 +230,7 @@ export class Play {
     return this.#outcomes()[0];
   }
 
-  /** All of them, newest first, but for what somebody has damaged. */
+  /** All stored outcomes except damaged ones, newest first. */
   #outcomes(): readonly z.infer<typeof outcomeShape>[] {
     const all = [...this.world.store.values].filter(([name]) => name.includes('/outcomes/'));
     const parsed = all.flatMap(([name, value]) =>

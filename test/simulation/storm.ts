@@ -274,7 +274,7 @@ export class Storm implements Weather {
   #endSoon(): void {
     let over = false;
     this.#world.onWell = (host, box) => {
-      // In calm weather, whoever repairs what the storm has left meets nothing new.
+      // Once the storm is over, a repair must not run into a new fault.
       if (over || this.#world.timeline.now > this.end || box.digest !== digestOf(box.service, 'new')) return;
       over = true;
       this.#world.timeline.after(this.#dice.between(500, 8000), () => {

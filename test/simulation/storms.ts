@@ -109,9 +109,8 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
     auditor.violated('I12', `stickiness was ${stickiness} and is ${stickinessIn(play)}`);
   world.counted('F39', auditor.crowd.cutLong);
   world.counted(`exit ${String(ended.exit)}`);
-  // A joiner cannot get what somebody started by hand elsewhere.
   const excused =
-    (scenario.before === 'adopted' && joining.some((id) => storm.enabled.has(id))) ||
+    isUnadoptable(play) ||
     isColorLost(play) ||
     isRecordLost ||
     isUnadopted(play) ||
@@ -127,8 +126,10 @@ export async function playStorm({ scenario, only }: StormCase): Promise<Play> {
   return play;
 }
 
-/** After these the fleet may have instances that did not run what served before. */
-const joining: readonly FaultId[] = ['F23', 'F27', 'H12'];
+/** Whether an instance has joined the fleet of an app whose containers were started by hand: it has none of them, and no release says how to start one. */
+function isUnadoptable({ world, scenario }: Play): boolean {
+  return scenario.before === 'adopted' && [...world.hosts.values()].some(({ joined, inFleet }) => joined && inFleet);
+}
 
 /** Whether a rollout was gone, and not ended, while the routes of one service still lead to two colors. */
 function isUnfinishedLost({ world, auditor, scenario }: Play): boolean {
